@@ -1,0 +1,82 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Belay.Contracts.Harnesses;
+using Belay.Contracts.Invocations;
+using Belay.Contracts.Runtimes;
+using Belay.Contracts.Tags;
+
+namespace Belay.Contracts;
+
+/// <summary>The one JSON context of the wire: camel case, absent members omitted, times in ISO 8601 with milliseconds.</summary>
+[JsonSourceGenerationOptions(
+    JsonSerializerDefaults.Web,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    PropertyNameCaseInsensitive = false,
+    NumberHandling = JsonNumberHandling.Strict,
+    RespectNullableAnnotations = false,
+    MaxDepth = MaxDepth,
+    Converters = [typeof(WireTimeConverter)])]
+[JsonSerializable(typeof(CreateHarnessRequest))]
+[JsonSerializable(typeof(CreateHarnessResponse))]
+[JsonSerializable(typeof(GetHarnessRequest))]
+[JsonSerializable(typeof(GetHarnessResponse))]
+[JsonSerializable(typeof(UpdateHarnessRequest))]
+[JsonSerializable(typeof(UpdateHarnessResponse))]
+[JsonSerializable(typeof(DeleteHarnessRequest))]
+[JsonSerializable(typeof(DeleteHarnessResponse))]
+[JsonSerializable(typeof(ListHarnessesRequest))]
+[JsonSerializable(typeof(ListHarnessesResponse))]
+[JsonSerializable(typeof(ListHarnessVersionsRequest))]
+[JsonSerializable(typeof(ListHarnessVersionsResponse))]
+[JsonSerializable(typeof(CreateHarnessEndpointRequest))]
+[JsonSerializable(typeof(CreateHarnessEndpointResponse))]
+[JsonSerializable(typeof(GetHarnessEndpointRequest))]
+[JsonSerializable(typeof(GetHarnessEndpointResponse))]
+[JsonSerializable(typeof(UpdateHarnessEndpointRequest))]
+[JsonSerializable(typeof(UpdateHarnessEndpointResponse))]
+[JsonSerializable(typeof(DeleteHarnessEndpointRequest))]
+[JsonSerializable(typeof(DeleteHarnessEndpointResponse))]
+[JsonSerializable(typeof(ListHarnessEndpointsRequest))]
+[JsonSerializable(typeof(ListHarnessEndpointsResponse))]
+[JsonSerializable(typeof(TagResourceRequest))]
+[JsonSerializable(typeof(UntagResourceRequest))]
+[JsonSerializable(typeof(ListTagsForResourceRequest))]
+[JsonSerializable(typeof(ListTagsForResourceResponse))]
+[JsonSerializable(typeof(PutResourcePolicyRequest))]
+[JsonSerializable(typeof(PutResourcePolicyResponse))]
+[JsonSerializable(typeof(GetResourcePolicyRequest))]
+[JsonSerializable(typeof(GetResourcePolicyResponse))]
+[JsonSerializable(typeof(DeleteResourcePolicyRequest))]
+[JsonSerializable(typeof(InvokeHarnessRequest))]
+[JsonSerializable(typeof(HarnessMessageStartEvent))]
+[JsonSerializable(typeof(HarnessContentBlockStartEvent))]
+[JsonSerializable(typeof(HarnessContentBlockDeltaEvent))]
+[JsonSerializable(typeof(HarnessContentBlockStopEvent))]
+[JsonSerializable(typeof(HarnessMessageStopEvent))]
+[JsonSerializable(typeof(HarnessMetadataEvent))]
+[JsonSerializable(typeof(InvokeAgentRuntimeCommandRequest))]
+[JsonSerializable(typeof(InvokeAgentRuntimeCommandResponse))]
+[JsonSerializable(typeof(ResponseChunk))]
+[JsonSerializable(typeof(StopRuntimeSessionRequest))]
+[JsonSerializable(typeof(StopRuntimeSessionResponse))]
+[JsonSerializable(typeof(Dictionary<string, string>))]
+public sealed partial class BelayJson : JsonSerializerContext
+{
+    /// <summary>Deepest nesting of any JSON that enters.</summary>
+    public const int MaxDepth = 64;
+}
+
+/// <summary>Times on the wire: UTC, ISO 8601, three fractional digits, <c>Z</c>.</summary>
+public sealed class WireTimeConverter : JsonConverter<DateTimeOffset>
+{
+    private const string Format = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'";
+
+    /// <inheritdoc/>
+    public override DateTimeOffset Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+        DateTimeOffset.Parse(reader.GetString()!, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal);
+
+    /// <inheritdoc/>
+    public override void Write(Utf8JsonWriter writer, DateTimeOffset value, JsonSerializerOptions options) =>
+        writer.WriteStringValue(value.UtcDateTime.ToString(Format, CultureInfo.InvariantCulture));
+}

@@ -1,0 +1,21 @@
+namespace Belay.Server.Wire;
+
+/// <summary>One operation of the AWS wire: its name, its route and what serves it.</summary>
+/// <param name="Name">Name in the service model, such as <c>CreateHarness</c>.</param>
+/// <param name="Method">HTTP method.</param>
+/// <param name="Template">Path with labels in braces, such as <c>/harnesses/{harnessId}/endpoints</c>.</param>
+/// <param name="MaxBodyBytes">Largest body.</param>
+/// <param name="HandleAsync">Serves one call; faults are thrown as <see cref="Contracts.Faults.ServiceException"/>.</param>
+public sealed record Operation(
+    string Name,
+    string Method,
+    string Template,
+    int MaxBodyBytes,
+    Func<OperationCall, CancellationToken, Task> HandleAsync)
+{
+    /// <summary>Body limit of control-plane operations.</summary>
+    public const int ControlBodyBytes = 1_000_000;
+
+    /// <summary>Body limit of InvokeHarness.</summary>
+    public const int InvokeBodyBytes = 100_000_000;
+}

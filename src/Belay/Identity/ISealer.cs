@@ -1,0 +1,35 @@
+using Belay.Storage;
+
+namespace Belay.Identity;
+
+/// <summary>
+/// Seals what must not be readable at rest. One data key for each actor, wrapped by the master key; destroying it makes
+/// everything sealed with it unreadable and leaves the rest as it is. Implementations are safe for concurrent use.
+/// </summary>
+public interface ISealer
+{
+    /// <summary>The key and random reference of an actor; made at first use and then always the same.</summary>
+    ValueTask<ActorKey> ForActorAsync(Scope scope, string actorId, CancellationToken cancellationToken);
+
+    /// <summary>The key behind a reference; null when it was destroyed or never existed.</summary>
+    ValueTask<ActorKey?> FindAsync(Scope scope, string actorRef, CancellationToken cancellationToken);
+
+    /// <summary>Encrypts with a fresh random nonce. <paramref name="context"/> is authenticated, not stored: the same must be given to <see cref="Open"/>.</summary>
+    byte[] Seal(ActorKey key, ReadOnlySpan<byte> plain, ReadOnlySpan<byte> context);
+
+    /// <summary>Decrypts; throws <see cref="System.Security.Cryptography.CryptographicException"/> when bytes, key or context are not those that were sealed.</summary>
+    byte[] Open(ActorKey key, ReadOnlySpan<byte> body, ReadOnlySpan<byte> context);
+
+    /// <summary>Destroys an actor's key and the mapping from the actor's id to its reference.</summary>
+    Task DestroyAsync(Scope scope, string actorRef, CancellationToken cancellationToken);
+}
+
+/// <summary>An actor's data key.</summary>
+/// <param name="ActorRef">Random id that stands for the actor in clear headers.</param>
+/// <param name="KeyId">Which key sealed a body.</param>
+/// <param name="Secret">The 256-bit key. Never logged, never serialised.</param>
+public sealed record ActorKey(string ActorRef, string KeyId, ReadOnlyMemory<byte> Secret)
+{
+    /// <summary>Shows no key material.</summary>
+    public override string ToString() => $"ActorKey {KeyId} of {ActorRef}";
+}

@@ -1,0 +1,103 @@
+using Belay.Storage;
+
+namespace Belay.Sessions;
+
+/// <summary>
+/// The record of what happened, append-only, one for each session, one writer at a time. It stores sealed entries and knows
+/// nothing of their bodies; <see cref="SessionJournal"/> seals, chains and folds on top of it.
+/// </summary>
+public interface IJournal
+{
+    /// <summary>
+    /// Takes a session for writing, creating it at first use. Answers with a lease whose fencing token is larger than any
+    /// before. Throws <see cref="SessionOwnedElsewhereException"/> while another owner's lease holds.
+    /// </summary>
+    Task<SessionLease> TakeAsync(SessionKey session, string owner, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Appends entries whose sequence numbers follow the last stored one, all or none. With <see cref="Durability.Synced"/> the
+    /// task completes when they survive a power cut (as far as the store's settings promise); with
+    /// <see cref="Durability.Queued"/> it completes at once and the entries ride with the next synced commit of any session, or
+    /// follow within 10 ms. Throws <see cref="LeaseLostException"/> when a newer lease exists, and nothing is written.
+    /// </summary>
+    Task AppendAsync(SessionLease lease, IReadOnlyList<StoredEntry> entries, Durability durability, CancellationToken cancellationToken);
+
+    /// <summary>Entries after a sequence number, in order, paged from disk.</summary>
+    IAsyncEnumerable<StoredEntry> ReadAsync(SessionKey session, long afterSequence, CancellationToken cancellationToken);
+
+    /// <summary>A session's row; null when it was never taken.</summary>
+    Task<SessionRow?> FindAsync(SessionKey session, CancellationToken cancellationToken);
+
+    /// <summary>Sessions of a scope, newest activity first, optionally of one harness.</summary>
+    IAsyncEnumerable<SessionRow> ListAsync(Scope scope, string? harnessId, CancellationToken cancellationToken);
+
+    /// <summary>Gives a session back. Queued entries are written first.</summary>
+    Task ReleaseAsync(SessionLease lease, CancellationToken cancellationToken);
+}
+
+/// <summary>Names a session: conversation and sandbox of one session id on one harness.</summary>
+public readonly record struct SessionKey(Scope Scope, string HarnessId, string SessionId);
+
+/// <summary>The right to append to a session until a newer lease exists.</summary>
+/// <param name="Session">The session.</param>
+/// <param name="Number">Small integer that names the session inside the store.</param>
+/// <param name="Token">Fencing token; larger than any before.</param>
+public sealed record SessionLease(SessionKey Session, long Number, long Token);
+
+/// <summary>What a store knows of a session without opening a body.</summary>
+/// <param name="Session">The session.</param>
+/// <param name="LastSequence">Sequence of the last entry; 0 when there is none.</param>
+/// <param name="LastHash">Hash of the last entry's header and body; 32 zero bytes when there is none.</param>
+/// <param name="ActorRef">Reference of the actor that the session belongs to; null until one is fixed.</param>
+/// <param name="CreatedAt">When it was first taken.</param>
+/// <param name="LastActivityAt">Time of the last entry.</param>
+/// <param name="LastKind">Kind of the last entry; null when there is none.</param>
+public sealed record SessionRow(
+    SessionKey Session,
+    long LastSequence,
+    ReadOnlyMemory<byte> LastHash,
+    string? ActorRef,
+    DateTimeOffset CreatedAt,
+    DateTimeOffset LastActivityAt,
+    EntryKind? LastKind);
+
+/// <summary>One entry as it is stored: a clear header and a sealed body.</summary>
+/// <param name="Sequence">From 1, without gaps.</param>
+/// <param name="At">When it was appended, to the millisecond.</param>
+/// <param name="Kind">What happened.</param>
+/// <param name="ActorRef">Whose key sealed the body; null for entries that belong to no actor, sealed with the account's key.</param>
+/// <param name="KeyId">Which key sealed the body.</param>
+/// <param name="PreviousHash">Hash of the entry before.</param>
+/// <param name="Hash">SHA-256 over the header's fields, the previous hash and the digest of the stored body.</param>
+/// <param name="Body">Sealed bytes.</param>
+public sealed record StoredEntry(
+    long Sequence,
+    DateTimeOffset At,
+    EntryKind Kind,
+    string? ActorRef,
+    string KeyId,
+    ReadOnlyMemory<byte> PreviousHash,
+    ReadOnlyMemory<byte> Hash,
+    ReadOnlyMemory<byte> Body);
+
+/// <summary>What an append waits for.</summary>
+public enum Durability
+{
+    /// <summary>Nothing; it rides with the next synced commit.</summary>
+    Queued,
+
+    /// <summary>The commit.</summary>
+    Synced,
+}
+
+/// <summary>Another owner holds the session.</summary>
+public sealed class SessionOwnedElsewhereException(SessionKey session, string owner)
+    : Exception($"Session {session.SessionId} is owned by {owner}.")
+{
+    /// <summary>Who holds it.</summary>
+    public string Owner { get; } = owner;
+}
+
+/// <summary>A newer lease exists; whoever held the old one must stop.</summary>
+public sealed class LeaseLostException(SessionKey session)
+    : Exception($"The lease of session {session.SessionId} was taken over.");
