@@ -1,0 +1,89 @@
+using System.Security.Cryptography;
+
+namespace Belay.Identity;
+
+/// <summary>
+/// The key of a data directory: 32 random bytes in <c>master.key</c>, readable by its owner only. It wraps data keys and seals
+/// small files; losing it loses everything sealed, so it belongs into a backup of its own.
+/// </summary>
+public sealed class MasterKey
+{
+    /// <summary>Name of the file in the data directory.</summary>
+    public const string FileName = "master.key";
+
+    private const int KeyBytes = 32;
+    private readonly byte[] _key;
+
+    private MasterKey(byte[] key) => _key = key;
+
+    /// <summary>Reads the key of a data directory; null when there is none yet.</summary>
+    /// <exception cref="InvalidDataException">The file is not a master key, or others may read it.</exception>
+    public static MasterKey? TryLoad(string dataDirectory)
+    {
+        var path = Path.Combine(dataDirectory, FileName);
+        if (!File.Exists(path))
+        {
+            return null;
+        }
+
+        var shared = File.GetUnixFileMode(path) & ~(UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        if (shared != 0)
+        {
+            throw new InvalidDataException($"{path} may be read by others; run: chmod 600 {path}");
+        }
+
+        var key = File.ReadAllBytes(path);
+        return key.Length == KeyBytes
+            ? new MasterKey(key)
+            : throw new InvalidDataException($"{path} is not a master key: it has {key.Length} bytes, not {KeyBytes}.");
+    }
+
+    /// <summary>Reads the key of a data directory, making directory and key when there are none. Safe when two processes race:
+    /// the file appears complete or not at all, and the first one wins.</summary>
+    public static MasterKey LoadOrCreate(string dataDirectory)
+    {
+        Directory.CreateDirectory(dataDirectory);
+        if (TryLoad(dataDirectory) is { } existing)
+        {
+            return existing;
+        }
+
+        var path = Path.Combine(dataDirectory, FileName);
+        var temporary = $"{path}.{RandomNumberGenerator.GetHexString(8)}";
+        var options = new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.Write,
+            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+        };
+        using (var file = new FileStream(temporary, options))
+        {
+            file.Write(RandomNumberGenerator.GetBytes(KeyBytes));
+            file.Flush(flushToDisk: true);
+        }
+
+        try
+        {
+            File.Move(temporary, path, overwrite: false);
+        }
+        catch (IOException) when (File.Exists(path))
+        {
+            File.Delete(temporary);
+        }
+
+        return TryLoad(dataDirectory)!;
+    }
+
+    /// <summary>Seals bytes with the master key itself.</summary>
+    public byte[] Seal(ReadOnlySpan<byte> plain, ReadOnlySpan<byte> context) => SealedBox.Seal(_key, plain, context);
+
+    /// <summary>Opens what <see cref="Seal"/> made.</summary>
+    public byte[] Open(ReadOnlySpan<byte> box, ReadOnlySpan<byte> context) => SealedBox.Open(_key, box, context);
+
+    /// <summary>A key derived for one purpose (HKDF-SHA-256), such as signing pagination tokens.</summary>
+    public byte[] Derive(string purpose) =>
+        HKDF.DeriveKey(HashAlgorithmName.SHA256, _key, KeyBytes, info: System.Text.Encoding.UTF8.GetBytes(purpose));
+
+    /// <summary>Shows no key material.</summary>
+    public override string ToString() => nameof(MasterKey);
+}

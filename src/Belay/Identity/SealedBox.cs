@@ -1,0 +1,44 @@
+using System.Security.Cryptography;
+
+namespace Belay.Identity;
+
+/// <summary>
+/// AES-256-GCM with a random 96-bit nonce: one version byte, the nonce, the ciphertext, the 128-bit tag. A random nonce, not a
+/// counter, because one key serves many sessions and a crash can lose the newest counter value; NIST SP 800-38D allows 2^32
+/// messages under one key that way.
+/// </summary>
+public static class SealedBox
+{
+    private const byte Version = 1;
+    private const int NonceBytes = 12;
+    private const int TagBytes = 16;
+
+    /// <summary>Bytes that sealing adds.</summary>
+    public const int Overhead = 1 + NonceBytes + TagBytes;
+
+    /// <summary>Encrypts; <paramref name="context"/> is authenticated, not stored.</summary>
+    public static byte[] Seal(ReadOnlySpan<byte> key, ReadOnlySpan<byte> plain, ReadOnlySpan<byte> context)
+    {
+        var box = new byte[plain.Length + Overhead];
+        box[0] = Version;
+        var nonce = box.AsSpan(1, NonceBytes);
+        RandomNumberGenerator.Fill(nonce);
+        using var aes = new AesGcm(key, TagBytes);
+        aes.Encrypt(nonce, plain, box.AsSpan(1 + NonceBytes, plain.Length), box.AsSpan(box.Length - TagBytes), context);
+        return box;
+    }
+
+    /// <summary>Decrypts; throws <see cref="CryptographicException"/> when bytes, key or context are not those that were sealed.</summary>
+    public static byte[] Open(ReadOnlySpan<byte> key, ReadOnlySpan<byte> box, ReadOnlySpan<byte> context)
+    {
+        if (box.Length < Overhead || box[0] != Version)
+        {
+            throw new CryptographicException("The sealed bytes are damaged: wrong length or version.");
+        }
+
+        var plain = new byte[box.Length - Overhead];
+        using var aes = new AesGcm(key, TagBytes);
+        aes.Decrypt(box.Slice(1, NonceBytes), box.Slice(1 + NonceBytes, plain.Length), box[^TagBytes..], plain, context);
+        return plain;
+    }
+}
