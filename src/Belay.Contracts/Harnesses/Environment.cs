@@ -47,10 +47,10 @@ public sealed record HarnessAgentCoreRuntimeEnvironment
     public required string AgentRuntimeId { get; init; }
 
     /// <summary>How long a sandbox lives.</summary>
-    public LifecycleConfiguration? LifecycleConfiguration { get; init; }
+    public required LifecycleConfiguration LifecycleConfiguration { get; init; }
 
     /// <summary>What a sandbox can reach.</summary>
-    public NetworkConfiguration? NetworkConfiguration { get; init; }
+    public required NetworkConfiguration NetworkConfiguration { get; init; }
 
     /// <summary>What is mounted into a sandbox.</summary>
     [Bound(Min = 0, Max = 5)]
