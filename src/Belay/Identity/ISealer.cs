@@ -8,8 +8,14 @@ namespace Belay.Identity;
 /// </summary>
 public interface ISealer
 {
+    /// <summary>The actor id that stands for the account itself: the key of what belongs to no actor.</summary>
+    const string Account = "";
+
     /// <summary>The key and random reference of an actor; made at first use and then always the same.</summary>
     ValueTask<ActorKey> ForActorAsync(Scope scope, string actorId, CancellationToken cancellationToken);
+
+    /// <summary>The key of an actor, without making one; null when the actor has none yet.</summary>
+    ValueTask<ActorKey?> LookUpAsync(Scope scope, string actorId, CancellationToken cancellationToken);
 
     /// <summary>The key behind a reference; null when it was destroyed or never existed.</summary>
     ValueTask<ActorKey?> FindAsync(Scope scope, string actorRef, CancellationToken cancellationToken);
@@ -26,7 +32,7 @@ public interface ISealer
 
 /// <summary>An actor's data key.</summary>
 /// <param name="ActorRef">Random id that stands for the actor in clear headers.</param>
-/// <param name="KeyId">Which key sealed a body.</param>
+/// <param name="KeyId">Which of the actor's keys sealed a body.</param>
 /// <param name="Secret">The 256-bit key. Never logged, never serialised.</param>
 public sealed record ActorKey(string ActorRef, string KeyId, ReadOnlyMemory<byte> Secret)
 {

@@ -16,6 +16,11 @@ public sealed class MasterKey
 
     private MasterKey(byte[] key) => _key = key;
 
+    /// <summary>A key that was kept elsewhere: 32 bytes, which are copied.</summary>
+    public static MasterKey FromBytes(ReadOnlySpan<byte> key) => key.Length == KeyBytes
+        ? new MasterKey(key.ToArray())
+        : throw new ArgumentException($"A master key has {KeyBytes} bytes, not {key.Length}.", nameof(key));
+
     /// <summary>Reads the key of a data directory; null when there is none yet.</summary>
     /// <exception cref="InvalidDataException">The file is not a master key, or others may read it.</exception>
     public static MasterKey? TryLoad(string dataDirectory)

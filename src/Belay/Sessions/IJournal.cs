@@ -5,33 +5,44 @@ namespace Belay.Sessions;
 /// <summary>
 /// The record of what happened, append-only, one for each session, one writer at a time. It stores sealed entries and knows
 /// nothing of their bodies; <see cref="SessionJournal"/> seals, chains and folds on top of it.
+/// <para>Leases belong to an owner, a running server. A store that only one server can open (SQLite, whose data directory is
+/// locked) keeps them while it is open: opening it again ends every lease of the server before, however that one died. A store
+/// that servers share has to let a dead server's leases expire by time.</para>
+/// <para>Reads see every entry whose append was accepted. Cancellation is heeded until an append is accepted: an append that ends
+/// cancelled wrote nothing. After <see cref="StorageException"/> nothing is known to be written, the lease is spent, and whoever
+/// wants to go on takes the session again and reads what is there.</para>
 /// </summary>
 public interface IJournal
 {
     /// <summary>
     /// Takes a session for writing, creating it at first use. Answers with a lease whose fencing token is larger than any
-    /// before. Throws <see cref="SessionOwnedElsewhereException"/> while another owner's lease holds.
+    /// before; the same owner may take again, which ends its older lease. Throws <see cref="SessionOwnedElsewhereException"/>
+    /// while another owner's lease holds.
     /// </summary>
     Task<SessionLease> TakeAsync(SessionKey session, string owner, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Appends entries whose sequence numbers follow the last stored one, all or none. With <see cref="Durability.Synced"/> the
+    /// Appends entries whose sequence numbers follow the last accepted one, all or none. With <see cref="Durability.Synced"/> the
     /// task completes when they survive a power cut (as far as the store's settings promise); with
     /// <see cref="Durability.Queued"/> it completes at once and the entries ride with the next synced commit of any session, or
-    /// follow within 10 ms. Throws <see cref="LeaseLostException"/> when a newer lease exists, and nothing is written.
+    /// follow within 10 ms; a queued append that cannot be written fails the next call with that lease. Throws
+    /// <see cref="LeaseLostException"/> when the lease was released or a newer one exists, and nothing is written.
     /// </summary>
+    /// <exception cref="ArgumentException">The entries break <see cref="JournalRules"/> or do not follow the last one, or name
+    /// another actor than the session's.</exception>
     Task AppendAsync(SessionLease lease, IReadOnlyList<StoredEntry> entries, Durability durability, CancellationToken cancellationToken);
 
-    /// <summary>Entries after a sequence number, in order, paged from disk.</summary>
+    /// <summary>Entries after a sequence number, in order, paged from disk. Nothing is held between pages.</summary>
     IAsyncEnumerable<StoredEntry> ReadAsync(SessionKey session, long afterSequence, CancellationToken cancellationToken);
 
     /// <summary>A session's row; null when it was never taken.</summary>
     Task<SessionRow?> FindAsync(SessionKey session, CancellationToken cancellationToken);
 
-    /// <summary>Sessions of a scope, newest activity first, optionally of one harness.</summary>
+    /// <summary>Sessions of a scope, newest activity first, optionally of one harness. A session that becomes active while the
+    /// list is read may be missing from the rest of it; none comes twice.</summary>
     IAsyncEnumerable<SessionRow> ListAsync(Scope scope, string? harnessId, CancellationToken cancellationToken);
 
-    /// <summary>Gives a session back. Queued entries are written first.</summary>
+    /// <summary>Gives a session back. Queued entries are written first. A lease that is lost already is no error.</summary>
     Task ReleaseAsync(SessionLease lease, CancellationToken cancellationToken);
 }
 
@@ -48,9 +59,9 @@ public sealed record SessionLease(SessionKey Session, long Number, long Token);
 /// <param name="Session">The session.</param>
 /// <param name="LastSequence">Sequence of the last entry; 0 when there is none.</param>
 /// <param name="LastHash">Hash of the last entry's header and body; 32 zero bytes when there is none.</param>
-/// <param name="ActorRef">Reference of the actor that the session belongs to; null until one is fixed.</param>
+/// <param name="ActorRef">Reference of the actor that the session belongs to, from the first entry that names one; null until then.</param>
 /// <param name="CreatedAt">When it was first taken.</param>
-/// <param name="LastActivityAt">Time of the last entry.</param>
+/// <param name="LastActivityAt">Time of the last entry; of its creation when there is none.</param>
 /// <param name="LastKind">Kind of the last entry; null when there is none.</param>
 public sealed record SessionRow(
     SessionKey Session,
@@ -98,6 +109,6 @@ public sealed class SessionOwnedElsewhereException(SessionKey session, string ow
     public string Owner { get; } = owner;
 }
 
-/// <summary>A newer lease exists; whoever held the old one must stop.</summary>
+/// <summary>The lease was released or a newer one exists; whoever held the old one must stop.</summary>
 public sealed class LeaseLostException(SessionKey session)
-    : Exception($"The lease of session {session.SessionId} was taken over.");
+    : Exception($"The lease of session {session.SessionId} is lost: it was released or taken over.");

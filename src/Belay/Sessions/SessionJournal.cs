@@ -1,6 +1,272 @@
+using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
+using System.Text.Json;
+using Belay.Identity;
+
 namespace Belay.Sessions;
 
-/// <summary>The open journal of one session: seals, chains and appends entries, and reads them back.</summary>
-public sealed class SessionJournal
+/// <summary>
+/// The open journal of one session: seals, chains and appends entries, and reads them back. It holds the session's lease until it
+/// is disposed. Appends run one after another; sealing and hashing happen on the caller's thread, so that the store's writer
+/// only stores. After <see cref="Storage.StorageException"/> or <see cref="LeaseLostException"/> it is spent: dispose it, open the session again
+/// and read what is there.
+/// </summary>
+public sealed class SessionJournal : IAsyncDisposable
 {
+    private readonly IJournal _journal;
+    private readonly ISealer _sealer;
+    private readonly TimeProvider _time;
+    private readonly SessionLease _lease;
+    private readonly EntryChain _chain;
+    private readonly SemaphoreSlim _oneAppend = new(1, 1);
+    private ReadOnlyMemory<byte> _lastHash;
+    private bool _disposed;
+
+    private SessionJournal(IJournal journal, ISealer sealer, TimeProvider time, SessionLease lease, SessionRow row)
+    {
+        _journal = journal;
+        _sealer = sealer;
+        _time = time;
+        _lease = lease;
+        _chain = new EntryChain(lease.Session);
+        _lastHash = row.LastHash;
+        LastSequence = row.LastSequence;
+        ActorRef = row.ActorRef;
+    }
+
+    /// <summary>The session.</summary>
+    public SessionKey Session => _lease.Session;
+
+    /// <summary>Sequence of the last entry that was appended; 0 when there is none.</summary>
+    public long LastSequence { get; private set; }
+
+    /// <summary>Reference of the actor that the session belongs to; null until one is fixed.</summary>
+    public string? ActorRef { get; private set; }
+
+    /// <summary>Takes a session for writing, creating it at first use.</summary>
+    /// <exception cref="SessionOwnedElsewhereException">Another owner holds it.</exception>
+    public static async Task<SessionJournal> OpenAsync(
+        IJournal journal, ISealer sealer, TimeProvider time, SessionKey session, string owner, CancellationToken cancellationToken)
+    {
+        var lease = await journal.TakeAsync(session, owner, cancellationToken);
+        try
+        {
+            var row = await journal.FindAsync(session, cancellationToken)
+                ?? throw new JournalDamagedException(session, 0, "the session was taken, but its row is missing.");
+            return new SessionJournal(journal, sealer, time, lease, row);
+        }
+        catch
+        {
+            await journal.ReleaseAsync(lease, CancellationToken.None);
+            throw;
+        }
+    }
+
+    /// <summary>Whether an actor may speak in this session: nobody is fixed yet, or it is this one.</summary>
+    public async Task<bool> BelongsToAsync(string actorId, CancellationToken cancellationToken) =>
+        ActorRef is not { } actorRef || (await _sealer.LookUpAsync(Session.Scope, actorId, cancellationToken))?.ActorRef == actorRef;
+
+    /// <summary>Gives the session to an actor, for good. It is stored with the next entry.</summary>
+    /// <exception cref="InvalidOperationException">The session belongs to another actor.</exception>
+    public async Task FixActorAsync(string actorId, CancellationToken cancellationToken)
+    {
+        if (!await BelongsToAsync(actorId, cancellationToken))
+        {
+            throw new InvalidOperationException($"Session {Session.SessionId} belongs to another actor.");
+        }
+
+        ActorRef ??= (await _sealer.ForActorAsync(Session.Scope, actorId, cancellationToken)).ActorRef;
+    }
+
+    /// <summary>Appends entries, all or none. Cancelled means that nothing was written.</summary>
+    /// <exception cref="JournalErasedException">The key of the session's actor was destroyed.</exception>
+    /// <exception cref="LeaseLostException">Another owner took the session.</exception>
+    /// <exception cref="Storage.StorageException">The store cannot write.</exception>
+    public async Task AppendAsync(IReadOnlyList<EntryBody> bodies, Durability durability, CancellationToken cancellationToken)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        await _oneAppend.WaitAsync(cancellationToken);
+        try
+        {
+            var actorRef = ActorRef;
+            var key = actorRef is null
+                ? await _sealer.ForActorAsync(Session.Scope, ISealer.Account, cancellationToken)
+                : await _sealer.FindAsync(Session.Scope, actorRef, cancellationToken)
+                    ?? throw new JournalErasedException(Session, LastSequence);
+
+            var entries = Seal(bodies, actorRef, key);
+            await _journal.AppendAsync(_lease, entries, durability, cancellationToken);
+            LastSequence = entries[^1].Sequence;
+            _lastHash = entries[^1].Hash;
+        }
+        finally
+        {
+            _oneAppend.Release();
+        }
+    }
+
+    /// <summary>Entries after a sequence number, opened and verified.</summary>
+    /// <exception cref="JournalDamagedException">An entry is not what was appended.</exception>
+    /// <exception cref="JournalErasedException">The key of the session's actor was destroyed.</exception>
+    public IAsyncEnumerable<Entry> ReadAsync(long afterSequence, CancellationToken cancellationToken) =>
+        ReadAsync(_journal, _sealer, Session, afterSequence, cancellationToken);
+
+    /// <summary>Entries after a sequence number, opened and verified, for readers that hold no lease.</summary>
+    /// <exception cref="JournalDamagedException">An entry is not what was appended.</exception>
+    /// <exception cref="JournalErasedException">The key of the session's actor was destroyed.</exception>
+    public static async IAsyncEnumerable<Entry> ReadAsync(
+        IJournal journal,
+        ISealer sealer,
+        SessionKey session,
+        long afterSequence,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var chain = new EntryChain(session);
+        await foreach (var (stored, header) in ReadVerifiedAsync(journal, chain, session, afterSequence, cancellationToken))
+        {
+            var key = await KeyOfAsync(sealer, session, stored, cancellationToken)
+                ?? throw new JournalErasedException(session, stored.Sequence);
+            yield return new Entry(stored.Sequence, stored.At, Open(sealer, key, session, stored, header));
+        }
+    }
+
+    /// <summary>Verifies the whole session: see the static form.</summary>
+    public Task VerifyAsync(CancellationToken cancellationToken) => VerifyAsync(_journal, _sealer, Session, cancellationToken);
+
+    /// <summary>Verifies a session from its first entry to the one that the store says is the last: the chain of hashes, and each
+    /// body whose key exists. Bodies of an erased actor stay closed; the chain over them is verified all the same.</summary>
+    /// <exception cref="JournalDamagedException">An entry is not what was appended, or the newest ones are missing.</exception>
+    public static async Task VerifyAsync(IJournal journal, ISealer sealer, SessionKey session, CancellationToken cancellationToken)
+    {
+        if (await journal.FindAsync(session, cancellationToken) is not { } row)
+        {
+            return;
+        }
+
+        var chain = new EntryChain(session);
+        StoredEntry? last = null;
+        await foreach (var (stored, header) in ReadVerifiedAsync(journal, chain, session, 0, cancellationToken))
+        {
+            if (await KeyOfAsync(sealer, session, stored, cancellationToken) is { } key)
+            {
+                _ = Open(sealer, key, session, stored, header);
+            }
+
+            // A session that is being written grows past the row that was read.
+            if (stored.Sequence == row.LastSequence && !stored.Hash.Span.SequenceEqual(row.LastHash.Span))
+            {
+                throw new JournalDamagedException(session, stored.Sequence, "the session's row names another last entry.");
+            }
+
+            last = stored;
+        }
+
+        if ((last?.Sequence ?? 0) < row.LastSequence)
+        {
+            throw new JournalDamagedException(session, row.LastSequence, "it is missing.");
+        }
+    }
+
+    /// <summary>Gives the session back. Queued entries are written first.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (_disposed)
+        {
+            return;
+        }
+
+        _disposed = true;
+        try
+        {
+            await _journal.ReleaseAsync(_lease, CancellationToken.None);
+        }
+        catch (ObjectDisposedException)
+        {
+            // The store was closed before, which wrote what was queued and ended every lease.
+        }
+    }
+
+    private List<StoredEntry> Seal(IReadOnlyList<EntryBody> bodies, string? actorRef, ActorKey key)
+    {
+        var at = DateTimeOffset.FromUnixTimeMilliseconds(_time.GetUtcNow().ToUnixTimeMilliseconds());
+        var entries = new List<StoredEntry>(bodies.Count);
+        var previous = _lastHash;
+        foreach (var body in bodies)
+        {
+            var sequence = LastSequence + entries.Count + 1;
+            var kind = JournalJson.KindOf(body);
+            var header = _chain.Header(sequence, at, kind, actorRef, key.KeyId, previous.Span);
+            var box = _sealer.Seal(key, JournalJson.Serialize(body), header);
+            var hash = EntryChain.Hash(header, box);
+            entries.Add(new StoredEntry(sequence, at, kind, actorRef, key.KeyId, previous, hash, box));
+            previous = hash;
+        }
+
+        return entries;
+    }
+
+    /// <summary>Stored entries after a sequence number with their headers, the chain verified from the entry before on.</summary>
+    private static async IAsyncEnumerable<(StoredEntry Entry, byte[] Header)> ReadVerifiedAsync(
+        IJournal journal,
+        EntryChain chain,
+        SessionKey session,
+        long afterSequence,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var anchor = Math.Max(0, afterSequence - 1);
+        var expected = anchor + 1;
+        ReadOnlyMemory<byte>? previous = anchor == 0 ? EntryChain.Start : null;
+        await foreach (var stored in journal.ReadAsync(session, anchor, cancellationToken))
+        {
+            if (stored.Sequence != expected)
+            {
+                throw new JournalDamagedException(session, expected, "it is missing.");
+            }
+
+            if (previous is { } before && !stored.PreviousHash.Span.SequenceEqual(before.Span))
+            {
+                throw new JournalDamagedException(session, stored.Sequence, "it does not follow the entry before.");
+            }
+
+            var header = chain.Header(stored);
+            if (!EntryChain.Hash(header, stored.Body.Span).AsSpan().SequenceEqual(stored.Hash.Span))
+            {
+                throw new JournalDamagedException(session, stored.Sequence, "its hash does not match its content.");
+            }
+
+            previous = stored.Hash;
+            expected++;
+            if (stored.Sequence > afterSequence)
+            {
+                yield return (stored, header);
+            }
+        }
+    }
+
+    private static ValueTask<ActorKey?> KeyOfAsync(ISealer sealer, SessionKey session, StoredEntry stored, CancellationToken cancellationToken) =>
+        stored.ActorRef is { } actorRef
+            ? sealer.FindAsync(session.Scope, actorRef, cancellationToken)
+            : sealer.LookUpAsync(session.Scope, ISealer.Account, cancellationToken);
+
+    private static EntryBody Open(ISealer sealer, ActorKey key, SessionKey session, StoredEntry stored, byte[] header)
+    {
+        if (key.KeyId != stored.KeyId)
+        {
+            throw new JournalUnknownEntryException(session, stored.Sequence, $"it is sealed with key {stored.KeyId} of its actor.");
+        }
+
+        try
+        {
+            return JournalJson.Deserialize(stored.Kind, sealer.Open(key, stored.Body.Span, header))
+                ?? throw new JournalUnknownEntryException(session, stored.Sequence, $"its kind {(int)stored.Kind} is not known here.");
+        }
+        catch (CryptographicException cause)
+        {
+            throw new JournalDamagedException(session, stored.Sequence, "its body cannot be opened.", cause);
+        }
+        catch (Exception cause) when (cause is JsonException or NotSupportedException)
+        {
+            throw new JournalUnknownEntryException(session, stored.Sequence, "its body has a form that is not known here.", cause);
+        }
+    }
 }

@@ -2,7 +2,9 @@ namespace Belay.Storage;
 
 /// <summary>
 /// Versioned documents with etags: harnesses, versions, endpoints, tags, idempotency records. Keys are opaque to the store,
-/// ordered bytewise, unique in (scope, collection). A write is durable when its task completes.
+/// ordered by their UTF-8 bytes, unique in (scope, collection). A write is durable when its task completes; content that was
+/// deleted does not stay readable in the store's files. Cancellation is heeded until a write is accepted: a write that ends
+/// cancelled changed nothing.
 /// </summary>
 public interface IDocumentStore
 {
@@ -10,7 +12,9 @@ public interface IDocumentStore
     Task<Document?> GetAsync(Scope scope, DocumentKey key, CancellationToken cancellationToken);
 
     /// <summary>Applies every write or none. Each write states the etag that it expects; one that does not hold makes the
-    /// call answer false and changes nothing.</summary>
+    /// call answer false and changes nothing. A key may occur once in a batch.</summary>
+    /// <exception cref="ArgumentException">A batch that is empty or names a key twice, or a key that breaks
+    /// <see cref="DocumentRules"/>.</exception>
     Task<bool> WriteAsync(Scope scope, IReadOnlyList<DocumentWrite> writes, CancellationToken cancellationToken);
 
     /// <summary>Documents of a collection whose key begins with <paramref name="prefix"/>, in key order, after a key, at most
@@ -23,12 +27,12 @@ public interface IDocumentStore
 
 /// <summary>Names one document in a scope.</summary>
 /// <param name="Collection">Kind of document.</param>
-/// <param name="Id">Key in the collection, at most 1,024 characters.</param>
+/// <param name="Id">Key in the collection, 1 to 1,024 characters of well-formed text.</param>
 public readonly record struct DocumentKey(string Collection, string Id);
 
 /// <summary>One stored document.</summary>
 /// <param name="Key">Its name.</param>
-/// <param name="Etag">Changes with every write; 1 for the first.</param>
+/// <param name="Etag">Grows with every write; 1 for the first, also after a deletion.</param>
 /// <param name="Body">UTF-8 JSON, or sealed bytes where the collection holds secrets.</param>
 public sealed record Document(DocumentKey Key, long Etag, ReadOnlyMemory<byte> Body);
 

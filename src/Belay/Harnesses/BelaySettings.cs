@@ -1,0 +1,90 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Belay.Contracts.Faults;
+
+namespace Belay.Harnesses;
+
+/// <summary>
+/// Settings of ours that belong to a harness and that no AWS shape can carry: one document, part of each immutable version.
+/// What the document says wins over the tags that were on the harness when the version was made.
+/// </summary>
+public sealed record BelaySettings
+{
+    /// <summary>Prefix of the tags that count.</summary>
+    public const string TagPrefix = "belay:";
+
+    /// <summary>The document, as the native API or the command line set it.</summary>
+    public IReadOnlyDictionary<string, JsonElement> Document { get; init; } = new Dictionary<string, JsonElement>();
+
+    /// <summary>The tags with our prefix, without it, as they were when the version was made.</summary>
+    public IReadOnlyDictionary<string, string> Tags { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Whether an invocation goes on when its client leaves.</summary>
+    [JsonIgnore]
+    public bool Detach => Flag("detach") ?? false;
+
+    /// <summary>How many tools of one message run side by side; the server's default when null.</summary>
+    [JsonIgnore]
+    public int? ToolConcurrency => Number("toolConcurrency");
+
+    /// <summary>Members of an invocation that may override the harness; all when null.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<string>? Overridable => Words("overridable");
+
+    /// <summary>The value of any other setting: from the document, else the tag's text, else null.</summary>
+    public JsonElement? Find(string name) =>
+        Document.TryGetValue(name, out var value) ? value
+        : Tags.TryGetValue(name, out var text) ? JsonSerializer.SerializeToElement(text, CatalogJson.Default.String)
+        : null;
+
+    /// <summary>The tags of a resource that become settings.</summary>
+    public static IReadOnlyDictionary<string, string> FromTags(IReadOnlyDictionary<string, string>? tags) =>
+        (tags ?? new Dictionary<string, string>())
+            .Where(tag => tag.Key.StartsWith(TagPrefix, StringComparison.Ordinal))
+            .ToDictionary(tag => tag.Key[TagPrefix.Length..], tag => tag.Value);
+
+    /// <summary>Everything wrong with the settings that this server knows, where <paramref name="path"/> names a setting's field.</summary>
+    public IEnumerable<FieldProblem> Problems(Func<string, string> path)
+    {
+        if (Find("detach") is not null && Flag("detach") is null)
+        {
+            yield return new(path("detach"), "must be true or false");
+        }
+
+        if (Find("toolConcurrency") is not null && Number("toolConcurrency") is not (>= 1 and <= 64))
+        {
+            yield return new(path("toolConcurrency"), "must be a whole number from 1 to 64");
+        }
+
+        if (Find("overridable") is not null && Words("overridable") is null)
+        {
+            yield return new(path("overridable"), "must be a list of member names");
+        }
+    }
+
+    private bool? Flag(string name) => Find(name) switch
+    {
+        { ValueKind: JsonValueKind.True } => true,
+        { ValueKind: JsonValueKind.False } => false,
+        { ValueKind: JsonValueKind.String } text when bool.TryParse(text.GetString(), out var flag) => flag,
+        _ => null,
+    };
+
+    private int? Number(string name) => Find(name) switch
+    {
+        { ValueKind: JsonValueKind.Number } value when value.TryGetInt32(out var number) => number,
+        { ValueKind: JsonValueKind.String } text
+            when int.TryParse(text.GetString(), NumberStyles.None, CultureInfo.InvariantCulture, out var number) => number,
+        _ => null,
+    };
+
+    private string[]? Words(string name) => Find(name) switch
+    {
+        { ValueKind: JsonValueKind.Array } list when list.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String) =>
+            [.. list.EnumerateArray().Select(item => item.GetString()!)],
+        // A tag cannot hold a comma, so a tag's list is separated by spaces.
+        { ValueKind: JsonValueKind.String } text => text.GetString()!.Split(' ', StringSplitOptions.RemoveEmptyEntries),
+        _ => null,
+    };
+}

@@ -1,0 +1,44 @@
+namespace Belay.Models;
+
+/// <summary>When a failed model call is tried again. Pure: the caller waits and counts.</summary>
+public static class RetryPolicy
+{
+    /// <summary>Calls in all for a provider that throttles or breaks.</summary>
+    public const int MaxAttempts = 6;
+
+    /// <summary>Calls in all for a provider that cannot be reached.</summary>
+    public const int MaxConnectAttempts = 3;
+
+    private static readonly TimeSpan MaxDelay = TimeSpan.FromSeconds(240);
+    private static readonly TimeSpan MaxRetryAfter = TimeSpan.FromSeconds(60);
+
+    /// <summary>How long to wait before the next attempt; null when there is none.</summary>
+    /// <param name="failure">What the last attempt met.</param>
+    /// <param name="attempt">Attempts made so far, counting from 1.</param>
+    /// <param name="deltaSent">Whether the caller has seen any of the reply; then a second one would contradict it.</param>
+    /// <param name="remaining">Time that is left of the invocation.</param>
+    public static TimeSpan? Next(ModelException failure, int attempt, bool deltaSent, TimeSpan remaining)
+    {
+        if (deltaSent || Delay(failure, attempt) is not { } delay || delay >= remaining)
+        {
+            return null;
+        }
+
+        return delay;
+    }
+
+    private static TimeSpan? Delay(ModelException failure, int attempt)
+    {
+        switch (failure.Failure)
+        {
+            case ModelFailure.Unreachable when attempt < MaxConnectAttempts:
+                return TimeSpan.FromSeconds(0.5 * attempt);
+            case ModelFailure.Throttled or ModelFailure.Broken when attempt < MaxAttempts:
+                var delay = TimeSpan.FromSeconds(Math.Min(4 * Math.Pow(2, attempt - 1), MaxDelay.TotalSeconds));
+                var asked = failure.RetryAfter is { } wait && wait < MaxRetryAfter ? wait : failure.RetryAfter is null ? TimeSpan.Zero : MaxRetryAfter;
+                return delay > asked ? delay : asked;
+            default:
+                return null;
+        }
+    }
+}
