@@ -1,0 +1,65 @@
+using Belay.Contracts.Invocations;
+using Belay.Sessions;
+
+namespace Belay.Agents;
+
+/// <summary>The loop. It only sequences; the numbers are those of the invocation's path in ARCHITECTURE.md.</summary>
+public sealed class AgentLoop(ModelTurn turn, ContextReduction context, ToolDispatch tools)
+{
+    /// <summary>
+    /// Runs an invocation whose messages are in the conversation, until a stop reason. Throws when it is cancelled or ends with a fault;
+    /// the journal is whole up to there.
+    /// </summary>
+    public async Task<HarnessStopReason> RunAsync(InvocationRun run, CancellationToken cancellationToken)
+    {
+        // A resumed invocation begins in the middle: with the calls that its answers set free.
+        var step = ToolStep.Next(run.Conversation.Open, run.Toolbox);
+        await run.AppendAsync(Durability.Synced, step.Intents(run.Invocation.Id));
+        while (true)
+        {
+            // 8. Tool calls: each has its verdict and its intent by now; outcomes in call order.
+            while (step is ToolStep.Run calls)
+            {
+                await tools.RunAsync(run, calls, cancellationToken);
+                step = ToolStep.Next(run.Conversation.Open, run.Toolbox);
+                await run.AppendAsync(Durability.Synced, step.Intents(run.Invocation.Id));
+            }
+
+            if (step is ToolStep.HandOver)
+            {
+                return HarnessStopReason.ToolUse;
+            }
+
+            // 9. Back to 6, within the limits.
+            cancellationToken.ThrowIfCancellationRequested();
+            if (Budget.Exceeded(run.Invocation.Limits, run.Conversation.Iterations, run.Usage.Output) is { } limit)
+            {
+                return limit;
+            }
+
+            // 6. The context window.
+            var request = ContextReduction.Assemble(run);
+
+            // 7. Model call: intent, deltas out, outcome.
+            var reply = await turn.RunAsync(run, request, cancellationToken);
+            if (reply.ContextTooLong)
+            {
+                if (!await context.ReduceAsync(run, cancellationToken))
+                {
+                    return HarnessStopReason.ModelContextWindowExceeded;
+                }
+
+                continue;
+            }
+
+            // One synced append carries the outcome and the intents of what it asks for; only then does the client see the message end.
+            step = ToolStep.Next(reply.OpenCalls(run.Invocation.Tools, run.Invocation.AllowedTools), run.Toolbox);
+            await run.AppendAsync(Durability.Synced, [reply.Outcome, .. step.Intents(run.Invocation.Id)]);
+            await run.Events.StopAsync(reply.Outcome.StopReason!.Value, cancellationToken);
+            if (reply.Outcome.StopReason != HarnessStopReason.ToolUse)
+            {
+                return reply.Outcome.StopReason.Value;
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+using Belay.Contracts.Harnesses;
+using Belay.Contracts.Invocations;
+using Belay.Models;
+using Belay.Sessions;
+
+namespace Belay.Agents;
+
+/// <summary>Assembles what a model call is shown, and makes it smaller when the model says that it is too long.</summary>
+public sealed class ContextReduction(ModelTurn turn)
+{
+    private const string SummaryInstructions =
+        "You condense conversations between a person and an agent so that the agent can go on from your notes alone. Write short bullet "
+        + "points: what the person wants; decisions and facts that still matter, with exact names, paths, numbers and errors; what was "
+        + "done with tools and what came of it; what is left to do. Do not answer the conversation and do not address anyone.";
+
+    private const string SummaryRequest = "Condense the conversation above into notes.";
+
+    /// <summary>The request of the next model call.</summary>
+    public static ModelRequest Assemble(InvocationRun run) => new()
+    {
+        System = run.Invocation.System,
+        // A copy: the conversation goes on while a slow provider may still be reading.
+        Messages = [.. History.ForModel(ContextWindow.View(run.Conversation.Context, run.Invocation.Truncation))],
+        Tools = run.Toolbox.Specs,
+        Parameters = run.Invocation.Parameters,
+    };
+
+    /// <summary>Shortens the conversation by one step; false when its strategy knows none.</summary>
+    public async Task<bool> ReduceAsync(InvocationRun run, CancellationToken cancellationToken)
+    {
+        var reduced = run.Invocation.Truncation.Strategy switch
+        {
+            HarnessTruncationStrategy.SlidingWindow => ContextWindow.Shrink(ContextWindow.View(run.Conversation.Context, run.Invocation.Truncation)),
+            HarnessTruncationStrategy.Summarization => await SummarizeAsync(run, cancellationToken),
+            _ => null,
+        };
+        if (reduced is not { } smaller)
+        {
+            return false;
+        }
+
+        await run.AppendAsync(Durability.Queued, new ContextReduced(run.Invocation.Id, smaller.Messages, smaller.Reason));
+        return true;
+    }
+
+    private async Task<(IReadOnlyList<Message> Messages, string Reason)?> SummarizeAsync(InvocationRun run, CancellationToken cancellationToken)
+    {
+        var configuration = run.Invocation.Truncation.Config?.Summarization;
+        var messages = run.Conversation.Context;
+        if (ContextWindow.SummaryLength(messages, configuration) is not { } length)
+        {
+            return null;
+        }
+
+        var request = new ModelRequest
+        {
+            System = [configuration?.SummarizationSystemPrompt ?? SummaryInstructions],
+            Messages = [.. ContextWindow.AsText(History.ForModel([.. messages.Take(length)])), Say(SummaryRequest)],
+            Tools = [],
+            Parameters = run.Invocation.Parameters,
+        };
+        return await turn.AskAsync(run, request, cancellationToken) is { } summary
+            ? ([Say(summary), .. messages.Skip(length)], $"The oldest {length} messages were replaced by a summary.")
+            : null;
+    }
+
+    private static Message Say(string text) => new(HarnessConversationRole.User, [new Block.Text(text)]);
+}

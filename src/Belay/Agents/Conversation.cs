@@ -1,0 +1,161 @@
+using System.Diagnostics;
+using Belay.Contracts.Invocations;
+using Belay.Models;
+using Belay.Sessions;
+
+namespace Belay.Agents;
+
+/// <summary>
+/// The conversation of a session: a fold over its journal, and nothing else. What a running loop sees and what a server sees
+/// after a crash come from the same code.
+/// </summary>
+public sealed class Conversation
+{
+    private readonly List<Message> _context = [];
+    private readonly HashSet<string> _commands = new(StringComparer.Ordinal);
+    private InvocationStarted? _started;
+
+    /// <summary>The messages that a model is shown, whole: every call in them has its result.</summary>
+    public IReadOnlyList<Message> Context => _context;
+
+    /// <summary>Calls that wait for results; null when there are none.</summary>
+    public OpenCalls? Open { get; private set; }
+
+    /// <summary>The invocation that has begun and not ended; null when none has.</summary>
+    public string? Unfinished => _started?.InvocationId;
+
+    /// <summary>Tokens of the invocation that began last.</summary>
+    public TokenUsage Usage { get; private set; }
+
+    /// <summary>Model calls of the invocation that began last.</summary>
+    public int Iterations { get; private set; }
+
+    /// <summary>The sandbox that was started and has not been seen to end; null when there is none.</summary>
+    public string? SandboxId { get; private set; }
+
+    /// <summary>Commands that have begun and not been seen to end.</summary>
+    public IReadOnlyCollection<string> Commands => _commands;
+
+    /// <summary>Takes the next entry.</summary>
+    public void Apply(EntryBody body)
+    {
+        switch (body)
+        {
+            case InvocationStarted started:
+                Start(started);
+                break;
+            case HistoryRepaired repaired:
+                Repair(repaired);
+                break;
+            case ContextReduced reduced:
+                _context.Clear();
+                _context.AddRange(reduced.Messages);
+                break;
+            case ModelOutcome outcome:
+                Answer(outcome);
+                break;
+            case ToolOutcome outcome:
+                Settle([outcome.Result]);
+                break;
+            case InvocationPaused paused when Open is not null:
+                Open = Open with { Offered = Open.Offered.Union(paused.Offered), Paused = true };
+                break;
+            case InvocationEnded:
+                _started = null;
+                break;
+            case SandboxStarted sandbox:
+                SandboxId = sandbox.SandboxId;
+                break;
+            case SandboxEnded:
+                SandboxId = null;
+                break;
+            case CommandIntent command:
+                _commands.Add(command.CommandId);
+                break;
+            case CommandOutcome command:
+                _commands.Remove(command.CommandId);
+                break;
+            case InvocationPaused or ModelIntent or ToolIntent:
+                break;
+            default:
+                throw new UnreachableException($"The conversation does not know entries of {body.GetType().Name}.");
+        }
+    }
+
+    private void Start(InvocationStarted started)
+    {
+        _started = started;
+        Usage = default;
+        Iterations = 0;
+        if (Open is null)
+        {
+            _context.AddRange(started.Messages);
+            return;
+        }
+
+        // Whoever appends an invocation while calls are open has made sure that it answers them.
+        var resume = Resumption.Match(Open, started.Messages) ?? throw new UnreachableException("An invocation began on open calls without answering them.");
+        Open = Open with
+        {
+            Paused = false,
+            Assistant = resume.Assistant,
+            Tools = started.Tools,
+            AllowedTools = started.AllowedTools,
+            Trailing = Open.Trailing.AddRange(resume.Trailing),
+            After = Open.After.AddRange(resume.After),
+        };
+    }
+
+    private void Repair(HistoryRepaired repaired)
+    {
+        if (Open is null)
+        {
+            _context.AddRange(repaired.Messages);
+            return;
+        }
+
+        Settle(repaired.Messages.SelectMany(message => message.Blocks).OfType<Block.ToolResult>());
+    }
+
+    private void Answer(ModelOutcome outcome)
+    {
+        Usage += outcome.Usage;
+        if (outcome.Iteration == 0)
+        {
+            return;
+        }
+
+        Iterations = outcome.Iteration;
+        if (History.Kept(outcome) is not { } message)
+        {
+            return;
+        }
+
+        if (outcome.StopReason == HarnessStopReason.ToolUse)
+        {
+            Open = new() { Assistant = message, Tools = _started?.Tools ?? [], AllowedTools = _started?.AllowedTools ?? [] };
+        }
+        else
+        {
+            _context.Add(message);
+        }
+    }
+
+    private void Settle(IEnumerable<Block.ToolResult> results)
+    {
+        if (Open is null)
+        {
+            return;
+        }
+
+        var open = Open with { Results = Open.Results.SetItems(results.Select(result => KeyValuePair.Create(result.ToolUseId, result))) };
+        if (open.Unanswered.Any())
+        {
+            Open = open;
+            return;
+        }
+
+        _context.AddRange(open.Messages());
+        Open = null;
+    }
+}

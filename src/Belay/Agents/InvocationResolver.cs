@@ -1,0 +1,157 @@
+using Belay.Contracts.Faults;
+using Belay.Contracts.Harnesses;
+using Belay.Contracts.Invocations;
+using Belay.Harnesses;
+using Belay.Models;
+using Belay.Storage;
+using Belay.Tools;
+
+namespace Belay.Agents;
+
+/// <summary>
+/// Merges a version and the overrides of one call into one <see cref="Invocation"/> (step 2). A present member replaces the whole field;
+/// skills are appended. Every problem is reported at once, and what is configured but not built is refused by name, never ignored.
+/// </summary>
+/// <param name="resolve">Finds the model of a configuration.</param>
+/// <param name="settings">What the operator decides about invocations.</param>
+/// <param name="catalog">What the operator decides about harnesses.</param>
+/// <param name="ids">Where the invocation's id comes from.</param>
+public sealed class InvocationResolver(Func<HarnessModelConfiguration, ResolvedModel> resolve, InvocationSettings settings, CatalogSettings catalog, IdSource ids)
+{
+    private const int DefaultIterations = 75;
+    private const int DefaultTimeoutSeconds = 3600;
+    private const string DefaultActor = "default-user";
+
+    /// <summary>The invocation that a call asks for.</summary>
+    public Invocation Resolve(ServedHarness served, InvokeHarnessRequest request)
+    {
+        var harness = served.Harness;
+        ThrowIfForbidden(served, request);
+        var problems = Problems(served, request).ToList();
+        if (problems.Count > 0)
+        {
+            throw ServiceException.Invalid(problems);
+        }
+
+        var model = resolve(request.Model ?? harness.Model);
+        return new()
+        {
+            Id = ids.NewUuid(),
+            Harness = harness,
+            Endpoint = served.Endpoint,
+            Model = model.Model,
+            Parameters = model.Parameters,
+            System = [.. (request.SystemPrompt ?? harness.SystemPrompt).Select(block => block.Text).OfType<string>()],
+            Tools = Tools(served, request),
+            ToolsGiven = request.Tools is not null,
+            AllowedTools = request.AllowedTools ?? harness.AllowedTools,
+            AllowedToolsGiven = request.AllowedTools is not null,
+            Limits = new(
+                request.MaxIterations ?? harness.MaxIterations ?? DefaultIterations,
+                request.MaxTokens ?? harness.MaxTokens,
+                request.TimeoutSeconds ?? harness.TimeoutSeconds ?? DefaultTimeoutSeconds),
+            Truncation = harness.Truncation,
+            Sent = request.Messages,
+            ActorId = request.ActorId,
+            DefaultActorId = harness.Memory?.AgentCoreMemoryConfiguration?.ActorId ?? request.RuntimeUserId ?? DefaultActor,
+            ToolConcurrency = served.Settings.ToolConcurrency ?? settings.ToolConcurrency,
+            Detached = served.Settings.Detach || settings.FinishOnDisconnect,
+        };
+    }
+
+    /// <summary>Refuses callers that a harness does not let in, and environments that are not built; what commands check too.</summary>
+    public static void ThrowIfUnservable(Harness harness)
+    {
+        if (harness.AuthorizerConfiguration?.CustomJwtAuthorizer is not null)
+        {
+            throw new ServiceException(
+                FaultCode.AccessDeniedException, $"Harness {harness.HarnessId} lets in bearer tokens of its authorizer only; a signed request is refused.");
+        }
+
+        if (EnvironmentProblems(harness).ToList() is { Count: > 0 } problems)
+        {
+            throw ServiceException.Invalid(problems);
+        }
+    }
+
+    private static IEnumerable<FieldProblem> EnvironmentProblems(Harness harness)
+    {
+        if (harness.EnvironmentArtifact?.ContainerConfiguration is not null)
+        {
+            yield return new(
+                "environmentArtifact.containerConfiguration", "names an image, and this server cannot run images yet. Remove it from the harness to use the server's own environment.");
+        }
+    }
+
+    private void ThrowIfForbidden(ServedHarness served, InvokeHarnessRequest request)
+    {
+        var given = new (string Name, bool Given)[]
+        {
+            ("model", request.Model is not null),
+            ("systemPrompt", request.SystemPrompt is not null),
+            ("tools", request.Tools is not null),
+            ("skills", request.Skills is not null),
+            ("allowedTools", request.AllowedTools is not null),
+            ("maxIterations", request.MaxIterations is not null),
+            ("maxTokens", request.MaxTokens is not null),
+            ("timeoutSeconds", request.TimeoutSeconds is not null),
+            ("actorId", request.ActorId is not null),
+        };
+        var refused = given
+            .Where(member => member.Given && !(Allows(settings.AllowedOverrides, member.Name) && Allows(served.Settings.Overridable, member.Name)))
+            .Select(member => member.Name)
+            .ToList();
+        if (refused.Count > 0)
+        {
+            throw new ServiceException(FaultCode.AccessDeniedException, $"An invocation may not override {string.Join(", ", refused)} here.");
+        }
+
+        ThrowIfUnservable(served.Harness);
+    }
+
+    private IEnumerable<FieldProblem> Problems(ServedHarness served, InvokeHarnessRequest request) =>
+    [
+        .. History.Problems(request.Messages),
+        .. request.Model is null ? [] : HarnessRules.Model(request.Model, "model"),
+        .. HarnessRules.SystemPrompt(request.SystemPrompt, "systemPrompt"),
+        .. HarnessRules.Tools(request.Tools, "tools", catalog),
+        .. HarnessRules.Skills(request.Skills, "skills"),
+        .. HarnessRules.AllowedTools(request.AllowedTools, "allowedTools"),
+        .. HarnessRules.Limits(request.MaxIterations, request.MaxTokens, request.TimeoutSeconds),
+        .. request.ActorId is { Length: 0 or > 255 } ? [new FieldProblem("actorId", "must be 1 to 255 characters.")] : Array.Empty<FieldProblem>(),
+        .. NotBuilt(served, request),
+    ];
+
+    private static IEnumerable<FieldProblem> NotBuilt(ServedHarness served, InvokeHarnessRequest request)
+    {
+        var allowed = new AllowedTools(request.AllowedTools ?? served.Harness.AllowedTools);
+        var tools = Tools(served, request);
+        for (var i = 0; i < tools.Count; i++)
+        {
+            var tool = tools[i];
+            if (tool.Type != HarnessToolType.InlineFunction && allowed.CanPermitServer(tool.Name!))
+            {
+                yield return new($"tools[{i}]", $"({tool.Name}) is of a type that this server cannot run yet. Leave it out, or exclude it with allowedTools.");
+            }
+        }
+
+        if (served.Harness.Skills.Count > 0 || request.Skills is { Count: > 0 })
+        {
+            yield return new("skills", "names skills, and this server cannot load skills yet. Leave them out.");
+        }
+
+        if (served.Harness.Memory?.AgentCoreMemoryConfiguration is not null)
+        {
+            yield return new("memory.agentCoreMemoryConfiguration", "attaches a memory, and this server has no memory service yet. Disable it; the session's history is kept all the same.");
+        }
+
+        if (served.Harness.Memory?.ManagedMemoryConfiguration is not null)
+        {
+            yield return new("memory.managedMemoryConfiguration", "attaches a memory, and this server has no memory service yet. Disable it; the session's history is kept all the same.");
+        }
+    }
+
+    private static IReadOnlyList<HarnessTool> Tools(ServedHarness served, InvokeHarnessRequest request) => HarnessRules.NameTools(request.Tools ?? served.Harness.Tools);
+
+    private static bool Allows(IReadOnlyList<string>? names, string name) => names is null || names.Contains(name, StringComparer.Ordinal);
+}

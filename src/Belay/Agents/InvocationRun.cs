@@ -1,0 +1,38 @@
+using Belay.Models;
+using Belay.Sandboxes;
+using Belay.Sessions;
+using Belay.Tools;
+
+namespace Belay.Agents;
+
+/// <summary>A running invocation: what it is, what it may use, and where what happens goes.</summary>
+public sealed class InvocationRun
+{
+    /// <summary>What was asked for.</summary>
+    public required Invocation Invocation { get; init; }
+
+    /// <summary>The tools in force.</summary>
+    public required Toolbox Toolbox { get; init; }
+
+    /// <summary>The session's conversation; it changes when an append completes, and only then.</summary>
+    public required Conversation Conversation { get; init; }
+
+    /// <summary>Appends to the session's journal, through the session's mailbox.</summary>
+    public required Func<IReadOnlyList<EntryBody>, Durability, Task> Journal { get; init; }
+
+    /// <summary>The stream to the client.</summary>
+    public required EventWriter Events { get; init; }
+
+    /// <summary>When and why it must stop.</summary>
+    public required StopSignal Signal { get; init; }
+
+    /// <summary>The session's sandbox.</summary>
+    public required ISandboxSource Sandbox { get; init; }
+
+    /// <summary>Tokens of its model calls so far.</summary>
+    public TokenUsage Usage => Conversation.Usage;
+
+    /// <summary>Appends entries; nothing happens when there are none.</summary>
+    public Task AppendAsync(Durability durability, params IReadOnlyList<EntryBody> entries) =>
+        entries.Count == 0 ? Task.CompletedTask : Journal(entries, durability);
+}

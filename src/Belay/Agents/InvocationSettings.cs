@@ -1,0 +1,26 @@
+namespace Belay.Agents;
+
+/// <summary>What the operator decides about invocations.</summary>
+public sealed record InvocationSettings
+{
+    /// <summary>Tools of one message that run side by side; 1 gives strict sequence.</summary>
+    public int ToolConcurrency { get; init; } = 8;
+
+    /// <summary>Members of a call that may replace the harness's; null for all.</summary>
+    public IReadOnlyList<string>? AllowedOverrides { get; init; }
+
+    /// <summary>Whether every invocation goes on when its client leaves.</summary>
+    public bool FinishOnDisconnect { get; init; }
+
+    /// <summary>Text of one tool result in bytes; more is cut in the middle.</summary>
+    public int ToolResultBytes { get; init; } = 1024 * 1024;
+
+    /// <summary>How long a cancelled tool may take to end before it is left alone.</summary>
+    public TimeSpan ToolGrace { get; init; } = TimeSpan.FromSeconds(4);
+
+    /// <summary>Events that wait for a slow reader before the loop does.</summary>
+    public int BufferedEvents { get; init; } = 256;
+
+    /// <summary>How long the last events of a stream wait for a reader that has stopped reading.</summary>
+    public TimeSpan ClosingTime { get; init; } = TimeSpan.FromSeconds(30);
+}

@@ -1,0 +1,490 @@
+using System.Diagnostics;
+using System.Threading.Channels;
+using Belay.Agents;
+using Belay.Contracts.Faults;
+using Belay.Contracts.Harnesses;
+using Belay.Contracts.Invocations;
+using Belay.Sandboxes;
+using Belay.Storage;
+using Belay.Tools;
+using Microsoft.Extensions.Logging;
+
+namespace Belay.Sessions;
+
+/// <summary>What every session of a server shares.</summary>
+/// <param name="Loop">The loop.</param>
+/// <param name="BuiltIns">Built-in tools, in the order in which models see them.</param>
+/// <param name="Settings">Settings of sessions.</param>
+/// <param name="Invocations">Settings of invocations.</param>
+/// <param name="Time">The clock.</param>
+/// <param name="Ids">Where ids come from.</param>
+/// <param name="Logger">Where a session reports what we broke.</param>
+public sealed record SessionServices(
+    AgentLoop Loop,
+    IReadOnlyList<ITool> BuiltIns,
+    SessionSettings Settings,
+    InvocationSettings Invocations,
+    TimeProvider Time,
+    IdSource Ids,
+    ILogger Logger);
+
+/// <summary>
+/// A session that this server holds: its journal, its conversation, its sandbox. One invocation at a time; commands beside it. Everything
+/// that is written goes through one mailbox.
+/// </summary>
+public sealed partial class LiveSession : IAsyncDisposable
+{
+    private static readonly TimeSpan DefaultIdle = TimeSpan.FromSeconds(900);
+
+    private readonly SessionServices _services;
+    private readonly SessionJournal _journal;
+    private readonly Conversation _conversation;
+    private readonly SessionMailbox _mailbox;
+    private readonly ISessionSandbox _sandbox;
+    private readonly TimeSpan _idleTime;
+    private readonly Lock _gate = new();
+    private RunningInvocation? _running;
+    private bool _reserved;
+    private bool _stopping;
+    private bool _up;
+    private int _commands;
+    private long _lastActivity;
+    private string? _stopToken;
+
+    private LiveSession(SessionJournal journal, Conversation conversation, Harness harness, SessionSandboxFactory sandboxes, SessionServices services)
+    {
+        _journal = journal;
+        _conversation = conversation;
+        _services = services;
+        _mailbox = new(journal, conversation, services.Settings.MailboxDepth);
+        _sandbox = sandboxes(journal.Session, harness, ReportAsync);
+        _idleTime = harness.Environment.AgentCoreRuntimeEnvironment?.LifecycleConfiguration?.IdleRuntimeSessionTimeout is { } seconds
+            ? TimeSpan.FromSeconds(seconds)
+            : DefaultIdle;
+        _lastActivity = services.Time.GetTimestamp();
+    }
+
+    /// <summary>Its name.</summary>
+    public SessionKey Key => _journal.Session;
+
+    /// <summary>Whether it occupies a slot: something runs, or its sandbox does.</summary>
+    public bool Active
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _reserved || _stopping || _commands > 0 || _conversation.SandboxId is not null;
+            }
+        }
+    }
+
+    /// <summary>Whether its journal failed, so that it must be opened again.</summary>
+    public bool Broken => _mailbox.Broken is not null;
+
+    /// <summary>Opens a session: takes its lease, folds its journal page by page, repairs what a crash left (step 3).</summary>
+    public static async Task<LiveSession> OpenAsync(SessionJournal journal, Harness harness, SessionSandboxFactory sandboxes, SessionServices services, CancellationToken cancellationToken)
+    {
+        var conversation = new Conversation();
+        await foreach (var entry in journal.ReadAsync(0, cancellationToken))
+        {
+            conversation.Apply(entry.Body);
+        }
+
+        var repair = SessionRepair.Of(conversation);
+        if (repair.Count > 0)
+        {
+            await journal.AppendAsync(repair, Durability.Queued, cancellationToken);
+            foreach (var entry in repair)
+            {
+                conversation.Apply(entry);
+            }
+        }
+
+        return new(journal, conversation, harness, sandboxes, services);
+    }
+
+    /// <summary>
+    /// Accepts an invocation and starts it (steps 3 to 10). What can be refused is refused here, before anything is written.
+    /// <paramref name="hold"/> is disposed when it is over.
+    /// </summary>
+    public async Task<AcceptedInvocation> InvokeAsync(Invocation invocation, IDisposable hold, CancellationToken cancellationToken)
+    {
+        Reserve();
+        RunningInvocation? running = null;
+        try
+        {
+            await TakeForActorAsync(invocation, cancellationToken);
+            var (entries, accepted) = Accept(invocation);
+            await _mailbox.AppendAsync(entries, Durability.Queued);
+            running = Start(accepted);
+        }
+        finally
+        {
+            if (running is null)
+            {
+                Free();
+            }
+        }
+
+        running.Work = RunAsync(running, hold);
+        return new(running);
+    }
+
+    /// <summary>Starts a command in the session's sandbox. <paramref name="hold"/> is disposed when its stream is.</summary>
+    public async Task<StartedCommand> RunCommandAsync(string command, int timeoutSeconds, IDisposable hold, CancellationToken cancellationToken)
+    {
+        lock (_gate)
+        {
+            ThrowIfStopping(FaultCode.RetryableConflictException);
+            if (_commands >= _services.Settings.MaxCommands)
+            {
+                throw new ServiceException(
+                    FaultCode.RetryableConflictException, $"Session {Key.SessionId} already runs {_commands} commands, which is the most at a time. Try again when one has ended.");
+            }
+
+            _commands++;
+            _up = true;
+        }
+
+        var work = _sandbox.Work();
+        var released = new Release(() =>
+        {
+            work.Dispose();
+            lock (_gate)
+            {
+                _commands--;
+                _lastActivity = _services.Time.GetTimestamp();
+            }
+
+            hold.Dispose();
+        });
+        try
+        {
+            var sandbox = await _sandbox.GetAsync(cancellationToken);
+            var id = _services.Ids.NewUuid();
+            await _mailbox.AppendAsync([new CommandIntent(id, command, timeoutSeconds)], Durability.Synced);
+            var request = new ExecRequest { Command = ShellCommand(command), Timeout = TimeSpan.FromSeconds(timeoutSeconds) };
+            var started = new StartedCommand(id, sandbox.ExecuteAsync(request, cancellationToken), JournalCommandAsync, released);
+            released = null;
+            return started;
+        }
+        catch (SandboxException exception)
+        {
+            throw new ServiceException(FaultCode.RuntimeClientError, exception.Message, exception);
+        }
+        finally
+        {
+            released?.Dispose();
+        }
+    }
+
+    /// <summary>
+    /// Ends the session's compute and interrupts what runs. False when there is nothing to end; a repeated token is answered like the
+    /// first time.
+    /// </summary>
+    public async Task<bool> StopAsync(string? clientToken, CancellationToken cancellationToken)
+    {
+        RunningInvocation? running;
+        lock (_gate)
+        {
+            ThrowIfStopping(FaultCode.RetryableConflictException);
+            if (!IsUp())
+            {
+                return clientToken is not null && clientToken == _stopToken;
+            }
+
+            _stopping = true;
+            running = _running;
+        }
+
+        try
+        {
+            await EndAsync(running, StopCause.Stopped, "stopped", cancellationToken);
+            _stopToken = clientToken;
+            return true;
+        }
+        finally
+        {
+            lock (_gate)
+            {
+                _stopping = false;
+                _up = false;
+            }
+        }
+    }
+
+    /// <summary>The server shuts down: what runs ends so that the session can go on elsewhere.</summary>
+    public Task DrainAsync(CancellationToken cancellationToken)
+    {
+        RunningInvocation? running;
+        lock (_gate)
+        {
+            _stopping = true;
+            running = _running;
+        }
+
+        return EndAsync(running, StopCause.ShuttingDown, "shutdown", cancellationToken);
+    }
+
+    /// <summary>Gives the session back. Nothing may run.</summary>
+    public ValueTask DisposeAsync() => _mailbox.DisposeAsync();
+
+    private async Task EndAsync(RunningInvocation? running, StopCause cause, string reason, CancellationToken cancellationToken)
+    {
+        using var deadline = new CancellationTokenSource(_services.Settings.StopTime, _services.Time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
+        running?.Run.Signal.Fire(cause);
+        try
+        {
+            await _sandbox.StopAsync(reason, both.Token);
+            if (running is not null)
+            {
+                await running.Ended.WaitAsync(both.Token);
+            }
+        }
+        catch (OperationCanceledException) when (deadline.IsCancellationRequested)
+        {
+            throw new ServiceException(FaultCode.RetryableConflictException, $"Session {Key.SessionId} takes longer to stop than {_services.Settings.StopTime.TotalSeconds:0} s. Try again.");
+        }
+    }
+
+    private void Reserve()
+    {
+        lock (_gate)
+        {
+            ThrowIfStopping(FaultCode.RuntimeClientError);
+            if (_reserved)
+            {
+                throw new ServiceException(
+                    FaultCode.RuntimeClientError, $"Session {Key.SessionId} is already processing a request. Concurrent invocations are not supported.");
+            }
+
+            _reserved = true;
+            _up = true;
+        }
+    }
+
+    private void Free()
+    {
+        lock (_gate)
+        {
+            _running = null;
+            _reserved = false;
+            _lastActivity = _services.Time.GetTimestamp();
+        }
+    }
+
+    // A session belongs to the actor of its first invocation, for good: one person's files are never another's.
+    private async Task TakeForActorAsync(Invocation invocation, CancellationToken cancellationToken)
+    {
+        if (invocation.ActorId is { } actor && !await _journal.BelongsToAsync(actor, cancellationToken))
+        {
+            throw ServiceException.Invalid(ValidationReason.ResourceConflict, $"Session {Key.SessionId} belongs to another actor. Use a session of your own, or leave actorId out.");
+        }
+
+        if (_journal.ActorRef is null)
+        {
+            await _journal.FixActorAsync(invocation.ActorId ?? invocation.DefaultActorId, cancellationToken);
+        }
+    }
+
+    // 4. What the client sent, after the clean-up rules; what it answers; what nobody answered.
+    private (IReadOnlyList<EntryBody> Entries, Invocation Accepted) Accept(Invocation invocation)
+    {
+        var open = _conversation.Open;
+        if (History.AnswerProblems(invocation.Sent, open).ToList() is { Count: > 0 } problems)
+        {
+            throw ServiceException.Invalid(problems);
+        }
+
+        var messages = History.CleanUp(History.FromWire(invocation.Sent));
+        var resume = open is null ? null : Resumption.Match(open, messages);
+        if (resume is null)
+        {
+            var started = Started(invocation, History.Whole(messages));
+            return open is null ? ([started], invocation) : ([History.Repair(open, "The request did not answer the pending calls."), started], invocation);
+        }
+
+        // What follows the answers is made whole like any request; the answered message itself is whole through the fold.
+        var head = messages.Take(messages.Count - resume.After.Count);
+        var accepted = invocation with
+        {
+            Tools = invocation.ToolsGiven ? invocation.Tools : open!.Tools,
+            AllowedTools = invocation.AllowedToolsGiven ? invocation.AllowedTools : open!.AllowedTools,
+        };
+        var answered = resume.Answers.Select(answer => answer.ToolUseId).ToHashSet(StringComparer.Ordinal);
+        var outcomes = resume.Answers
+            .Concat(open!.Unanswered.Where(call => open.Offered.Contains(call.Id) && !answered.Contains(call.Id)).Select(call => History.Error(call.Id, History.Interrupted)))
+            .Select(EntryBody (result) => new ToolOutcome(invocation.Id, result, 0));
+        return ([Started(accepted, [.. head, .. History.Whole(resume.After)]), .. outcomes], accepted);
+    }
+
+    private static InvocationStarted Started(Invocation invocation, IReadOnlyList<Message> messages) =>
+        new(invocation.Id, invocation.Endpoint, invocation.Harness.HarnessVersion ?? string.Empty, messages, invocation.Tools, invocation.AllowedTools, invocation.Limits);
+
+    private RunningInvocation Start(Invocation invocation)
+    {
+        var events = Channel.CreateBounded<InvocationEvent>(new BoundedChannelOptions(_services.Invocations.BufferedEvents) { SingleReader = true });
+        var running = new RunningInvocation(
+            new()
+            {
+                Invocation = invocation,
+                Toolbox = Toolbox.For(_services.BuiltIns, invocation.Tools, invocation.AllowedTools),
+                Conversation = _conversation,
+                Journal = _mailbox.AppendAsync,
+                Events = new(events.Writer),
+                Signal = new(_services.Time, TimeSpan.FromSeconds(invocation.Limits.TimeoutSeconds)),
+                Sandbox = _sandbox,
+            },
+            events);
+        lock (_gate)
+        {
+            _running = running;
+            if (_stopping)
+            {
+                running.Run.Signal.Fire(StopCause.Stopped);
+            }
+        }
+
+        return running;
+    }
+
+    // Owns the invocation from acceptance to the last event. It never throws: what goes wrong goes to the reader of the stream.
+    private async Task RunAsync(RunningInvocation running, IDisposable hold)
+    {
+        var run = running.Run;
+        using var signal = run.Signal;
+        using var work = _sandbox.Work();
+        HarnessStopReason? reason = null;
+        Exception? fault = null;
+        var why = "The turn is complete.";
+        try
+        {
+            reason = await _services.Loop.RunAsync(run, signal.Token);
+        }
+        catch (OperationCanceledException) when (signal.Cause is { } cause)
+        {
+            reason = StopSignal.ReasonOf(cause);
+            why = StopSignal.Describe(cause);
+        }
+        catch (ServiceException exception)
+        {
+            fault = exception;
+            why = exception.Message;
+        }
+#pragma warning disable CA1031 // Handed to the reader of the stream, whose edge maps faults.
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            fault = exception;
+            why = "Something of ours broke.";
+            Log.InvocationBroke(_services.Logger, run.Invocation.Id, exception);
+        }
+
+        // Read before the session is free, because the next invocation begins its own count.
+        var metadata = new HarnessMetadataEvent { Usage = Usage.ToWire(run.Usage), Metrics = new() { LatencyMs = (long)signal.Elapsed.TotalMilliseconds } };
+        fault = await JournalEndAsync(run, reason, why, fault);
+        Free();
+        running.End();
+        hold.Dispose();
+        await CloseAsync(running, reason, metadata, fault);
+    }
+
+    // 10. The end, synced before the client hears of it. Calls that never ran get an answer, so that the conversation is whole.
+    private async Task<Exception?> JournalEndAsync(InvocationRun run, HarnessStopReason? reason, string why, Exception? fault)
+    {
+        var cancelled = _conversation.Open is { Paused: false } open
+            ? open.Unanswered.Select(EntryBody (call) => new ToolOutcome(run.Invocation.Id, History.Error(call.Id, History.Cancelled), 0))
+            : [];
+        var code = fault is null ? null : fault is ServiceException { Code: var known } ? known.ToString() : nameof(FaultCode.InternalServerException);
+        try
+        {
+            await run.AppendAsync(
+                Durability.Synced,
+                [.. cancelled, new InvocationEnded(run.Invocation.Id, reason, why, run.Usage, _conversation.Iterations, (long)run.Signal.Elapsed.TotalMilliseconds, code)]);
+            return fault;
+        }
+#pragma warning disable CA1031 // The stream ends with it; the session is opened again, and repaired, by the next call.
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            Log.JournalBroke(_services.Logger, Key.SessionId, exception);
+            return fault ?? exception;
+        }
+    }
+
+    private async Task CloseAsync(RunningInvocation running, HarnessStopReason? reason, HarnessMetadataEvent metadata, Exception? fault)
+    {
+        var run = running.Run;
+        if (fault is null)
+        {
+            using var closing = new CancellationTokenSource(_services.Invocations.ClosingTime, _services.Time);
+            try
+            {
+                await run.Events.StopAsync(reason ?? throw new UnreachableException(), closing.Token);
+                await run.Events.WriteAsync(metadata, closing.Token);
+            }
+            catch (OperationCanceledException exception)
+            {
+                fault = exception;
+            }
+        }
+
+        running.Events.Writer.TryComplete(fault);
+    }
+
+    private async Task ReportAsync(EntryBody entry)
+    {
+        RunningInvocation? running = null;
+        lock (_gate)
+        {
+            if (entry is SandboxEnded)
+            {
+                running = _running;
+                _up = _up && running is not null;
+            }
+        }
+
+        if (entry is SandboxEnded { Reason: "maxLifetime" })
+        {
+            running?.Run.Signal.Fire(StopCause.Stopped);
+        }
+
+        await _mailbox.AppendAsync([entry], Durability.Queued);
+    }
+
+    private Task JournalCommandAsync(CommandOutcome outcome) => _mailbox.AppendAsync([outcome], Durability.Queued);
+
+    // Without a sandbox there is nothing that could end by itself; then the idle time decides whether the session is still up.
+    private bool IsUp() =>
+        _reserved || _commands > 0 || _conversation.SandboxId is not null || (_up && _services.Time.GetElapsedTime(_lastActivity) < _idleTime);
+
+    private void ThrowIfStopping(FaultCode code)
+    {
+        if (_stopping)
+        {
+            throw new ServiceException(code, $"Session {Key.SessionId} is being stopped. Try again in a moment.");
+        }
+    }
+
+    // bash where the image has it, sh otherwise; the command travels as an argument, so that nothing in it needs quoting.
+    private static IReadOnlyList<string> ShellCommand(string command) =>
+        ["sh", "-c", "if command -v bash >/dev/null 2>&1; then exec bash -c \"$1\"; fi; exec sh -c \"$1\"", "sh", command];
+
+    private sealed class Release(Action action) : IDisposable
+    {
+        private Action? _action = action;
+
+        public void Dispose() => Interlocked.Exchange(ref _action, null)?.Invoke();
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Error, "Invocation {InvocationId} ended with a fault of ours.")]
+        public static partial void InvocationBroke(ILogger logger, string invocationId, Exception exception);
+
+        [LoggerMessage(LogLevel.Error, "The journal of session {SessionId} cannot be written; the session is opened again with its next call.")]
+        public static partial void JournalBroke(ILogger logger, string sessionId, Exception exception);
+    }
+}

@@ -1,0 +1,76 @@
+using System.Threading.Channels;
+using Belay.Agents;
+
+namespace Belay.Sessions;
+
+/// <summary>
+/// The one writer of a session. Loop, commands, sandbox and timers post what happened; entries are appended and folded in the order of
+/// posting. When an append fails the mailbox is spent: every later post fails with the same cause, because what is stored is no longer known.
+/// </summary>
+internal sealed class SessionMailbox : IAsyncDisposable
+{
+    private readonly SessionJournal _journal;
+    private readonly Conversation _conversation;
+    private readonly Channel<Post> _posts;
+    private readonly Task _pump;
+
+    public SessionMailbox(SessionJournal journal, Conversation conversation, int depth)
+    {
+        _journal = journal;
+        _conversation = conversation;
+        _posts = Channel.CreateBounded<Post>(new BoundedChannelOptions(depth) { SingleReader = true });
+        _pump = PumpAsync();
+    }
+
+    /// <summary>Why nothing can be appended any more; null while it can.</summary>
+    public Exception? Broken { get; private set; }
+
+    /// <summary>Appends entries and folds them. Completes as the durability says.</summary>
+    public async Task AppendAsync(IReadOnlyList<EntryBody> entries, Durability durability)
+    {
+        var post = new Post(entries, durability, new(TaskCreationOptions.RunContinuationsAsynchronously));
+        await _posts.Writer.WriteAsync(post);
+        await post.Done.Task;
+    }
+
+    /// <summary>Appends what was posted, and gives the session back.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _posts.Writer.TryComplete();
+        await _pump;
+        await _journal.DisposeAsync();
+    }
+
+    private async Task PumpAsync()
+    {
+        await foreach (var post in _posts.Reader.ReadAllAsync())
+        {
+            if (Broken is not null)
+            {
+                post.Done.SetException(Broken);
+                continue;
+            }
+
+            try
+            {
+                // An append is never abandoned half-way: what interrupts an invocation does not interrupt its record.
+                await _journal.AppendAsync(post.Entries, post.Durability, CancellationToken.None);
+                foreach (var entry in post.Entries)
+                {
+                    _conversation.Apply(entry);
+                }
+
+                post.Done.SetResult();
+            }
+#pragma warning disable CA1031 // Handed to whoever posted.
+            catch (Exception exception)
+#pragma warning restore CA1031
+            {
+                Broken = exception;
+                post.Done.SetException(exception);
+            }
+        }
+    }
+
+    private sealed record Post(IReadOnlyList<EntryBody> Entries, Durability Durability, TaskCompletionSource Done);
+}

@@ -1,0 +1,46 @@
+using System.Text.Json;
+using Belay.Contracts;
+
+namespace Belay.Tools;
+
+/// <summary>Arguments of a tool call, as a model wrote them: anything until it is parsed.</summary>
+public static class ToolArguments
+{
+    private static readonly JsonDocumentOptions Options = new() { MaxDepth = BelayJson.MaxDepth };
+
+    /// <summary>An object without members.</summary>
+    public static JsonElement Empty { get; } = JsonElement.Parse("{}");
+
+    /// <summary>The arguments when the text is a JSON object; null otherwise. No text at all is an object without members.</summary>
+    public static JsonElement? Parse(string text)
+    {
+        if (string.IsNullOrWhiteSpace(text))
+        {
+            return Empty;
+        }
+
+        try
+        {
+            using var document = JsonDocument.Parse(text, Options);
+            return document.RootElement.ValueKind == JsonValueKind.Object ? document.RootElement.Clone() : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>What is wrong with text that <see cref="Parse"/> refuses, for the model to correct.</summary>
+    public static string Problem(string text)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(text, Options);
+            return $"must be a JSON object, but are of kind {document.RootElement.ValueKind}";
+        }
+        catch (JsonException exception)
+        {
+            return $"are not valid JSON (line {exception.LineNumber + 1}, byte {exception.BytePositionInLine})";
+        }
+    }
+}

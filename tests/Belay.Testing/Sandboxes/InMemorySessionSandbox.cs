@@ -1,0 +1,63 @@
+using Belay.Sandboxes;
+using Belay.Sessions;
+
+namespace Belay.Testing.Sandboxes;
+
+/// <summary>The sandbox of a session, in memory: starts on first use, ends when told.</summary>
+#pragma warning disable CA1001 // The semaphore holds no handle, and nobody owns a test's sandbox.
+public sealed class InMemorySessionSandbox(InMemoryDisk disk, TimeProvider time, Func<EntryBody, Task> report) : ISessionSandbox
+#pragma warning restore CA1001
+{
+    private readonly SemaphoreSlim _one = new(1, 1);
+    private int _started;
+    private int _working;
+
+    /// <summary>The running sandbox; null when there is none.</summary>
+    public InMemorySandbox? Current { get; private set; }
+
+    /// <summary>What starting throws; null when it works.</summary>
+    public SandboxException? Refusal { get; set; }
+
+    /// <summary>Invocations and commands under way.</summary>
+    public int Working => Volatile.Read(ref _working);
+
+    public async ValueTask<ISandbox> GetAsync(CancellationToken cancellationToken)
+    {
+        await _one.WaitAsync(cancellationToken);
+        try
+        {
+            if (Current is null)
+            {
+                Current = Refusal is null ? new InMemorySandbox($"sandbox-{++_started}", disk, time) : throw Refusal;
+                await report(new SandboxStarted(Current.Id, "memory", 0));
+            }
+
+            return Current;
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
+    public IDisposable Work()
+    {
+        Interlocked.Increment(ref _working);
+        return new Activity(this);
+    }
+
+    public async Task StopAsync(string reason, CancellationToken cancellationToken)
+    {
+        if (Current is { } current)
+        {
+            Current = null;
+            current.End(reason);
+            await report(new SandboxEnded(current.Id, reason));
+        }
+    }
+
+    private sealed class Activity(InMemorySessionSandbox owner) : IDisposable
+    {
+        public void Dispose() => Interlocked.Decrement(ref owner._working);
+    }
+}

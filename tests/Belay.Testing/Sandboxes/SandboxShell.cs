@@ -1,0 +1,40 @@
+using System.Text;
+using System.Text.Json;
+using Belay.Contracts.Invocations;
+using Belay.Sandboxes;
+using Belay.Tools;
+
+namespace Belay.Testing.Sandboxes;
+
+/// <summary>A tool named <c>shell</c> that runs its command in the session's sandbox; what engine tests need of the real one.</summary>
+public sealed class SandboxShell : ITool
+{
+    public ToolSpec Spec { get; } = new()
+    {
+        Name = "shell",
+        Description = "Runs a command.",
+        InputSchema = JsonElement.Parse("""{"type":"object","properties":{"command":{"type":"string"}},"required":["command"]}"""),
+        Server = AllowedTools.BuiltIn,
+        Kind = HarnessToolUseType.ToolUse,
+    };
+
+    public async Task<ToolResult> RunAsync(ToolCall call, ToolContext context, CancellationToken cancellationToken)
+    {
+        var sandbox = await context.Sandbox.GetAsync(cancellationToken);
+        var output = new StringBuilder();
+        var request = new ExecRequest { Command = ["bash", "-lc", call.Input.GetProperty("command").GetString()!], Timeout = context.Remaining };
+        await foreach (var item in sandbox.ExecuteAsync(request, cancellationToken))
+        {
+            switch (item)
+            {
+                case ExecEvent.Output chunk:
+                    output.Append(Encoding.UTF8.GetString(chunk.Bytes.Span));
+                    break;
+                case ExecEvent.Exited { ExitCode: not 0 } exited:
+                    return ToolResult.Error($"exit {exited.ExitCode}");
+            }
+        }
+
+        return new(HarnessToolUseStatus.Success, [new Belay.Agents.ToolContent.Text(output.ToString())]);
+    }
+}

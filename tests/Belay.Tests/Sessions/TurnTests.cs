@@ -1,0 +1,47 @@
+using Belay.Testing.Sessions;
+
+namespace Belay.Tests.Sessions;
+
+public sealed class TurnTests
+{
+    [Fact]
+    public async Task TextTurn_HasTheGrammarOfTheWire()
+    {
+        await using var world = new EngineWorld();
+        world.Model.Say("Hel", "lo.");
+
+        var events = await world.InvokeAsync(EngineWorld.User("Hi"));
+
+        Assert.Equal(
+            ["messageStart assistant", "delta 0 text Hel", "delta 0 text lo.", "stop 0", "messageStop EndTurn", "metadata 10/5"],
+            events.Select(Shown.Of));
+    }
+
+    [Fact]
+    public async Task TwoTools_OneFailing_ResultsInCallOrderAndTheLoopGoesOn()
+    {
+        await using var world = new EngineWorld();
+        world.Model.Call(("a1", "shell", """{"command":"echo one"}"""), ("a2", "shell", """{"command":"exit 3"}""")).Say("Done.");
+
+        var events = await world.InvokeAsync(EngineWorld.User("Go"));
+
+        Assert.Equal(
+            [
+                "messageStart assistant",
+                "start 0 toolUse a1 shell ToolUse", "delta 0 input {\"command\":\"echo one\"}", "stop 0",
+                "start 1 toolUse a2 shell ToolUse", "delta 1 input {\"command\":\"exit 3\"}", "stop 1",
+                "messageStop ToolUse",
+                "messageStart user",
+                "start 0 toolResult a1 Success", "delta 0 result one\n", "delta 0 metadata {\"durationMs\":0}", "stop 0",
+                "start 1 toolResult a2 Error", "delta 1 result exit 3", "delta 1 metadata {\"durationMs\":0}", "stop 1",
+                "messageStop ToolResult",
+                "messageStart assistant", "delta 0 text Done.", "stop 0", "messageStop EndTurn",
+                "metadata 20/10",
+            ],
+            events.Select(Shown.Of));
+        Assert.Equal(
+            ["InvocationStarted", "ModelIntent", "ModelOutcome", "ToolIntent", "ToolIntent", "SandboxStarted", "ToolOutcome", "ToolOutcome", "ModelIntent", "ModelOutcome", "InvocationEnded"],
+            (await world.EntriesAsync()).Select(entry => entry.GetType().Name));
+        Assert.Equal(3, world.Model.Requests[1].Messages.Count);
+    }
+}
