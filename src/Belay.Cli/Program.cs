@@ -1,1 +1,52 @@
-return 0;
+using System.Collections;
+using System.Runtime.InteropServices;
+using System.Text;
+using Belay.Cli.CommandLine;
+using Belay.Cli.Serving;
+using Belay.Storage;
+
+// The only place that reads the process's environment, its console and its signals; everything else gets them as values.
+var environment = Environment.GetEnvironmentVariables()
+    .Cast<DictionaryEntry>()
+    .ToDictionary(entry => (string)entry.Key, entry => (string?)entry.Value ?? "");
+var colour = !environment.TryGetValue("NO_COLOR", out var noColor) || noColor.Length == 0;
+var dumb = environment.TryGetValue("TERM", out var term) && term == "dumb";
+
+await using var output = Writer(Console.OpenStandardOutput());
+await using var error = Writer(Console.OpenStandardError());
+var outputIsTerminal = !Console.IsOutputRedirected;
+var host = new CliHost
+{
+    Terminal = new Terminal(output, error)
+    {
+        OutputIsTerminal = outputIsTerminal,
+        ErrorIsTerminal = !Console.IsErrorRedirected,
+        Colour = colour && !dumb,
+        Width = outputIsTerminal && Console.WindowWidth > 0 ? Console.WindowWidth : 1000,
+    },
+    Input = Console.In,
+    Environment = environment,
+    WorkingDirectory = Environment.CurrentDirectory,
+    Time = TimeProvider.System,
+    Ids = IdSource.System,
+    Http = () => new SocketsHttpHandler { UseProxy = false, UseCookies = false, AllowAutoRedirect = false, ConnectTimeout = TimeSpan.FromSeconds(10) },
+    StartServer = Composition.StartAsync,
+    SandboxDrivers = Composition.SandboxDrivers,
+};
+
+// The first signal asks; the second, and whatever comes after it, has its usual effect.
+using var stop = new CancellationTokenSource();
+using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+return await BelayProgram.RunAsync(args, host, stop.Token);
+
+void Stop(PosixSignalContext signal)
+{
+    if (!stop.IsCancellationRequested)
+    {
+        signal.Cancel = true;
+        stop.Cancel();
+    }
+}
+
+static StreamWriter Writer(Stream stream) => new(stream, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false)) { AutoFlush = true };

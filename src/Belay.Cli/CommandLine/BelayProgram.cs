@@ -1,0 +1,162 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Parsing;
+using System.Text.Json.Nodes;
+using Belay.Cli.Demo;
+using Belay.Cli.Doctor;
+using Belay.Cli.Harnesses;
+using Belay.Cli.Invocations;
+using Belay.Cli.Keys;
+using Belay.Cli.Runtimes;
+using Belay.Cli.Serving;
+
+namespace Belay.Cli.CommandLine;
+
+/// <summary>The program: parses a command line, runs its verb, and says in words what went wrong.</summary>
+internal static class BelayProgram
+{
+    private const string RootExamples = """
+        Also: belay test [--all] builds Belay and runs its tests (from a clone only).
+
+        Exit codes:
+          0    done                                3    no server answers
+          1    the service or the agent failed     4    no access key, or not accepted
+          2    the command line is wrong           130  interrupted
+          exec ends with the code of its command.
+
+        Examples:
+          belay demo
+          belay serve --port 8642 --data .belay
+          eval "$(belay env)"
+          belay create --name hello && belay invoke --harness hello "What is in your working directory?"
+        """;
+
+    /// <summary>Runs one command line.</summary>
+    public static async Task<int> RunAsync(IReadOnlyList<string> arguments, CliHost host, CancellationToken cancellationToken)
+    {
+        var root = Root(host);
+        var parsed = root.Parse(arguments.Count == 0 ? ["--help"] : arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        if (parsed.Errors.Count > 0 && parsed.Action is not HelpWithExamples)
+        {
+            return WriteUsage(parsed, host);
+        }
+
+        var json = arguments.Contains("--json");
+        try
+        {
+            return await parsed.InvokeAsync(
+                new InvocationConfiguration
+                {
+                    Output = host.Terminal.Output,
+                    Error = host.Terminal.Error,
+                    EnableDefaultExceptionHandler = false,
+
+                    // Program.cs listens to signals; two listeners would race.
+                    ProcessTerminationTimeout = null,
+                },
+                cancellationToken);
+        }
+        catch (CliException failure)
+        {
+            Write(failure, host, json);
+            return (int)failure.ExitCode;
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            host.Terminal.Error.WriteLine("Interrupted.");
+            return (int)ExitCode.Interrupted;
+        }
+    }
+
+    private static Command Root(CliHost host)
+    {
+        Verb[] verbs =
+        [
+            DemoVerb.Create(host),
+            ServeVerb.Create(host),
+            EnvVerb.Create(host),
+            CreateVerb.Create(host),
+            GetVerb.Create(host),
+            ListVerb.Create(host),
+            UpdateVerb.Create(host),
+            DeleteVerb.Create(host),
+            InvokeVerb.Create(host),
+            ExecVerb.Create(host),
+            StopVerb.Create(host),
+            KeysVerb.Create(host),
+            DoctorVerb.Create(host),
+        ];
+        var root = new Command("belay", "Belay, an open, self-hosted agent harness that speaks the wire protocol of Amazon Bedrock AgentCore.");
+        var examples = new Dictionary<Command, string> { [root] = RootExamples };
+        foreach (var verb in verbs)
+        {
+            root.Add(verb.Command);
+            foreach (var one in verb.Children.Append(verb))
+            {
+                examples[one.Command] = one.Examples;
+            }
+        }
+
+        root.Add(new HelpOption { Action = new HelpWithExamples(examples), Description = "Show help." });
+        root.Add(new VersionOption("--version", "-V") { Action = new ShowVersion(), Description = "Show the version." });
+        return root;
+    }
+
+    private static int WriteUsage(ParseResult parsed, CliHost host)
+    {
+        var verb = Path(parsed);
+        foreach (var message in parsed.Errors.Select(error => error.Message).Distinct())
+        {
+            host.Terminal.Error.WriteLine($"{verb}: {host.Terminal.Bad(message)}");
+        }
+
+        host.Terminal.Error.WriteLine($"See: {verb} --help");
+        return (int)ExitCode.Usage;
+    }
+
+    private static string Path(ParseResult parsed)
+    {
+        var names = new List<string>();
+        for (SymbolResult? at = parsed.CommandResult; at is not null; at = at.Parent)
+        {
+            if (at is CommandResult command)
+            {
+                names.Insert(0, command.Command.Name);
+            }
+        }
+
+        return string.Join(' ', names);
+    }
+
+    private static void Write(CliException failure, CliHost host, bool json)
+    {
+        var error = host.Terminal.Error;
+        if (json)
+        {
+            var body = new JsonObject { ["code"] = failure.Fault ?? failure.ExitCode.ToString(), ["message"] = failure.Message };
+            if (failure.Fields.Count > 0)
+            {
+                body["fieldList"] = new JsonArray([.. failure.Fields.Select(field => new JsonObject { ["name"] = field.Name, ["message"] = field.Message })]);
+            }
+
+            if (failure.Hint is not null)
+            {
+                body["hint"] = failure.Hint;
+            }
+
+            JsonOutput.WriteLine(error, new JsonObject { ["error"] = body });
+            return;
+        }
+
+        error.WriteLine(host.Terminal.Bad(Terminal.Printable(failure.Message, host.Terminal.ErrorIsTerminal)));
+        foreach (var field in failure.Fields)
+        {
+            error.WriteLine($"  {Terminal.OneLine(field.Name, 200)} {Terminal.OneLine(field.Message, 500)}");
+        }
+
+        if (failure.Hint is not null)
+        {
+            error.WriteLine(failure.Hint);
+        }
+    }
+}

@@ -1,0 +1,176 @@
+using System.Runtime.InteropServices;
+using Belay.Cli.CommandLine;
+using Belay.Cli.Serving;
+using Belay.Identity;
+using Belay.Sandboxes;
+
+namespace Belay.Cli.Doctor;
+
+/// <summary>What <c>doctor</c> found out.</summary>
+internal sealed record Report
+{
+    /// <summary>Version of this program.</summary>
+    public required string Version { get; init; }
+
+    /// <summary>The .NET runtime.</summary>
+    public required string Runtime { get; init; }
+
+    /// <summary>Operating system and processor.</summary>
+    public required string System { get; init; }
+
+    /// <summary>Path of the data directory.</summary>
+    public required string DataDirectory { get; init; }
+
+    /// <summary>What is there.</summary>
+    public required string DataState { get; init; }
+
+    /// <summary>URL at which a server was looked for.</summary>
+    public required string Server { get; init; }
+
+    /// <summary>Whether it is healthy.</summary>
+    public required bool ServerAnswers { get; init; }
+
+    /// <summary>Version of the system's SQLite; null when there is none.</summary>
+    public required string? Sqlite { get; init; }
+
+    /// <summary>Names of the credentials for models that the environment holds; never their values.</summary>
+    public required IReadOnlyList<string> Credentials { get; init; }
+
+    /// <summary>Each driver and what its probe said.</summary>
+    public required IReadOnlyList<(string Name, SandboxProbe Probe)> Sandboxes { get; init; }
+
+    /// <summary>What keeps a server from running here as it should.</summary>
+    public required IReadOnlyList<(string What, string Remedy)> Problems { get; init; }
+}
+
+/// <summary>Looks at the machine. Every check finds out by doing, within a deadline, and none changes anything.</summary>
+internal static class Examination
+{
+    private static readonly TimeSpan ProbeDeadline = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan ServerDeadline = TimeSpan.FromSeconds(2);
+
+    private static readonly string[] ProviderKeys = ["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY"];
+
+    /// <summary>Runs every check.</summary>
+    public static async Task<Report> RunAsync(CliHost host, string dataDirectory, Uri server, CancellationToken cancellationToken)
+    {
+        var problems = new List<(string What, string Remedy)>();
+        var sqlite = SqliteVersion();
+        if (sqlite is null)
+        {
+            problems.Add(("SQLite (libsqlite3.so.0)", "Debian, Ubuntu: apt-get install -y libsqlite3-0. Fedora: dnf install sqlite-libs. Alpine: apk add sqlite-libs."));
+        }
+
+        var state = DataState(dataDirectory);
+        if (state.Problem is { } broken)
+        {
+            problems.Add(("a usable data directory", broken));
+        }
+
+        var sandboxes = new List<(string Name, SandboxProbe Probe)>();
+        foreach (var driver in host.SandboxDrivers(new ServeSettings { DataDirectory = dataDirectory, Environment = host.Environment }))
+        {
+            sandboxes.Add((driver.Name, await ProbeAsync(driver, cancellationToken)));
+        }
+
+        if (!sandboxes.Any(sandbox => sandbox.Probe.Works && sandbox.Name != "unconfined"))
+        {
+            problems.Add(("a sandbox that isolates", "Debian, Ubuntu: apt-get install -y bubblewrap. In a container, allow user namespaces (docker run --security-opt seccomp=unconfined --security-opt systempaths=unconfined), or use --sandbox unconfined, which isolates nothing."));
+        }
+
+        return new Report
+        {
+            Version = ShowVersion.Version,
+            Runtime = RuntimeInformation.FrameworkDescription,
+            System = $"{RuntimeInformation.OSDescription}, {RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant()}, {Environment.ProcessorCount} cores",
+            DataDirectory = dataDirectory,
+            DataState = state.State,
+            Server = server.GetLeftPart(UriPartial.Authority),
+            ServerAnswers = await AnswersAsync(host, server, cancellationToken),
+            Sqlite = sqlite,
+            Credentials = Credentials(host),
+            Sandboxes = sandboxes,
+            Problems = problems,
+        };
+    }
+
+    /// <summary>Names of the credentials for models that the environment holds.</summary>
+    public static IReadOnlyList<string> Credentials(CliHost host)
+    {
+        var found = ProviderKeys.Where(name => host.Variable(name) is not null).ToList();
+        if (host.Variable("AWS_ACCESS_KEY_ID") is { } id && !id.StartsWith("BELAY", StringComparison.Ordinal))
+        {
+            found.Add("AWS_ACCESS_KEY_ID");
+        }
+
+        if (host.Variable("AWS_PROFILE") is not null)
+        {
+            found.Add("AWS_PROFILE");
+        }
+
+        return found;
+    }
+
+    private static async Task<SandboxProbe> ProbeAsync(ISandboxDriver driver, CancellationToken cancellationToken)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        deadline.CancelAfter(ProbeDeadline);
+        try
+        {
+            return await driver.ProbeAsync(deadline.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return new SandboxProbe(false, "", $"The probe did not end within {ProbeDeadline.TotalSeconds:0} s.", []);
+        }
+    }
+
+    private static async Task<bool> AnswersAsync(CliHost host, Uri server, CancellationToken cancellationToken)
+    {
+        using var http = new HttpClient(host.Http()) { Timeout = ServerDeadline };
+        try
+        {
+            using var response = await http.GetAsync(new Uri(server, "/healthz"), cancellationToken);
+            return response.IsSuccessStatusCode;
+        }
+        catch (HttpRequestException)
+        {
+            return false;
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
+
+    private static (string State, string? Problem) DataState(string directory)
+    {
+        if (!Directory.Exists(directory))
+        {
+            return ("not there yet; the first start makes it", null);
+        }
+
+        try
+        {
+            return MasterKey.TryLoad(directory) is null ? ("no master key yet; the first start makes one", null) : ("in use, master key readable by its owner only", null);
+        }
+        catch (InvalidDataException damaged)
+        {
+            return ("unusable", damaged.Message);
+        }
+        catch (UnauthorizedAccessException)
+        {
+            return ("unusable", $"{directory} belongs to another user; run as its owner, or choose another with --data.");
+        }
+    }
+
+    private static unsafe string? SqliteVersion()
+    {
+        if (!NativeLibrary.TryLoad("libsqlite3.so.0", out var library) || !NativeLibrary.TryGetExport(library, "sqlite3_libversion", out var export))
+        {
+            return null;
+        }
+
+        return Marshal.PtrToStringUTF8((nint)((delegate* unmanaged<byte*>)export)());
+    }
+}

@@ -1,0 +1,43 @@
+using System.CommandLine;
+using Belay.Cli.Client;
+using Belay.Cli.CommandLine;
+
+namespace Belay.Cli.Harnesses;
+
+/// <summary><c>belay get</c>: shows one harness.</summary>
+internal static class GetVerb
+{
+    /// <summary>The verb.</summary>
+    public static Verb Create(CliHost host)
+    {
+        var target = new HarnessTarget("harness");
+        var version = new Option<string?>("--version", "--harness-version") { Description = "One version; the current configuration when left out.", HelpName = "N" };
+        var connection = new ConnectionOptions();
+        var command = new Command("get", "Show a harness.");
+        target.AddTo(command);
+        command.Add(version);
+        connection.AddTo(command);
+
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            using var client = connection.Connect(parsed, host);
+            var (id, _) = await target.ResolveAsync(parsed, client, cancellationToken);
+            var answer = await client.GetHarnessAsync(id, parsed.GetValue(version), cancellationToken);
+            if (connection.Json(parsed))
+            {
+                JsonOutput.Write(host.Terminal.Output, JsonOutput.Node(answer));
+                return (int)ExitCode.Done;
+            }
+
+            var harness = answer.Member("harness") ?? default;
+            HarnessView.Write(host.Terminal.Output, harness);
+            HarnessView.WriteDetails(host.Terminal.Output, harness);
+            return (int)ExitCode.Done;
+        });
+        return new Verb(command, """
+            Examples:
+              belay get hello
+              belay get hello --version 1 --json
+            """);
+    }
+}

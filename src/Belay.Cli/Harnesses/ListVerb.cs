@@ -1,0 +1,57 @@
+using System.CommandLine;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Belay.Cli.Client;
+using Belay.Cli.CommandLine;
+
+namespace Belay.Cli.Harnesses;
+
+/// <summary><c>belay list</c>: shows every harness of the account.</summary>
+internal static class ListVerb
+{
+    private static readonly string[] Headings = ["NAME", "ID", "VERSION", "STATUS", "UPDATED"];
+
+    /// <summary>The verb.</summary>
+    public static Verb Create(CliHost host)
+    {
+        var connection = new ConnectionOptions();
+        var command = new Command("list", "List the harnesses, newest first.");
+        connection.AddTo(command);
+
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            using var client = connection.Connect(parsed, host);
+            var harnesses = new List<JsonElement>();
+            await foreach (var harness in client.ListHarnessesAsync(cancellationToken))
+            {
+                harnesses.Add(harness);
+            }
+
+            if (connection.Json(parsed))
+            {
+                JsonOutput.Write(host.Terminal.Output, new JsonObject { ["harnesses"] = new JsonArray([.. harnesses.Select(JsonOutput.Node)]) });
+            }
+            else if (harnesses.Count == 0)
+            {
+                host.Terminal.Error.WriteLine("There are no harnesses. Make one with: belay create --name hello");
+            }
+            else
+            {
+                host.Terminal.WriteTable(Headings, harnesses.Select(Row));
+            }
+
+            return (int)ExitCode.Done;
+        });
+        return new Verb(command, """
+            Examples:
+              belay list
+              belay list --json
+            """);
+    }
+
+    private static string[] Row(JsonElement harness) =>
+    [
+        harness.Text("harnessName") ?? "", harness.Text("harnessId") ?? "", harness.Text("harnessVersion") ?? "", harness.Text("status") ?? "",
+        harness.Text("updatedAt") ?? "",
+    ];
+}

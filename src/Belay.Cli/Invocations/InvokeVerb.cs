@@ -1,0 +1,109 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using Belay.Cli.Client;
+using Belay.Cli.CommandLine;
+
+namespace Belay.Cli.Invocations;
+
+/// <summary><c>belay invoke</c>: sends a message to an agent and shows what it does.</summary>
+internal static class InvokeVerb
+{
+    /// <summary>The verb.</summary>
+    public static Verb Create(CliHost host)
+    {
+        var options = new InvokeOptions();
+        var connection = new ConnectionOptions();
+        var command = new Command("invoke", "Send a message to an agent and stream what it does.");
+        options.AddTo(command);
+        connection.AddTo(command);
+
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var body = options.Body(parsed, host);
+            using var client = connection.Connect(parsed, host);
+            var (_, arn) = await options.Harness.ResolveAsync(parsed, client, cancellationToken);
+            var call = new InvokeCall(arn, options.Qualifier(parsed), options.SessionId(parsed, host), options.UserId(parsed), body);
+            var json = connection.Json(parsed);
+            if (!json && options.SessionIsNew(parsed))
+            {
+                host.Terminal.Error.WriteLine(host.Terminal.Dim($"session {call.SessionId}"));
+            }
+
+            var transcript = options.Verbose(parsed)
+                ? await RunRawAsync(client, host, call, cancellationToken)
+                : await RunAsync(client, host, call, show: !json, cancellationToken);
+            if (json && !options.Verbose(parsed))
+            {
+                JsonOutput.Write(host.Terminal.Output, Result(call.SessionId, transcript));
+            }
+
+            return (int)(StopReasons.IsNormal(transcript.StopReason ?? "") ? ExitCode.Done : ExitCode.Failed);
+        });
+        return new Verb(command, """
+            The agent's text goes to standard output; tool calls, tokens and time to standard error.
+
+            Examples:
+              belay invoke --harness hello "Count the words of 'to be or not to be' with the shell."
+              belay invoke --harness hello --session-id "$SESSION" "And the letters?"
+              belay invoke --harness hello --prompt - < question.txt > answer.txt
+              belay invoke --harness hello --json "What day is it?" | jq -r .stopReason
+            """);
+    }
+
+    /// <summary>Runs one invocation and shows it while it runs.</summary>
+    public static async Task<InvocationTranscript> RunAsync(BelayClient client, CliHost host, InvokeCall call, bool show, CancellationToken cancellationToken)
+    {
+        var transcript = new InvocationTranscript();
+        var view = new InvocationView(host.Terminal);
+        var began = host.Time.GetTimestamp();
+        try
+        {
+            await foreach (var next in client.InvokeAsync(call, cancellationToken))
+            {
+                transcript.Add(next);
+                if (show)
+                {
+                    view.Show(next);
+                }
+            }
+        }
+        finally
+        {
+            view.EndLine();
+        }
+
+        if (transcript.StopReason is null)
+        {
+            throw new CliException(ExitCode.Failed, "Could not invoke the harness: the stream ended without a stop reason.", "The server may have been stopped; its log says so.");
+        }
+
+        if (show)
+        {
+            view.Finish(transcript, host.Time.GetElapsedTime(began));
+        }
+
+        return transcript;
+    }
+
+    /// <summary>The result as the reference CLI prints it.</summary>
+    public static JsonObject Result(string sessionId, InvocationTranscript transcript) => new()
+    {
+        ["sessionId"] = sessionId,
+        ["stopReason"] = transcript.StopReason,
+        ["usage"] = transcript.Usage is { } usage ? JsonOutput.Node(usage) : null,
+        ["latencyMs"] = transcript.LatencyMs,
+        ["transcript"] = transcript.Messages.DeepClone(),
+    };
+
+    private static async Task<InvocationTranscript> RunRawAsync(BelayClient client, CliHost host, InvokeCall call, CancellationToken cancellationToken)
+    {
+        var transcript = new InvocationTranscript();
+        await foreach (var next in client.InvokeAsync(call, cancellationToken))
+        {
+            transcript.Add(next);
+            JsonOutput.WriteLine(host.Terminal.Output, new JsonObject { [next.Type] = JsonOutput.Node(next.Payload) });
+        }
+
+        return transcript;
+    }
+}

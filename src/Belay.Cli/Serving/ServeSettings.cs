@@ -1,0 +1,53 @@
+namespace Belay.Cli.Serving;
+
+/// <summary>How a server is to run, as the command line and the environment of the process say it.</summary>
+internal sealed record ServeSettings
+{
+    /// <summary>Port when none is given.</summary>
+    public const int DefaultPort = 8642;
+
+    /// <summary>Data directory when none is given, in the current directory.</summary>
+    public const string DefaultDataDirectory = ".belay";
+
+    /// <summary>Region when none is given.</summary>
+    public const string DefaultRegion = "us-west-2";
+
+    /// <summary>Account when none is given.</summary>
+    public const string DefaultAccount = "000000000000";
+
+    /// <summary>Absolute path of the directory that holds everything the server keeps.</summary>
+    public required string DataDirectory { get; init; }
+
+    /// <summary>Address to listen on.</summary>
+    public string Host { get; init; } = "127.0.0.1";
+
+    /// <summary>Port to listen on; 0 lets the system choose.</summary>
+    public int Port { get; init; } = DefaultPort;
+
+    /// <summary>Name of a sandbox driver, or <c>auto</c> for the first one that works here and isolates.</summary>
+    public string Sandbox { get; init; } = "auto";
+
+    /// <summary>Whether <c>auto</c> may end at <c>unconfined</c>; only the demo says yes, and prints what it got.</summary>
+    public bool UnconfinedAsLastResort { get; init; }
+
+    /// <summary>Region of the resources.</summary>
+    public string Region { get; init; } = DefaultRegion;
+
+    /// <summary>Account of the access keys that this server makes.</summary>
+    public string Account { get; init; } = DefaultAccount;
+
+    /// <summary>Model of a harness that names none; null leaves the choice to the server.</summary>
+    public string? DefaultModel { get; init; }
+
+    /// <summary>Whether a harness may use the provider keys of <see cref="Environment"/> without naming one.</summary>
+    public bool ProviderKeysFromEnvironment { get; init; }
+
+    /// <summary>Named settings, such as <c>Tools:Concurrency</c>, beyond those with an option of their own.</summary>
+    public IReadOnlyDictionary<string, string> Named { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>The process's environment, where upstream endpoints and their credentials come from.</summary>
+    public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Whether to log to standard error.</summary>
+    public bool Log { get; init; } = true;
+}

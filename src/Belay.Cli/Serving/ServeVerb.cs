@@ -1,0 +1,99 @@
+using System.CommandLine;
+using System.Net;
+using System.Text.Json.Nodes;
+using Belay.Cli.CommandLine;
+
+namespace Belay.Cli.Serving;
+
+/// <summary><c>belay serve</c>: runs a server until it is told to stop.</summary>
+internal static class ServeVerb
+{
+    /// <summary>The verb.</summary>
+    public static Verb Create(CliHost host)
+    {
+        var options = new ServeOptions();
+        var json = new Option<bool>("--json") { Description = "Print one line of JSON when ready." };
+        var command = new Command("serve", "Run a server until it is interrupted. It is ready when GET /healthz answers 200.");
+        options.AddTo(command);
+        command.Add(json);
+
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            var settings = options.Read(parsed, host);
+            await using var server = await StartAsync(host, settings, cancellationToken);
+            Announce(host, settings, server, parsed.GetValue(json));
+            await WaitAsync(server, cancellationToken);
+            return (int)ExitCode.Done;
+        });
+        return new Verb(command, """
+            Examples:
+              belay serve
+              belay serve --port 9000 --data /var/lib/belay --default-model global.anthropic.claude-sonnet-4-6
+              belay serve --host 0.0.0.0 --sandbox process
+              belay serve --set Tools:Concurrency=1 --set Models:StallSeconds=60
+            """);
+    }
+
+    /// <summary>Starts a server; what keeps it from starting is said in words.</summary>
+    public static async Task<RunningServer> StartAsync(CliHost host, ServeSettings settings, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await host.StartServer(settings, cancellationToken);
+        }
+        catch (IOException cause) when (cause.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException)
+        {
+            throw new CliException(
+                ExitCode.Failed,
+                $"Could not start the server: port {settings.Port} on {settings.Host} is taken.",
+                $"See who has it: ss -ltnp 'sport = :{settings.Port}'. Or choose another with --port.",
+                cause);
+        }
+        catch (UnauthorizedAccessException cause)
+        {
+            throw new CliException(ExitCode.Failed, $"Could not start the server: no permission to use {settings.DataDirectory}.", "Choose another directory with --data.", cause);
+        }
+        catch (InvalidDataException cause)
+        {
+            throw new CliException(ExitCode.Failed, $"Could not start the server: {cause.Message}", cause: cause);
+        }
+    }
+
+    private static void Announce(CliHost host, ServeSettings settings, RunningServer server, bool json)
+    {
+        var output = host.Terminal.Output;
+        var url = server.Url.GetLeftPart(UriPartial.Authority);
+        if (json)
+        {
+            JsonOutput.WriteLine(output, new JsonObject
+            {
+                ["url"] = url,
+                ["dataDirectory"] = settings.DataDirectory,
+                ["sandbox"] = server.Sandbox,
+                ["version"] = ShowVersion.Version,
+            });
+            return;
+        }
+
+        output.WriteLine($"Belay {ShowVersion.Version} is ready at {url}");
+        output.WriteLine($"data      {settings.DataDirectory}");
+        output.WriteLine($"sandbox   {server.Sandbox}");
+        output.WriteLine($"connect   eval \"$(belay env --data {ShellQuote.Quote(settings.DataDirectory)} --port {server.Url.Port})\"");
+        if (!IPAddress.TryParse(settings.Host, out var address) || !IPAddress.IsLoopback(address))
+        {
+            host.Terminal.Error.WriteLine("Others can reach this server and nothing encrypts the way: put TLS in front of it.");
+        }
+    }
+
+    private static async Task WaitAsync(RunningServer server, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await server.Stopped.WaitAsync(cancellationToken);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // Being told to stop is how a server ends; disposing it drains what runs.
+        }
+    }
+}
