@@ -1,0 +1,3 @@
+export function script(...turns) {
+  return JSON.stringify(turns);
+}

@@ -1,0 +1,5 @@
+import json
+
+
+def script(*turns):
+    return json.dumps(turns)
