@@ -1,0 +1,3 @@
+using Belay.EndToEnd;
+
+[assembly: AssemblyFixture(typeof(SharedServer))]

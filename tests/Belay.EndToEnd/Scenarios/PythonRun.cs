@@ -1,0 +1,16 @@
+namespace Belay.EndToEnd.Scenarios;
+
+/// <summary>The scenario list of boto3, with whatever boto3 the machine has.</summary>
+public sealed class PythonRun(SharedServer server) : ScenarioRun(server)
+{
+    protected override async Task<string[]?> PrepareAsync(CancellationToken cancellationToken)
+    {
+        if (!await IsInstalledAsync("python3", ["-c", "import boto3"], cancellationToken))
+        {
+            Skip("Python 3 with boto3 is not installed.");
+            return null;
+        }
+
+        return ["python3", "-B", Path.Combine(ScenarioList.Folder, "python", "scenarios.py")];
+    }
+}

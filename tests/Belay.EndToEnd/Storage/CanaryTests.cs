@@ -1,0 +1,144 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using Belay.Testing.Processes;
+using Belay.Testing.Providers;
+
+namespace Belay.EndToEnd.Storage;
+
+/// <summary>
+/// Secrets and message content are planted wherever they enter, a whole session is run, and then every place is searched
+/// where they must not be readable: the data directory, the log, the environment of the sandbox, the provider's requests.
+/// </summary>
+public sealed class CanaryTests : IAsyncLifetime
+{
+    private const string MessageText = "canary-message-4f0c";
+    private const string SystemPrompt = "canary-prompt-81ab";
+    private const string AnswerText = "canary-answer-77d2";
+    private const string ToolOutput = "canary-tooloutput-3e9c";
+    private const string ToolOutputCommand = "printf canary; printf -- -tooloutput; echo -3e9c";
+    private const string EnvironmentValue = "canary-variable-c5f1";
+    private const string ApiBasePassword = "canary-apibase-90be";
+    private const string UpstreamKey = "canary-upstream-key-2a6d";
+    private const string Session = "canary-session-0000000000000000000001";
+
+    private BelayProcess? _server;
+    private ChatCompletionsServer? _provider;
+
+    private static CancellationToken CancellationToken => TestContext.Current.CancellationToken;
+
+    private BelayProcess Server => _server!;
+
+    private string AccessKeySecret => Server.ClientEnvironment["AWS_SECRET_ACCESS_KEY"];
+
+    public async ValueTask InitializeAsync()
+    {
+        _provider = await ChatCompletionsServer.StartAsync(
+            request => request.ToolResultsSinceUser == 0
+                ? ChatReply.Call("shell", new JsonObject { ["command"] = $"{ToolOutputCommand}; env; cat /proc/[0-9]*/environ | tr '\\0' '\\n'" })
+                : ChatReply.Say(AnswerText),
+            CancellationToken);
+        _server = await BelayProcess.StartAsync(new Dictionary<string, string> { ["OPENAI_API_KEY"] = UpstreamKey }, CancellationToken);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_server is not null)
+        {
+            await _server.DisposeAsync();
+        }
+
+        if (_provider is not null)
+        {
+            await _provider.DisposeAsync();
+        }
+    }
+
+    [Fact]
+    public async Task AfterARun_NoCanaryIsReadableWhereItMustNotBe()
+    {
+        // 1. Plant and run.
+        var model = _provider!.Model();
+        model["liteLlmModelConfig"]!["apiBase"] = _provider.BaseUrl.ToString().Replace("http://", $"http://user:{ApiBasePassword}@", StringComparison.Ordinal);
+        var harness = await Server.Client.CreateHarnessAsync(
+            "canary",
+            new JsonObject
+            {
+                ["model"] = model,
+                ["systemPrompt"] = new JsonArray(new JsonObject { ["text"] = SystemPrompt }),
+                ["environmentVariables"] = new JsonObject { ["CANARY"] = EnvironmentValue },
+            },
+            CancellationToken);
+        var turn = await Server.Client.TurnAsync((string)harness["arn"]!, Session, MessageText, CancellationToken);
+
+        // 2. What must be visible is: otherwise the search below proves nothing.
+        Assert.Equal(AnswerText, turn.Text);
+        var environment = Assert.Single(turn.ToolResults);
+        Assert.Contains(ToolOutput, environment);
+        Assert.Contains(EnvironmentValue, environment);
+        Assert.Equal(EnvironmentValue, (string?)harness["environmentVariables"]!["CANARY"]);
+        Assert.Contains(ApiBasePassword, harness["model"]!.ToJsonString());
+
+        // 3. The sandbox knows nothing of the server's own secrets.
+        string[] foreign = [AccessKeySecret, UpstreamKey, ApiBasePassword, Server.DataDirectory];
+        Assert.All(foreign, secret => Assert.DoesNotContain(secret, environment));
+
+        // 4. The provider gets no key that was not meant for it.
+        var headers = string.Join('\n', _provider.Requests.SelectMany(request => request.Headers.Values));
+        Assert.DoesNotContain(AccessKeySecret, headers);
+        Assert.DoesNotContain(UpstreamKey, headers);
+
+        // 5. Nothing at rest and nothing in the log, while the server runs and after it was killed.
+        AssertUnreadable();
+        await Server.Kill9Async(CancellationToken);
+        AssertUnreadable();
+    }
+
+    private void AssertUnreadable()
+    {
+        string[] canaries = [MessageText, SystemPrompt, AnswerText, ToolOutput, EnvironmentValue, ApiBasePassword, UpstreamKey, AccessKeySecret];
+        var log = Server.ReadLog();
+        Assert.All(canaries, canary => Assert.False(log.Contains(canary, StringComparison.Ordinal), $"{canary} is in the log"));
+        var files = Directory.EnumerateFiles(Server.DataDirectory, "*", SearchOption.AllDirectories).ToList();
+        Assert.NotEmpty(files);
+        foreach (var file in files)
+        {
+            var bytes = ReadShared(file);
+            foreach (var canary in canaries)
+            {
+                foreach (var form in FormsOf(canary))
+                {
+                    Assert.False(bytes.AsSpan().IndexOf(form) >= 0, $"{canary} is readable in {Path.GetRelativePath(Server.DataDirectory, file)}");
+                }
+            }
+        }
+    }
+
+    private static byte[] ReadShared(string file)
+    {
+        try
+        {
+            // The server has its database open.
+            using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            using var bytes = new MemoryStream();
+            stream.CopyTo(bytes);
+            return bytes.ToArray();
+        }
+        catch (IOException) when (new FileInfo(file) is not { Exists: true, Length: > 0 })
+        {
+            // A socket, or a file that was removed meanwhile: nothing at rest.
+            return [];
+        }
+    }
+
+    // As text, as UTF-16, and as base64 at each of the three alignments, without the characters that depend on the neighbours.
+    private static IEnumerable<byte[]> FormsOf(string canary)
+    {
+        yield return Encoding.UTF8.GetBytes(canary);
+        yield return Encoding.Unicode.GetBytes(canary);
+        for (var shift = 0; shift < 3; shift++)
+        {
+            var base64 = Convert.ToBase64String(Encoding.UTF8.GetBytes(new string('x', shift) + canary));
+            yield return Encoding.ASCII.GetBytes(base64[4..^4]);
+        }
+    }
+}

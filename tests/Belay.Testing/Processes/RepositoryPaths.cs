@@ -1,0 +1,31 @@
+namespace Belay.Testing.Processes;
+
+/// <summary>Where the repository and what was built from it lie.</summary>
+public static class RepositoryPaths
+{
+    /// <summary>The folder of the solution.</summary>
+    public static string Root { get; } = FindRoot();
+
+    /// <summary>The build configuration of the running program, as its output folder is named.</summary>
+    public static string Configuration { get; } = new DirectoryInfo(AppContext.BaseDirectory).Name;
+
+    /// <summary>The <c>belay</c> program that was built in the same configuration.</summary>
+    public static string Cli { get; } = Path.Combine(Root, "artifacts", "bin", "Belay.Cli", Configuration, "Belay.Cli.dll");
+
+    /// <summary>A folder below <c>artifacts/</c>, which is made when it is not there.</summary>
+    public static string Artifacts(params string[] names) =>
+        Directory.CreateDirectory(Path.Combine([Root, "artifacts", .. names])).FullName;
+
+    private static string FindRoot()
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            if (File.Exists(Path.Combine(folder.FullName, "Belay.slnx")))
+            {
+                return folder.FullName;
+            }
+        }
+
+        throw new InvalidOperationException($"No Belay.slnx above {AppContext.BaseDirectory}.");
+    }
+}
