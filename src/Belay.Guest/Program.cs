@@ -1,1 +1,1 @@
-return 0;
+return Belay.Guest.CommandServer.Run();
