@@ -1,0 +1,559 @@
+using System.Diagnostics;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
+using Belay.Contracts;
+using Belay.Contracts.EventStream;
+using Belay.Contracts.Faults;
+using Belay.Contracts.Invocations;
+using Belay.Server;
+using Belay.Server.Wire;
+using Belay.Tests.Vectors;
+
+namespace Belay.Tests.Wire;
+
+public sealed class WireTests
+{
+    [Fact]
+    public async Task Healthz_IsOpenToAll()
+    {
+        await using var server = await WireServer.StartAsync();
+
+        Assert.Equal("ok\n", await server.Http.GetStringAsync(new Uri("/healthz", UriKind.Relative)));
+    }
+
+    [Theory]
+    [InlineData("/tags/arn%3Aaws%3Abedrock-agentcore%3Aus-west-2%3A000000000000%3Aharness%2FMyHarness-0123456789?tagKeys=a%20b&tagKeys=c%2Bd")]
+    [InlineData("/tags/arn%3Aaws%3Abedrock-agentcore%3Aus-west-2%3A000000000000%3Aharness%2FMyHarness-0123456789/?tagKeys=a%20b&tagKeys=c%2Bd")]
+    [InlineData("/tags/arn:aws:bedrock-agentcore:us-west-2:000000000000:harness%2FMyHarness-0123456789?tagKeys=a%20b&tagKeys=c+d")]
+    [InlineData("/tags/arn:aws:bedrock-agentcore:us-west-2:000000000000:harness/MyHarness-0123456789?tagKeys=a%20b&tagKeys=c%2Bd")]
+    [InlineData("/tags/arn:aws:bedrock-agentcore:us-west-2:000000000000:harness/MyHarness-0123456789/?tagKeys=a%20b&tagKeys=c%2Bd")]
+    public async Task ArnInThePath_ArrivesHoweverItIsEncoded(string target)
+    {
+        await using var server = await WireServer.StartAsync();
+
+        var answer = await server.SendAsync(HttpMethod.Delete, target);
+
+        Assert.Equal("{\"" + WireServer.Arn + "\":\"a b|c+d\"}", answer.Body);
+    }
+
+    [Theory]
+    [InlineData("/runtimes/arn%3Aaws%3Ax%2Fy%2Fz/stopruntimesession")]
+    [InlineData("/runtimes/arn:aws:x/y/z/stopruntimesession/?qualifier=DEFAULT")]
+    public async Task HeaderMembers_TravelInHeaders(string target)
+    {
+        await using var server = await WireServer.StartAsync();
+        using var request = server.Request(HttpMethod.Post, target, """{"clientToken":null}""");
+        request.Headers.Add(WireServer.SessionHeader, WireServer.Session);
+        server.Sign(request, """{"clientToken":null}"""u8.ToArray());
+
+        using var response = await server.Http.SendAsync(request);
+
+        Assert.Equal("{}", await response.Content.ReadAsStringAsync());
+        Assert.Equal(WireServer.Session, response.Headers.GetValues(WireServer.SessionHeader).Single());
+    }
+
+    [Fact]
+    public async Task PayloadMember_IsTheBody()
+    {
+        await using var server = await WireServer.StartAsync();
+
+        Assert.Equal("""{"command":"ls"}""", (await server.SendAsync(HttpMethod.Post, "/runtimes/arn%3Ax/commands", """{"command":"ls"}""")).Body);
+        Assert.Equal(
+            "1 validation error detected: body.command is required",
+            (await server.SendAsync(HttpMethod.Post, "/runtimes/arn%3Ax/commands", """{"body":{"command":"ls"}}""")).Message);
+        Assert.Equal("1 validation error detected: body is required", (await server.SendAsync(HttpMethod.Post, "/runtimes/arn%3Ax/commands")).Message);
+    }
+
+    [Fact]
+    public async Task InvokeWins_AndTheBodyCannotSetWhatTravelsElsewhere()
+    {
+        await using var server = await WireServer.StartAsync();
+
+        var answer = await server.SendAsync(
+            HttpMethod.Post, WireServer.InvokePath, """{"harnessArn":5,"runtimeSessionId":"other","messages":[{"role":"user","content":[{"text":"hi"}]}],"future":{"x":[1]}}""");
+
+        Assert.Equal("""{"echo":"hi"}""", answer.Body);
+    }
+
+    [Fact]
+    public async Task Faults_HaveTheProtocolsShape()
+    {
+        await using var server = await WireServer.StartAsync();
+
+        var missing = await server.SendAsync(HttpMethod.Get, "/harnesses/MyHarness-0123456789");
+        Assert.Equal((404, "ResourceNotFoundException"), (missing.Status, missing.ErrorType));
+        Assert.Equal("""{"__type":"ResourceNotFoundException","message":"Harness MyHarness-0123456789 does not exist."}""", missing.Body);
+        Assert.True(Guid.TryParse(missing.RequestId, out _));
+
+        var invalid = await server.SendAsync(HttpMethod.Post, "/harnesses", """{"harnessName":"1","executionRoleArn":null}""");
+        Assert.Equal((400, "ValidationException"), (invalid.Status, invalid.ErrorType));
+        Assert.Equal(
+            """
+            {"__type":"ValidationException","message":"2 validation errors detected: harnessName must match [a-zA-Z][a-zA-Z0-9_]{0,39}; executionRoleArn is required","reason":"FieldValidationFailed","fieldList":[{"name":"harnessName","message":"must match [a-zA-Z][a-zA-Z0-9_]{0,39}"},{"name":"executionRoleArn","message":"is required"}]}
+            """,
+            invalid.Body);
+
+        var bug = await server.SendAsync(HttpMethod.Delete, "/harnesses/MyHarness-0123456789");
+        Assert.Equal((500, "InternalServerException"), (bug.Status, bug.ErrorType));
+        Assert.Equal(
+            $$"""{"__type":"InternalServerException","message":"The server failed to handle the request. Its log has the details under request id {{bug.RequestId}}."}""",
+            bug.Body);
+    }
+
+    [Theory]
+    [InlineData(FaultCode.ValidationException, 400)]
+    [InlineData(FaultCode.UnauthorizedException, 401)]
+    [InlineData(FaultCode.ServiceQuotaExceededException, 402)]
+    [InlineData(FaultCode.AccessDeniedException, 403)]
+    [InlineData(FaultCode.ResourceNotFoundException, 404)]
+    [InlineData(FaultCode.UnknownOperationException, 404)]
+    [InlineData(FaultCode.ConflictException, 409)]
+    [InlineData(FaultCode.RetryableConflictException, 409)]
+    [InlineData(FaultCode.RuntimeClientError, 424)]
+    [InlineData(FaultCode.ThrottlingException, 429)]
+    [InlineData(FaultCode.InternalServerException, 500)]
+    public async Task EveryFaultCode_HasItsStatus_BeforeAndInsideAStream(FaultCode code, int status)
+    {
+        Assert.Equal(11, Enum.GetValues<FaultCode>().Length);
+        await using var server = await WireServer.StartAsync(invoke: async (call, cancellationToken) =>
+        {
+            if (WireServer.Text(call.Bind(BelayJson.Default.InvokeHarnessRequest)) == "stream")
+            {
+                var stream = await call.StartEventStreamAsync();
+                await stream.WriteAsync("messageStop", new HarnessMessageStopEvent { StopReason = HarnessStopReason.EndTurn }, BelayJson.Default.HarnessMessageStopEvent, cancellationToken);
+            }
+
+            throw new ServiceException(code, "Broken für Sie.");
+        });
+
+        var early = await server.SendAsync(HttpMethod.Post, WireServer.InvokePath, WireServer.Invocation("x"));
+        Assert.Equal((status, code.ToString()), (early.Status, early.ErrorType));
+        Assert.Equal(code.ToString(), early.Json.GetProperty("__type").GetString());
+        Assert.Equal(code != FaultCode.InternalServerException, early.Message == "Broken für Sie.");
+        Assert.Equal(code == FaultCode.ValidationException, early.Json.TryGetProperty("reason", out _));
+
+        using var request = server.Request(HttpMethod.Post, WireServer.InvokePath, WireServer.Invocation("stream"));
+        server.Sign(request, Encoding.UTF8.GetBytes(WireServer.Invocation("stream")));
+        using var response = await server.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        var frames = new List<EventStreamMessage>();
+        await foreach (var frame in EventStreamReader.ReadAllAsync(await response.Content.ReadAsStreamAsync(), CancellationToken.None))
+        {
+            frames.Add(frame);
+        }
+
+        Assert.Equal("application/vnd.amazon.eventstream", response.Content.Headers.ContentType!.MediaType);
+        Assert.Equal(["event", "exception"], frames.Select(frame => frame.MessageType));
+        Assert.Equal("""{"stopReason":"end_turn"}""", Encoding.UTF8.GetString(frames[0].Payload.Span));
+        var expected = code switch
+        {
+            FaultCode.ValidationException => "validationException",
+            FaultCode.InternalServerException => "internalServerException",
+            _ => "runtimeClientError",
+        };
+        Assert.Equal(expected, frames[1].ExceptionType);
+        using var payload = JsonDocument.Parse(frames[1].Payload);
+        Assert.NotEmpty(payload.RootElement.GetProperty("message").GetString()!);
+    }
+
+    [Fact]
+    public void CommandStream_HasMoreExceptions()
+    {
+        Assert.Equal(FaultCode.ThrottlingException, FaultResponse.StreamCode("InvokeAgentRuntimeCommand", FaultCode.ThrottlingException));
+        Assert.Equal(FaultCode.RuntimeClientError, FaultResponse.StreamCode("InvokeAgentRuntimeCommand", FaultCode.RetryableConflictException));
+    }
+
+    [Fact]
+    public async Task OperationsNotBuilt_AreNamed_AndUnknownOnesRefused()
+    {
+        await using var server = await WireServer.StartAsync();
+
+        var known = await server.SendAsync(HttpMethod.Post, "/memories/create", "{}");
+        Assert.Equal((400, "ValidationException"), (known.Status, known.ErrorType));
+        Assert.Equal("The operation CreateMemory is not served by this version of Belay.", known.Message);
+
+        var unknown = await server.SendAsync(HttpMethod.Get, "/nothing/here");
+        Assert.Equal((404, "UnknownOperationException"), (unknown.Status, unknown.ErrorType));
+    }
+
+    [Fact]
+    public void KnownOperations_AreThoseOfTheModels()
+    {
+        var expected = new List<string>();
+        foreach (var (plane, path) in new[] { ("Control", "bedrock-agentcore-control/2023-06-05"), ("Data", "bedrock-agentcore/2024-02-28") })
+        {
+            using var model = JsonDocument.Parse(File.ReadAllBytes(TestVectors.RequireModels($"{path}/service-2.json")));
+            expected.AddRange(model.RootElement.GetProperty("operations").EnumerateObject().Select(operation =>
+            {
+                var http = operation.Value.GetProperty("http");
+                return $"{plane} {http.GetProperty("method")} {http.GetProperty("requestUri")} {operation.Name}";
+            }));
+        }
+
+        Assert.Equal(
+            expected.Order(StringComparer.Ordinal),
+            Router.Known().Select(route => $"{route.Plane} {route.Method} {route.Template} {route.Name}").Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void EveryKnownOperation_IsFoundByItsOwnPath()
+    {
+        var router = new Router([]);
+        foreach (var route in Router.Known())
+        {
+            var path = string.Concat(route.Template.Split('{').Select((part, i) => i == 0 ? part : "Label-0123456789" + part[(part.IndexOf('}', StringComparison.Ordinal) + 1)..]));
+
+            Assert.Equal(route.Name, router.Find(route.Method, RequestTarget.Parse(path))?.Route.Name);
+        }
+    }
+
+    [Theory]
+    [InlineData("/harnesses/%zz")]
+    [InlineData("/harnesses/%ff")]
+    [InlineData("/harnesses?x=%C3%28")]
+    [InlineData("/harnesses/%")]
+    public async Task MalformedEscapes_AreRefused(string target)
+    {
+        await using var server = await WireServer.StartAsync();
+
+        var answer = await RawAsync(server, $"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+
+        Assert.StartsWith("HTTP/1.1 400 ", answer, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("?maxResults=50", 200)]
+    [InlineData("?maxResults=0", 400)]
+    [InlineData("?maxResults=101", 400)]
+    [InlineData("?maxResults=ten", 400)]
+    [InlineData("?maxResults=1.5", 400)]
+    [InlineData("?maxResults=", 400)]
+    [InlineData("?maxResults=1&maxResults=2", 400)]
+    [InlineData("?nextToken=a%20b", 400)]
+    [InlineData("?unknown=1", 200)]
+    public async Task QueryMembers_AreChecked(string query, int status)
+    {
+        await using var server = await WireServer.StartAsync();
+
+        Assert.Equal(status, (await server.SendAsync(HttpMethod.Get, "/harnesses" + query)).Status);
+    }
+
+    [Theory]
+    [InlineData("application/json", true)]
+    [InlineData("application/json; charset=utf-8", true)]
+    [InlineData("application/json; charset=\"UTF-8\"", true)]
+    [InlineData(null, true)]
+    [InlineData("application/json; charset=utf-16", false)]
+    [InlineData("text/plain", false)]
+    public async Task ContentTypes(string? contentType, bool accepted)
+    {
+        await using var server = await WireServer.StartAsync();
+        var json = WireServer.Invocation("hi");
+        using var request = server.Request(HttpMethod.Post, WireServer.InvokePath, json);
+        request.Content!.Headers.Remove("Content-Type");
+        if (contentType is not null)
+        {
+            request.Content.Headers.TryAddWithoutValidation("Content-Type", contentType);
+        }
+
+        server.Sign(request, Encoding.UTF8.GetBytes(json));
+        using var response = await server.Http.SendAsync(request);
+
+        Assert.Equal(accepted ? 200 : 400, (int)response.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("{}x")]
+    [InlineData("[]")]
+    [InlineData("{\"messages\":")]
+    public async Task BrokenBody_IsRefused(string json)
+    {
+        await using var server = await WireServer.StartAsync();
+
+        var answer = await server.SendAsync(HttpMethod.Post, WireServer.InvokePath, json);
+
+        Assert.Equal(400, answer.Status);
+        Assert.Equal(json.Length == 0 ? "FieldValidationFailed" : "CannotParse", answer.Json.GetProperty("reason").GetString());
+    }
+
+    [Fact]
+    public async Task DepthBombs_AreRefused()
+    {
+        await using var server = await WireServer.StartAsync();
+        foreach (var depth in new[] { 65, 1_000, 400_000 })
+        {
+            var answer = await server.SendAsync(HttpMethod.Post, "/harnesses", "{\"x\":" + new string('[', depth) + new string(']', depth) + "}");
+
+            Assert.Equal((400, "The request body cannot be parsed: it is nested deeper than 64 levels."), (answer.Status, answer.Message));
+        }
+    }
+
+    [Fact]
+    public async Task NaughtyStrings_ComeBackUnchanged()
+    {
+        using var strings = JsonDocument.Parse(File.ReadAllBytes(TestVectors.Require("naughty-strings.json")));
+        await using var server = await WireServer.StartAsync();
+        var count = 0;
+        foreach (var element in strings.RootElement.EnumerateArray())
+        {
+            var text = element.GetString()!;
+            var answer = await server.SendAsync(HttpMethod.Post, WireServer.InvokePath, WireServer.Invocation(text));
+            if (text.Length == 0)
+            {
+                Assert.Equal(400, answer.Status);
+            }
+            else
+            {
+                Assert.Equal(text, answer.Json.GetProperty("echo").GetString());
+            }
+
+            var tagged = await server.SendAsync(HttpMethod.Delete, $"/tags/{Uri.EscapeDataString(WireServer.Arn)}?tagKeys={Uri.EscapeDataString(text)}");
+            Assert.True(tagged.Status is 200 or 400, $"{tagged.Status} for {text}");
+            count++;
+        }
+
+        Assert.Equal(515, count);
+    }
+
+    [Fact]
+    public async Task BodyOverTheLimit_IsRefusedBeforeItIsRead()
+    {
+        await using var server = await WireServer.StartAsync();
+        var json = "{\"x\":\"" + new string('a', Operation.ControlBodyBytes) + "\"}";
+
+        var answer = await server.SendAsync(HttpMethod.Post, "/harnesses", json);
+
+        Assert.Equal((400, "The request body is larger than 1000000 bytes."), (answer.Status, answer.Message));
+    }
+
+    [Fact]
+    public async Task ChunkedBodyOfMoreThan100MB_IsRefused()
+    {
+        await using var server = await WireServer.StartAsync();
+        using var request = server.Request(HttpMethod.Post, WireServer.InvokePath, null);
+        request.Content = new StreamContent(new Blanks(Operation.InvokeBodyBytes + 1L));
+        request.Headers.TransferEncodingChunked = true;
+
+        using var response = await server.Http.SendAsync(Unhashed(request, server));
+
+        var answer = await WireServer.Answer.OfAsync(response);
+        Assert.Equal((400, "The request body is larger than 100000000 bytes."), (answer.Status, answer.Message));
+    }
+
+    [Fact]
+    public async Task Unauthenticated_BodyIsNotRead()
+    {
+        await using var server = await WireServer.StartAsync(new WireSettings { MaxBufferedBodyBytes = 1 });
+
+        // A budget of one byte would throttle whatever is read.
+        using var request = server.Request(HttpMethod.Post, "/harnesses", new string(' ', 100_000));
+        using var response = await server.Http.SendAsync(request);
+
+        Assert.Equal(403, (int)response.StatusCode);
+    }
+
+    [Fact]
+    public async Task BodiesBeyondTheBudget_AreThrottled()
+    {
+        await using var server = await WireServer.StartAsync(new WireSettings { MaxBufferedBodyBytes = 100_000 });
+
+        Assert.Equal(429, (await server.SendAsync(HttpMethod.Post, "/harnesses", new string(' ', 200_000) + "{}")).Status);
+        Assert.Equal(400, (await server.SendAsync(HttpMethod.Post, "/harnesses", "{}")).Status);
+    }
+
+    [Fact]
+    public async Task SlowBody_IsCutOff()
+    {
+        await using var server = await WireServer.StartAsync(new WireSettings { MinBodyBytesPerSecond = 1_000_000, BodyGrace = TimeSpan.FromSeconds(1.1) });
+        using var request = server.Request(HttpMethod.Post, "/harnesses", null);
+        var head = new StringBuilder("POST /harnesses HTTP/1.1\r\nHost: ").Append(server.Http.BaseAddress!.Authority).Append("\r\nContent-Length: 1000\r\n");
+        foreach (var header in Unhashed(request, server).Headers)
+        {
+            head.Append(header.Key).Append(": ").AppendJoin(',', header.Value).Append("\r\n");
+        }
+
+        var watch = Stopwatch.StartNew();
+        var answer = await RawAsync(server, head.Append("\r\n{").ToString());
+
+        Assert.True(answer.Length == 0 || answer.StartsWith("HTTP/1.1 400", StringComparison.Ordinal), answer);
+        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(20), $"took {watch.Elapsed}");
+    }
+
+    [Theory]
+    [InlineData(500, 10)]
+    [InlineData(10, 20_000)]
+    public async Task HeaderFlood_IsRefused(int count, int length)
+    {
+        await using var server = await WireServer.StartAsync();
+        var head = new StringBuilder("GET /harnesses HTTP/1.1\r\nHost: x\r\n");
+        for (var i = 0; i < count; i++)
+        {
+            head.Append("x-").Append(i).Append(": ").Append('a', length).Append("\r\n");
+        }
+
+        Assert.StartsWith("HTTP/1.1 431 ", await RawAsync(server, head.Append("\r\n").ToString()), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Requests_AreCountedForEachAccount()
+    {
+        await using var server = await WireServer.StartAsync(new WireSettings { ControlRate = new RequestRate(0.001, 2) });
+
+        Assert.Equal(200, (await server.SendAsync(HttpMethod.Get, "/harnesses")).Status);
+        Assert.Equal(200, (await server.SendAsync(HttpMethod.Get, "/harnesses")).Status);
+        var third = await server.SendAsync(HttpMethod.Get, "/harnesses");
+        Assert.Equal((429, "ThrottlingException"), (third.Status, third.ErrorType));
+        Assert.Equal(200, (await server.SendAsync(HttpMethod.Post, WireServer.InvokePath, WireServer.Invocation("hi"))).Status);
+    }
+
+    [Fact]
+    public async Task ClientThatLeaves_CancelsTheOperation()
+    {
+        var started = new TaskCompletionSource();
+        var cancelled = new TaskCompletionSource();
+        await using var server = await WireServer.StartAsync(invoke: async (call, cancellationToken) =>
+        {
+            await call.StartEventStreamAsync();
+            started.SetResult();
+            using var registration = cancellationToken.Register(cancelled.SetResult);
+            await Task.Delay(Timeout.Infinite, cancellationToken);
+        });
+        using var request = server.Request(HttpMethod.Post, WireServer.InvokePath, WireServer.Invocation("hi"));
+        server.Sign(request, Encoding.UTF8.GetBytes(WireServer.Invocation("hi")));
+
+        var response = await server.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        await started.Task;
+        response.Dispose();
+
+        await cancelled.Task.WaitAsync(TimeSpan.FromSeconds(30));
+    }
+
+    [Fact]
+    public async Task FrameOver256KiB_IsOurFault()
+    {
+        await using var server = await WireServer.StartAsync(invoke: async (call, cancellationToken) =>
+        {
+            var stream = await call.StartEventStreamAsync();
+            await stream.WriteAsync("x", new() { ["x"] = new string('a', EventStreamResponse.MaxPayloadBytes) }, BelayJson.Default.DictionaryStringString, cancellationToken);
+        });
+
+        var answer = await server.SendAsync(HttpMethod.Post, WireServer.InvokePath, WireServer.Invocation("hi"));
+
+        Assert.Contains("internalServerException", answer.Body, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void SecondServer_IsToldWhoHoldsTheDirectory()
+    {
+        var directory = Directory.CreateTempSubdirectory("belay-lock-").FullName;
+        using (DataDirectoryLock.Take(directory))
+        {
+            var problem = Assert.Throws<InvalidOperationException>(() => DataDirectoryLock.Take(directory));
+            Assert.Contains($"process id {Environment.ProcessId}", problem.Message, StringComparison.Ordinal);
+        }
+
+        DataDirectoryLock.Take(directory).Dispose();
+        Directory.Delete(directory, recursive: true);
+    }
+
+    [Fact]
+    public void Settings_ReportEveryProblem() => Assert.Equal(
+        [
+            "The port must be 0 to 65535, but is 70000.",
+            "0.0.0.0 can be reached by other machines: give a TLS certificate, or allow plain HTTP in so many words.",
+            "The region must be lower-case letters, digits and hyphens, but is \"US\".",
+            "The account must have twelve digits, but is \"1\".",
+            "MaxHeaders must be more than 0.",
+            "DataRate must allow more than 0 requests a second and a burst of at least 1.",
+        ],
+        new ServerSettings
+        {
+            Port = 70000,
+            Host = "0.0.0.0",
+            Region = "US",
+            DefaultAccount = "1",
+            Wire = new() { MaxHeaders = 0, DataRate = new(1, 0) },
+        }.Problems());
+
+    /// <summary>Signs for a body of which no hash is stated.</summary>
+    private static HttpRequestMessage Unhashed(HttpRequestMessage request, WireServer server)
+    {
+        var time = Contracts.Signing.SigV4.Time(TimeProvider.System.GetUtcNow());
+        request.Headers.Remove("x-amz-date");
+        request.Headers.Add("x-amz-date", time);
+        request.Headers.Remove("Authorization");
+        var names = request.Headers.Contains(WireServer.SessionHeader) ? "host;x-amz-date;x-amzn-bedrock-agentcore-runtime-session-id" : "host;x-amz-date";
+        request.Headers.TryAddWithoutValidation(
+            "Authorization",
+            $"AWS4-HMAC-SHA256 Credential={server.Key.Id}/{time[..8]}/us-west-2/bedrock-agentcore/aws4_request, SignedHeaders={names}, Signature={new string('0', 64)}");
+        return request;
+    }
+
+    private static async Task<string> RawAsync(WireServer server, string text)
+    {
+        using var client = new TcpClient();
+        await client.ConnectAsync(server.Http.BaseAddress!.Host, server.Http.BaseAddress.Port);
+        var stream = client.GetStream();
+        var answer = new StringBuilder();
+        try
+        {
+            await stream.WriteAsync(Encoding.UTF8.GetBytes(text));
+            var buffer = new byte[4096];
+            int count;
+            using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+            while ((count = await stream.ReadAsync(buffer, deadline.Token)) > 0)
+            {
+                answer.Append(Encoding.UTF8.GetString(buffer, 0, count));
+                if (answer.ToString().Contains("\r\n\r\n", StringComparison.Ordinal))
+                {
+                    break;
+                }
+            }
+        }
+        catch (IOException)
+        {
+            // The server may cut the connection while the flood is still being sent.
+        }
+
+        return answer.ToString();
+    }
+
+    /// <summary>So many blanks, made while they are read.</summary>
+    private sealed class Blanks(long length) : Stream
+    {
+        private long _left = length;
+
+        public override bool CanRead => true;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => false;
+
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position
+        {
+            get => throw new NotSupportedException();
+            set => throw new NotSupportedException();
+        }
+
+        public override int Read(byte[] buffer, int offset, int count)
+        {
+            var give = (int)Math.Min(count, _left);
+            buffer.AsSpan(offset, give).Fill((byte)' ');
+            _left -= give;
+            return give;
+        }
+
+        public override void Flush()
+        {
+        }
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+    }
+}
