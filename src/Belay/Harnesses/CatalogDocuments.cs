@@ -99,7 +99,9 @@ internal static class CatalogKeys
     public const string Work = "harness-work";
     public const string DefaultEndpoint = "DEFAULT";
 
-    private const int AfterLastVersion = 100_000;
+    /// <summary>Versions have at most five digits on the wire.</summary>
+    public const int LastVersion = 99_999;
+
     private const long AfterLastMillisecond = 10_000_000_000_000;
 
     public static DocumentKey Head(string harnessId) => new(Heads, harnessId);
@@ -133,7 +135,7 @@ internal static class CatalogKeys
 
     private static string Resource(string harnessId, string? endpoint) => endpoint is null ? harnessId : Below(harnessId) + endpoint;
 
-    private static string Inverse(int version) => (AfterLastVersion - version).ToString("D5", CultureInfo.InvariantCulture);
+    private static string Inverse(int version) => (LastVersion - version).ToString("D5", CultureInfo.InvariantCulture);
 }
 
 /// <summary>Writes that are applied together or not at all.</summary>

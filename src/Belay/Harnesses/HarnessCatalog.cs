@@ -109,10 +109,9 @@ public sealed partial class HarnessCatalog(IDocumentStore store, MasterKey maste
             return (WithState(current.Harness, head.Value), current.Settings);
         }
 
-        var number = int.Parse(version, NumberStyles.None, CultureInfo.InvariantCulture);
-        var state = await ReadAsync(scope, CatalogKeys.Version(harnessId, number), CatalogJson.Default.VersionState, cancellationToken)
+        var state = await ReadAsync(scope, CatalogKeys.Version(harnessId, Number(version)), CatalogJson.Default.VersionState, cancellationToken)
             ?? throw NoVersion(harnessId, version);
-        var snapshot = await RequireSnapshotAsync(scope, harnessId, number, cancellationToken);
+        var snapshot = await RequireSnapshotAsync(scope, harnessId, state.Value.Version, cancellationToken);
         return (WithState(snapshot.Harness, state.Value), snapshot.Settings);
     }
 
@@ -144,7 +143,7 @@ public sealed partial class HarnessCatalog(IDocumentStore store, MasterKey maste
             RequireStatus(head.Value, "updated", HarnessStatus.Ready, HarnessStatus.CreateFailed, HarnessStatus.UpdateFailed);
             var old = await RequireSnapshotAsync(scope, harnessId, head.Value.LatestVersion, cancellationToken);
             Refuse(MemoryKey(old.Harness.Memory, request.Memory?.OptionalValue));
-            if (head.Value.LatestVersion >= settings.MaxVersions)
+            if (head.Value.LatestVersion >= Math.Min(settings.MaxVersions, CatalogKeys.LastVersion))
             {
                 // The published operation has no quota fault.
                 throw new ServiceException(FaultCode.ConflictException, $"The limit of {settings.MaxVersions} versions per harness has been reached. Create a new harness.");
@@ -313,7 +312,9 @@ public sealed partial class HarnessCatalog(IDocumentStore store, MasterKey maste
 
     private static string Text(int version) => version.ToString(CultureInfo.InvariantCulture);
 
-    private static int Number(string version) => int.Parse(version, NumberStyles.None, CultureInfo.InvariantCulture);
+    /// <summary>The number of a version; 0, which no version has, for what is no number.</summary>
+    private static int Number(string version) =>
+        int.TryParse(version, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number <= CatalogKeys.LastVersion ? number : 0;
 
     private static string? After(string prefix, string? position) => position is null ? null : prefix + position;
 

@@ -98,7 +98,7 @@ internal static class VersionBuilder
     private static HarnessTruncationConfiguration Truncation(HarnessTruncationConfiguration? truncation) => truncation switch
     {
         null => Truncation(new HarnessTruncationConfiguration { Strategy = HarnessTruncationStrategy.SlidingWindow }),
-        { Strategy: HarnessTruncationStrategy.SlidingWindow, Config.SlidingWindow.MessagesCount: null } =>
+        { Strategy: HarnessTruncationStrategy.SlidingWindow } when truncation.Config?.SlidingWindow?.MessagesCount is null =>
             truncation with { Config = new() { SlidingWindow = new() { MessagesCount = DefaultMessagesCount } } },
         _ => truncation,
     };
