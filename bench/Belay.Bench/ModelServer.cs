@@ -43,19 +43,21 @@ internal static class ModelServer
     {
         using var body = await JsonDocument.ParseAsync(context.Request.Body, cancellationToken: context.RequestAborted);
         var script = ModelScript.Parse(body.RootElement.GetProperty("model").GetString()!);
-        var done = 0;
+        var (done, said) = (0, 0);
         foreach (var message in body.RootElement.GetProperty("messages").EnumerateArray())
         {
             var role = message.GetProperty("role").GetString();
             done = role == "user" ? 0 : role == "tool" ? done + 1 : done;
+            said++;
         }
 
         context.Response.ContentType = "text/event-stream";
-        var reply = done < script.ToolCalls ? ToolCall(script, done) : Text();
+        var reply = done < script.ToolCalls ? ToolCall(script, said) : Text();
         await context.Response.Body.WriteAsync(Encoding.UTF8.GetBytes(reply), context.RequestAborted);
     }
 
-    private static string ToolCall(ModelScript script, int number)
+    // The number of messages before makes the call's id unique in its session.
+    private static string ToolCall(ModelScript script, int said)
     {
         var (name, arguments) = script.Call;
         var reply = new StringBuilder();
@@ -63,7 +65,7 @@ internal static class ModelServer
             reply,
             string.Create(
                 CultureInfo.InvariantCulture,
-                $$$"""{"role":"assistant","tool_calls":[{"index":0,"id":"call_{{{number}}}","type":"function","function":{"name":"{{{name}}}","arguments":""}}]}"""),
+                $$$"""{"role":"assistant","tool_calls":[{"index":0,"id":"call_{{{said}}}","type":"function","function":{"name":"{{{name}}}","arguments":""}}]}"""),
             "null");
         Append(reply, $$$"""{"tool_calls":[{"index":0,"function":{"arguments":"{{{arguments}}}"}}]}""", "null");
         Append(reply, "{}", "\"tool_calls\"");

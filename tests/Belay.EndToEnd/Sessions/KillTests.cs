@@ -19,7 +19,7 @@ public sealed class KillTests(KillTests.World world) : IClassFixture<KillTests.W
     /// <summary>Where in an iteration the server dies.</summary>
     private enum Moment
     {
-        /// <summary>The provider has the request and has answered nothing.</summary>
+        /// <summary>The provider has the request and has said nothing yet.</summary>
         BeforeAnswer,
 
         /// <summary>The model is in the middle of its text.</summary>

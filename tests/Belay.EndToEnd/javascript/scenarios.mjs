@@ -220,7 +220,7 @@ const scenarios = {
       assert.ok(names.some((reported) => reported.startsWith(name)), `${name} is missing from ${names}`);
     }
     assert.ok(error.fieldList.every((field) => field.message));
-    assert.ok(error.message.startsWith(`${error.fieldList.length} validation errors detected`), error.message);
+    assert.ok(error.message.startsWith(`${error.fieldList.length} validation error`), error.message);
   },
 
   async 'name-conflict'(world) {

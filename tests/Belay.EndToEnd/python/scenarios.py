@@ -249,7 +249,7 @@ def validation_errors_all_fields(world):
     for name in ("harnessName", "executionRoleArn", "maxIterations", "allowedTools[1]", "tools[0].name", "tools[0].config", "truncation"):
         true(any(reported.startswith(name) for reported in names), f"{name} is missing from {names}")
     true(all(field["message"] for field in response["fieldList"]), "each field says what is wrong")
-    true(response["message"].startswith(f"{len(names)} validation errors detected"), response["message"])
+    true(response["message"].startswith(f"{len(names)} validation error"), response["message"])
 
 
 @scenario
