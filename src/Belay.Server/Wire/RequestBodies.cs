@@ -53,18 +53,24 @@ internal sealed class RequestBodies(long budget)
         while (true)
         {
             var read = await request.BodyReader.ReadAsync(cancellationToken);
-            if (body.Length + read.Buffer.Length > limit)
+            try
             {
-                throw TooLarge(limit);
+                if (body.Length + read.Buffer.Length > limit)
+                {
+                    throw TooLarge(limit);
+                }
+
+                foreach (var piece in read.Buffer)
+                {
+                    hash.AppendData(piece.Span);
+                    body.Append(piece.Span, limit);
+                }
+            }
+            finally
+            {
+                request.BodyReader.AdvanceTo(read.Buffer.End);
             }
 
-            foreach (var piece in read.Buffer)
-            {
-                hash.AppendData(piece.Span);
-                body.Append(piece.Span, limit);
-            }
-
-            request.BodyReader.AdvanceTo(read.Buffer.End);
             if (read.IsCompleted)
             {
                 body.Hash = Convert.ToHexStringLower(hash.GetHashAndReset());

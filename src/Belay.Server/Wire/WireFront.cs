@@ -76,6 +76,7 @@ public sealed partial class WireFront
         // 2. Authenticate as far as headers reach, read the body within bounds, authenticate it.
         var pending = _verifier.Begin(http.Request, target);
         using var body = await _bodies.ReadAsync(http.Request, operation?.MaxBodyBytes ?? Operation.ControlBodyBytes, http.RequestAborted);
+        exchange.BodyRead = true;
         var caller = pending.Complete(body.Hash);
 
         // 3. Count.
@@ -118,6 +119,12 @@ public sealed partial class WireFront
             }
             else
             {
+                // What is left of an unread body would stand where the next request should.
+                if (!exchange.BodyRead && http.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody == true && !HttpProtocol.IsHttp2(http.Request.Protocol))
+                {
+                    http.Response.Headers.Connection = "close";
+                }
+
                 await FaultResponse.WriteAsync(http.Response, fault);
             }
         }
@@ -136,6 +143,8 @@ public sealed partial class WireFront
         public string RequestId { get; } = requestId;
 
         public string Operation { get; set; } = "unknown operation";
+
+        public bool BodyRead { get; set; }
 
         public OperationCall? Call { get; set; }
     }
