@@ -1,0 +1,114 @@
+using Belay.Sandboxes.Guest;
+using Belay.Storage;
+
+namespace Belay.Sandboxes.Process;
+
+/// <summary>
+/// Runs each sandbox as a tree of processes in its own namespaces, set up by bubblewrap: no capabilities, no new privileges,
+/// filtered system calls, no network, its own view of the file system. The kernel is shared with the host.
+/// </summary>
+/// <param name="dataDirectory">The server's data directory; the driver keeps to its folder <c>sandboxes</c>.</param>
+/// <param name="settings">Settings.</param>
+/// <param name="time">Clock.</param>
+/// <param name="ids">Ids of probes.</param>
+public sealed class ProcessDriver(string dataDirectory, SandboxSettings settings, TimeProvider time, IdSource ids) : ISandboxDriver, IDisposable
+{
+    private const string GuestPath = "/.belay/guest";
+    private const string RuntimePath = "/.belay/dotnet";
+
+    private readonly string _directory = Path.Join(Path.GetFullPath(dataDirectory), "sandboxes");
+    private readonly SemaphoreSlim _preparing = new(1, 1);
+    private Prepared? _prepared;
+    private SandboxProbe? _probe;
+
+    /// <inheritdoc/>
+    public string Name => "process";
+
+    private string Records => Path.Join(_directory, "process");
+
+    /// <inheritdoc/>
+    public async Task<SandboxProbe> ProbeAsync(CancellationToken cancellationToken)
+    {
+        await _preparing.WaitAsync(cancellationToken);
+        try
+        {
+            return _probe ??= await new ProcessProbe(this, Path.Join(_directory, "probe"), time, ids).RunAsync(cancellationToken);
+        }
+        finally
+        {
+            _preparing.Release();
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<ISandbox> StartAsync(SandboxSpec spec, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var place = await StartPlaceAsync(spec);
+        var guest = new GuestSettings
+        {
+            Workspace = Belay.Guest.Protocol.GuestProtocol.Workspace,
+            Environment = spec.Environment,
+            Processes = spec.Limits.Processes,
+        };
+        return await GuestSandbox.ConnectAsync(spec.Id, place, guest, time, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public Task<int> ReapAsync(CancellationToken cancellationToken) => SandboxRecord.ReapAsync(Records, time, cancellationToken);
+
+    /// <inheritdoc/>
+    public void Dispose() => _preparing.Dispose();
+
+    internal async Task<ChildPlace> StartPlaceAsync(SandboxSpec spec)
+    {
+        var prepared = _prepared ??= await PrepareAsync();
+        if (!Directory.Exists(spec.Workspace))
+        {
+            throw new SandboxException("The workspace of the sandbox does not exist.");
+        }
+
+        List<string> command =
+        [
+            prepared.Bubblewrap,
+            "--unshare-user", "--uid", "0", "--gid", "0",
+            "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
+            "--hostname", "sandbox",
+            "--die-with-parent", "--new-session", "--as-pid-1", "--cap-drop", "ALL",
+            .. prepared.CanDisableNamespaces ? (ReadOnlySpan<string>)["--disable-userns"] : [],
+            "--seccomp", "9",
+            .. RootView.Arguments(prepared.Etc, spec.Limits),
+            "--ro-bind", prepared.Guest.Directory, GuestPath,
+        ];
+        if (prepared.Guest.RuntimeDirectory is { } runtime)
+        {
+            command.AddRange(["--ro-bind", runtime, RuntimePath]);
+        }
+
+        command.AddRange(["--bind", spec.Workspace, Belay.Guest.Protocol.GuestProtocol.Workspace]);
+        foreach (var (path, source) in spec.Mounts)
+        {
+            command.AddRange(["--bind", source, path]);
+        }
+
+        // Last: what is mounted is there, and nothing can be added beside it.
+        command.AddRange(["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", Belay.Guest.Protocol.GuestProtocol.Workspace, "--"]);
+        command.AddRange(prepared.Guest.Command(GuestPath, RuntimePath));
+        return await ChildPlace.StartAsync(spec.Id, command, prepared.Filter, spec.Limits, Records, time);
+    }
+
+    private async Task<Prepared> PrepareAsync()
+    {
+        var bubblewrap = Bubblewrap.Find() ?? throw new SandboxException(Bubblewrap.HowToInstall);
+        Directory.CreateDirectory(_directory);
+        var etc = Path.Join(_directory, "etc");
+        RootView.Prepare(etc);
+        var filter = Path.Join(_directory, "seccomp.bpf");
+        await File.WriteAllBytesAsync(filter + ".new", SeccompFilter.ForThisMachine());
+        File.Move(filter + ".new", filter, overwrite: true);
+        var help = await Bubblewrap.HelpAsync(bubblewrap);
+        return new Prepared(bubblewrap, help.Contains("--disable-userns", StringComparison.Ordinal), etc, filter, GuestProgram.Find(settings.GuestDirectory));
+    }
+
+    private sealed record Prepared(string Bubblewrap, bool CanDisableNamespaces, string Etc, string Filter, GuestProgram Guest);
+}

@@ -1,0 +1,100 @@
+using System.Globalization;
+
+namespace Belay.Sandboxes.Process;
+
+/// <summary>
+/// What a sandbox sees as its root: the host's programs and libraries read-only, the few files of /etc that programs need, its
+/// own /tmp, /proc and /dev, and nothing of /home, /root or /var.
+/// </summary>
+internal static class RootView
+{
+    // Configuration of programs and of the C library. Nothing in which a password, a key or a proxy's address may stand.
+    private static readonly string[] FromEtc =
+    [
+        "alternatives", "ca-certificates", "crypto-policies", "debian_version", "fonts", "gai.conf", "host.conf", "ld.so.cache", "ld.so.conf",
+        "ld.so.conf.d", "locale.alias", "localtime", "magic", "mime.types", "nsswitch.conf", "os-release", "perl", "pki/ca-trust", "pki/tls/certs",
+        "protocols", "python3", "python3.11", "python3.12", "python3.13", "rpc", "services", "shells", "ssl/certs", "ssl/openssl.cnf", "terminfo", "timezone",
+        "xml",
+    ];
+
+    // What a kernel shows of itself and the host without asking for a capability.
+    private static readonly string[] Covered = ["kcore", "keys", "key-users", "kallsyms", "timer_list", "sched_debug", "latency_stats", "kpagecount", "kpageflags", "kpagecgroup", "config.gz"];
+
+    private static readonly (string Name, string Content)[] Made =
+    [
+        ("passwd", "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"),
+        ("group", "root:x:0:\nnogroup:x:65534:\n"),
+        ("hosts", "127.0.0.1 localhost sandbox\n::1 localhost\n"),
+        ("hostname", "sandbox\n"),
+        ("resolv.conf", ""),
+    ];
+
+    /// <summary>Writes the files of /etc that are not the host's.</summary>
+    public static void Prepare(string directory)
+    {
+        Directory.CreateDirectory(directory);
+        foreach (var (name, content) in Made)
+        {
+            var path = Path.Join(directory, name);
+            if (!File.Exists(path) || File.ReadAllText(path) != content)
+            {
+                File.WriteAllText(path + ".new", content);
+                File.Move(path + ".new", path, overwrite: true);
+            }
+        }
+    }
+
+    /// <summary>The arguments for bubblewrap, in the order in which it is to do them.</summary>
+    /// <param name="prepared">Directory that <see cref="Prepare"/> filled.</param>
+    /// <param name="limits">What the sandbox may use; its memory bounds what it can put into /tmp.</param>
+    public static IEnumerable<string> Arguments(string prepared, SandboxLimits limits)
+    {
+        List<string> arguments = ["--ro-bind", "/usr", "/usr"];
+        foreach (var name in (ReadOnlySpan<string>)["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"])
+        {
+            var directory = new DirectoryInfo(name);
+            if (directory.LinkTarget is { } target)
+            {
+                arguments.AddRange(["--symlink", target, name]);
+            }
+            else if (directory.Exists)
+            {
+                arguments.AddRange(["--ro-bind", name, name]);
+            }
+        }
+
+        foreach (var name in FromEtc.Concat(JavaConfiguration()))
+        {
+            if (Path.Exists("/etc/" + name))
+            {
+                arguments.AddRange(["--ro-bind", "/etc/" + name, "/etc/" + name]);
+            }
+        }
+
+        foreach (var (name, _) in Made)
+        {
+            arguments.AddRange(["--ro-bind", Path.Join(prepared, name), "/etc/" + name]);
+        }
+
+        arguments.AddRange(["--proc", "/proc", "--dev", "/dev"]);
+        foreach (var name in Covered)
+        {
+            if (File.Exists("/proc/" + name))
+            {
+                arguments.AddRange(["--ro-bind", "/dev/null", "/proc/" + name]);
+            }
+        }
+
+        var size = (limits.MemoryMiB * 1024L * 1024L / 2).ToString(CultureInfo.InvariantCulture);
+        foreach (var (path, mode) in (ReadOnlySpan<(string, string)>)[("/tmp", "1777"), ("/var/tmp", "1777"), ("/dev/shm", "1777"), ("/run", "755"), ("/root", "700")])
+        {
+            arguments.AddRange(["--perms", mode, "--size", size, "--tmpfs", path]);
+        }
+
+        return arguments;
+    }
+
+    /// <summary>Java keeps its configuration in /etc, a directory for each release, and does not run without.</summary>
+    private static IEnumerable<string> JavaConfiguration() =>
+        Directory.Exists("/etc") ? Directory.EnumerateDirectories("/etc", "java-*").Select(Path.GetFileName).OfType<string>() : [];
+}

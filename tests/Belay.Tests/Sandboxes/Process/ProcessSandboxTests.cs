@@ -1,0 +1,9 @@
+using Belay.Sandboxes;
+using Belay.Testing.Sandboxes;
+
+namespace Belay.Tests.Sandboxes.Process;
+
+public sealed class ProcessSandboxTests : SandboxContract
+{
+    protected override Task<ISandbox> StartAsync() => TestDrivers.StartAsync(TestDrivers.Process);
+}
