@@ -215,7 +215,7 @@ public sealed class SessionJournal : IAsyncDisposable
     {
         var anchor = Math.Max(0, afterSequence - 1);
         var expected = anchor + 1;
-        ReadOnlyMemory<byte>? previous = anchor == 0 ? EntryChain.Start : null;
+        var previous = anchor == 0 ? EntryChain.Start : (ReadOnlyMemory<byte>?)null;
         await foreach (var stored in journal.ReadAsync(session, anchor, cancellationToken))
         {
             if (stored.Sequence != expected)

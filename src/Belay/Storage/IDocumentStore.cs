@@ -38,6 +38,7 @@ public sealed record Document(DocumentKey Key, long Etag, ReadOnlyMemory<byte> B
 
 /// <summary>One write of a batch.</summary>
 /// <param name="Key">Which document.</param>
-/// <param name="Body">New content; null deletes.</param>
+/// <param name="Body">New content; null deletes. Beware of <c>condition ? null : bytes</c>: without a cast to
+/// <c>ReadOnlyMemory&lt;byte&gt;?</c> its null becomes an empty body.</param>
 /// <param name="ExpectedEtag">Etag that must hold; 0 = must not exist; null = any.</param>
 public sealed record DocumentWrite(DocumentKey Key, ReadOnlyMemory<byte>? Body, long? ExpectedEtag);

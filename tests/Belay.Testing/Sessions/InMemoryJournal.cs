@@ -87,7 +87,7 @@ public sealed class InMemoryJournal : IJournal
 
             if (!_sessions.TryGetValue(session, out var stored))
             {
-                stored = new Session(_sessions.Count + 1, _time.GetUtcNow());
+                stored = new Session(_sessions.Count + 1, DateTimeOffset.FromUnixTimeMilliseconds(_time.GetUtcNow().ToUnixTimeMilliseconds()));
                 _sessions.Add(session, stored);
             }
 

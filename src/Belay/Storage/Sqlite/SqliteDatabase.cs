@@ -1,0 +1,193 @@
+using System.Collections.Concurrent;
+
+namespace Belay.Storage.Sqlite;
+
+/// <summary>
+/// The database of a data directory: one file in WAL mode, one writer, a few readers. Opening takes the directory's lock, so at
+/// most one server has it; each opening also gets a number that the writer checks in every transaction, so that a server whose
+/// lock did not hold is fenced off.
+/// </summary>
+public sealed class SqliteDatabase : IAsyncDisposable
+{
+    /// <summary>Name of the file in the data directory.</summary>
+    public const string FileName = "belay.db";
+
+    private readonly DataDirectoryLock _lock;
+    private readonly string _path;
+    private readonly SqliteWriter _writer;
+    private readonly SemaphoreSlim _readerPermits;
+    private readonly ConcurrentBag<SqliteConnection> _idleReaders = [];
+    private volatile bool _disposed;
+
+    private SqliteDatabase(DataDirectoryLock held, string path, SqliteConnection writer, long epoch, StorageSettings settings, TimeProvider time)
+    {
+        _lock = held;
+        _path = path;
+        Epoch = epoch;
+        _writer = new SqliteWriter(writer, settings, epoch, time);
+        _readerPermits = new SemaphoreSlim(settings.Readers);
+    }
+
+    /// <summary>Number of this opening, larger than any before.</summary>
+    internal long Epoch { get; }
+
+    /// <summary>Opens the database of a directory, making both when there are none.</summary>
+    /// <exception cref="StorageException">Another process has the directory, SQLite is missing, or the file is not usable.</exception>
+    public static SqliteDatabase Open(string dataDirectory, StorageSettings settings, TimeProvider time)
+    {
+        if (string.Join(' ', settings.Problems()) is { Length: > 0 } problems)
+        {
+            throw new ArgumentException(problems, nameof(settings));
+        }
+
+        SqliteLibrary.EnsureReady();
+        var path = Path.Combine(dataDirectory, FileName);
+        DataDirectoryLock? held = null;
+        SqliteConnection? connection = null;
+        SqliteDatabase? database = null;
+        try
+        {
+            Directory.CreateDirectory(dataDirectory);
+            held = DataDirectoryLock.TryTake(dataDirectory)
+                ?? throw new StorageException($"The data directory {dataDirectory} is in use by another Belay process; stop it, or choose another directory.");
+            MakeFile(path);
+            connection = SqliteConnection.Open(path);
+            Prepare(connection, settings);
+            SqliteSchema.Migrate(connection);
+            connection.Execute("UPDATE store SET epoch = epoch + 1");
+            return database = new SqliteDatabase(held, path, connection, connection.Number("SELECT epoch FROM store"), settings, time);
+        }
+        catch (SqliteException failure)
+        {
+            throw failure.ToStorage($"Opening {path}");
+        }
+        catch (Exception cause) when (cause is IOException or UnauthorizedAccessException)
+        {
+            throw new StorageException($"Opening {path} failed: {cause.Message}", cause);
+        }
+        finally
+        {
+            if (database is null)
+            {
+                connection?.Dispose();
+                held?.Dispose();
+            }
+        }
+    }
+
+    /// <summary>Writes what is queued, closes every connection and gives the directory back. Reads must have ended.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (_disposed)
+        {
+            return;
+        }
+
+        _disposed = true;
+        await _writer.DisposeAsync();
+        while (_idleReaders.TryTake(out var reader))
+        {
+            reader.Dispose();
+        }
+
+        _lock.Dispose();
+    }
+
+    /// <summary>Runs work on the writer and waits for its commit.</summary>
+    internal async Task<T> WriteAsync<T>(Func<SqliteConnection, T> apply, long cost, bool synced, bool erases, CancellationToken cancellationToken)
+    {
+        await _writer.ReserveAsync(cost, cancellationToken);
+        var item = new WriteItem<T>(apply, synced, erases) { Cost = cost };
+        _writer.Enqueue(item);
+        return await item.Task;
+    }
+
+    /// <summary>Waits until everything queued so far is committed.</summary>
+    internal Task FlushAsync(CancellationToken cancellationToken) =>
+        WriteAsync(static _ => true, cost: 0, synced: false, erases: false, cancellationToken);
+
+    /// <summary>See <see cref="SqliteWriter.ReserveAsync"/>.</summary>
+    internal ValueTask ReserveAsync(long cost, CancellationToken cancellationToken) => _writer.ReserveAsync(cost, cancellationToken);
+
+    /// <summary>See <see cref="SqliteWriter.Unreserve"/>.</summary>
+    internal void Unreserve(long cost) => _writer.Unreserve(cost);
+
+    /// <summary>See <see cref="SqliteWriter.Enqueue"/>.</summary>
+    internal void Enqueue(WriteItem item) => _writer.Enqueue(item);
+
+    /// <summary>Reads on the caller's thread with one of the readers, waiting for a free one. Nothing may stay open on it.</summary>
+    internal async Task<T> ReadAsync<T>(Func<SqliteConnection, T> read, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        await _readerPermits.WaitAsync(cancellationToken);
+        try
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            var reader = _idleReaders.TryTake(out var idle) ? idle : OpenReader();
+            try
+            {
+                return read(reader);
+            }
+            finally
+            {
+                if (_disposed)
+                {
+                    reader.Dispose();
+                }
+                else
+                {
+                    _idleReaders.Add(reader);
+                }
+            }
+        }
+        catch (SqliteException failure)
+        {
+            throw failure.ToStorage("Reading from the data directory");
+        }
+        finally
+        {
+            _readerPermits.Release();
+        }
+    }
+
+    private static void MakeFile(string path)
+    {
+        // SQLite gives its log and shared memory the mode of this file.
+        var options = new FileStreamOptions
+        {
+            Mode = FileMode.OpenOrCreate,
+            Access = FileAccess.Write,
+            Share = FileShare.ReadWrite,
+            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+        };
+        new FileStream(path, options).Dispose();
+    }
+
+    /// <summary>Sets up the writer's connection: all of this belongs to a connection, not to the file, save for page size and WAL.</summary>
+    private static void Prepare(SqliteConnection connection, StorageSettings settings)
+    {
+        // The page size counts only before the first page is written, and WAL fixes it.
+        connection.Execute("PRAGMA page_size = 4096");
+        using (var mode = connection.Statement("PRAGMA journal_mode = WAL"))
+        {
+            if (!mode.Step() || mode.Text(0) != "wal")
+            {
+                throw new StorageException("The file system of the data directory does not carry SQLite's write-ahead log; choose a local disk.");
+            }
+        }
+
+        connection.Execute($"PRAGMA synchronous = {(settings.Synchronous == SynchronousMode.Full ? "FULL" : "NORMAL")}");
+        connection.Execute("PRAGMA secure_delete = ON; PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 67108864");
+        Restrict(connection);
+    }
+
+    private static void Restrict(SqliteConnection connection) => connection.Execute("PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY");
+
+    private SqliteConnection OpenReader()
+    {
+        var reader = SqliteConnection.Open(_path);
+        reader.Execute("PRAGMA query_only = ON; PRAGMA cache_size = -2048");
+        Restrict(reader);
+        return reader;
+    }
+}

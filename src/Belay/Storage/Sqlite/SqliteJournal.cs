@@ -1,0 +1,520 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using Belay.Sessions;
+
+namespace Belay.Storage.Sqlite;
+
+/// <summary>
+/// Journals in the data directory's database. The directory belongs to one server, so leases live in memory: taking a session
+/// that exists writes nothing, and opening the database again ends them all. Tokens begin with the number of the opening, so
+/// they grow across restarts.
+/// </summary>
+[SuppressMessage("Design", "CA1001", Justification = "A SemaphoreSlim holds nothing to dispose unless its wait handle is asked for.")]
+public sealed class SqliteJournal(SqliteDatabase database, TimeProvider time) : IJournal
+{
+    private const int PageEntries = 256;
+    private const int PageBytes = 1024 * 1024;
+
+    /// <summary>What an entry takes beside its body while it waits.</summary>
+    private const long EntryOverhead = 512;
+
+    /// <summary>Taking and the end of releasing exclude each other, so that a session is never looked up while it changes hands.
+    /// Always outside of <see cref="_gate"/>.</summary>
+    private readonly SemaphoreSlim _handOver = new(1, 1);
+
+    private readonly Lock _gate = new();
+    private readonly Dictionary<SessionKey, Held> _held = [];
+    private long _tokens;
+    private long _lastNumber = -1;
+
+    /// <inheritdoc/>
+    public async Task<SessionLease> TakeAsync(SessionKey session, string owner, CancellationToken cancellationToken)
+    {
+        await _handOver.WaitAsync(cancellationToken);
+        try
+        {
+            if (TakeAgain(session, owner) is { } lease)
+            {
+                return lease;
+            }
+
+            var stored = await database.ReadAsync(reader => FindStored(reader, session), cancellationToken);
+            if (_lastNumber < 0)
+            {
+                _lastNumber = await database.ReadAsync(static reader => reader.Number("SELECT max(number) FROM sessions"), cancellationToken);
+            }
+
+            lock (_gate)
+            {
+                Held held;
+                if (stored is { } existing)
+                {
+                    held = new Held(owner, existing.Number, existing.Row);
+                }
+                else
+                {
+                    var now = DateTimeOffset.FromUnixTimeMilliseconds(time.GetUtcNow().ToUnixTimeMilliseconds());
+                    held = new Held(owner, ++_lastNumber, new SessionRow(session, 0, EntryChain.Start, null, now, now, null)) { Queued = 1 };
+                    database.Enqueue(new Creation(this, held));
+                }
+
+                _held[session] = held;
+                return Lease(held);
+            }
+        }
+        finally
+        {
+            _handOver.Release();
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task AppendAsync(SessionLease lease, IReadOnlyList<StoredEntry> entries, Durability durability, CancellationToken cancellationToken)
+    {
+        var cost = entries.Sum(entry => entry.Body.Length + EntryOverhead);
+        await database.ReserveAsync(cost, cancellationToken);
+        var append = Accept(lease, entries, durability, cost);
+        if (durability == Durability.Synced)
+        {
+            await append.Committed;
+        }
+    }
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<StoredEntry> ReadAsync(SessionKey session, long afterSequence, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        if (HeldRow(session) is { } row && row.LastSequence <= afterSequence)
+        {
+            yield break;
+        }
+
+        await WriteQueuedAsync(session, cancellationToken);
+        if (await database.ReadAsync(reader => FindStored(reader, session), cancellationToken) is not { } stored)
+        {
+            yield break;
+        }
+
+        for (var more = true; more;)
+        {
+            (var page, more) = await database.ReadAsync(reader => ReadPage(reader, stored.Number, afterSequence), cancellationToken);
+            foreach (var entry in page)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                yield return entry;
+                afterSequence = entry.Sequence;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<SessionRow?> FindAsync(SessionKey session, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return HeldRow(session) ?? (await database.ReadAsync(reader => FindStored(reader, session), cancellationToken))?.Row;
+    }
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<SessionRow> ListAsync(Scope scope, string? harnessId, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await database.FlushAsync(cancellationToken);
+        var (at, number) = (long.MaxValue, long.MaxValue);
+        var seen = new HashSet<long>();
+        while (true)
+        {
+            var page = await database.ReadAsync(reader => ListPage(reader, scope, harnessId, at, number), cancellationToken);
+            foreach (var (position, row) in page)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                (at, number) = (row.LastActivityAt.ToUnixTimeMilliseconds(), position);
+                if (seen.Add(position))
+                {
+                    yield return row;
+                }
+            }
+
+            if (page.Count == 0)
+            {
+                yield break;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task ReleaseAsync(SessionLease lease, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        Held held;
+        lock (_gate)
+        {
+            if (!_held.TryGetValue(lease.Session, out var current) || current.Token != lease.Token)
+            {
+                return;
+            }
+
+            held = current;
+            held.Releasing = true;
+        }
+
+        // From here on the session is given back whatever happens; waiting ends with the disk, not with the token.
+        try
+        {
+            await WriteQueuedAsync(lease.Session, CancellationToken.None);
+        }
+        finally
+        {
+            await _handOver.WaitAsync(CancellationToken.None);
+            lock (_gate)
+            {
+                if (held.Token == lease.Token && _held.GetValueOrDefault(lease.Session) == held)
+                {
+                    _held.Remove(lease.Session);
+                }
+            }
+
+            _handOver.Release();
+        }
+
+        lock (_gate)
+        {
+            held.ThrowIfFailed(onlyNews: true);
+        }
+    }
+
+    private SessionLease? TakeAgain(SessionKey session, string owner)
+    {
+        lock (_gate)
+        {
+            if (!_held.TryGetValue(session, out var held))
+            {
+                return null;
+            }
+
+            if (held.Owner != owner)
+            {
+                throw new SessionOwnedElsewhereException(session, held.Owner);
+            }
+
+            if (held.Failure is not null)
+            {
+                // What is stored decides; what was accepted after the failure is refused by the writer.
+                _held.Remove(session);
+                return null;
+            }
+
+            held.Releasing = false;
+            return Lease(held);
+        }
+    }
+
+    private SessionLease Lease(Held held)
+    {
+        held.Token = (database.Epoch << 32) + ++_tokens;
+        return new SessionLease(held.Row.Session, held.Number, held.Token);
+    }
+
+    private Append Accept(SessionLease lease, IReadOnlyList<StoredEntry> entries, Durability durability, long cost)
+    {
+        var accepted = false;
+        try
+        {
+            lock (_gate)
+            {
+                if (!_held.TryGetValue(lease.Session, out var held) || held.Token != lease.Token || held.Releasing)
+                {
+                    throw new LeaseLostException(lease.Session);
+                }
+
+                held.ThrowIfFailed(onlyNews: false);
+                var actorRef = JournalRules.Check(held.Row.LastSequence, held.Row.ActorRef, entries);
+                var last = entries[^1];
+                var row = held.Row with { LastSequence = last.Sequence, LastHash = last.Hash, LastKind = last.Kind, LastActivityAt = last.At, ActorRef = actorRef };
+                var append = new Append(this, held, entries, row, durability) { Cost = cost };
+                database.Enqueue(append);
+                accepted = true;
+                held.Row = row;
+                held.Queued += durability == Durability.Queued ? 1 : 0;
+                return append;
+            }
+        }
+        finally
+        {
+            if (!accepted)
+            {
+                database.Unreserve(cost);
+            }
+        }
+    }
+
+    /// <summary>The row of a session that is held, as of the last accepted entry; null when what is stored decides.</summary>
+    private SessionRow? HeldRow(SessionKey session)
+    {
+        lock (_gate)
+        {
+            return _held.TryGetValue(session, out var held) && held.Failure is null ? held.Row : null;
+        }
+    }
+
+    /// <summary>Reads see what was accepted: what of this session is still queued is written first.</summary>
+    private async Task WriteQueuedAsync(SessionKey session, CancellationToken cancellationToken)
+    {
+        bool queued;
+        lock (_gate)
+        {
+            queued = _held.TryGetValue(session, out var held) && held.Queued > 0;
+        }
+
+        if (queued)
+        {
+            await database.FlushAsync(cancellationToken);
+        }
+    }
+
+    private static Stored? FindStored(SqliteConnection reader, SessionKey session)
+    {
+        using var row = Find(
+            reader,
+            session,
+            """
+            SELECT last_sequence, last_hash, actor_ref, created_at, last_at, last_kind, number FROM sessions JOIN heads ON session = number
+            WHERE account = ?1 AND region = ?2 AND harness_id = ?3 AND session_id = ?4
+            """);
+        return row.Step() ? new Stored(row.Int64(6), Row(row, session)) : null;
+    }
+
+    private static List<(long Position, SessionRow Row)> ListPage(SqliteConnection reader, Scope scope, string? harnessId, long at, long number)
+    {
+        using var rows = reader
+            .Statement(
+                """
+                SELECT last_sequence, last_hash, actor_ref, created_at, last_at, last_kind, number, harness_id, session_id
+                FROM sessions JOIN heads ON session = number
+                WHERE account = ?1 AND region = ?2 AND (?3 IS NULL OR harness_id = ?3) AND (last_at, number) < (?4, ?5)
+                ORDER BY last_at DESC, number DESC LIMIT ?6
+                """)
+            .Bind(1, scope.Account)
+            .Bind(2, scope.Region)
+            .Bind(3, harnessId)
+            .Bind(4, at)
+            .Bind(5, number)
+            .Bind(6, PageEntries);
+        var page = new List<(long, SessionRow)>();
+        while (rows.Step())
+        {
+            page.Add((rows.Int64(6), Row(rows, new SessionKey(scope, rows.Text(7), rows.Text(8)))));
+        }
+
+        return page;
+    }
+
+    private static SessionRow Row(SqliteStatement row, SessionKey session) => new(
+        session,
+        row.Int64(0),
+        row.Blob(1),
+        row.TextOrNull(2),
+        DateTimeOffset.FromUnixTimeMilliseconds(row.Int64(3)),
+        DateTimeOffset.FromUnixTimeMilliseconds(row.Int64(4)),
+        row.IsNull(5) ? null : (EntryKind)row.Int64(5));
+
+    private static (List<StoredEntry> Entries, bool More) ReadPage(SqliteConnection reader, long number, long after)
+    {
+        using var rows = reader
+            .Statement(
+                """
+                SELECT sequence, at, kind, actor_ref, key_id, previous_hash, hash, body FROM entries
+                WHERE session = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3
+                """)
+            .Bind(1, number)
+            .Bind(2, after)
+            .Bind(3, PageEntries);
+        var page = new List<StoredEntry>();
+        for (var bytes = 0; bytes < PageBytes; bytes += page[^1].Body.Length)
+        {
+            if (!rows.Step())
+            {
+                return (page, page.Count == PageEntries);
+            }
+
+            page.Add(new StoredEntry(
+                rows.Int64(0),
+                DateTimeOffset.FromUnixTimeMilliseconds(rows.Int64(1)),
+                (EntryKind)rows.Int64(2),
+                rows.TextOrNull(3),
+                rows.Text(4),
+                rows.Blob(5),
+                rows.Blob(6),
+                rows.Blob(7)));
+        }
+
+        return (page, true);
+    }
+
+    private static SqliteStatement Find(SqliteConnection connection, SessionKey session, string sql) => connection
+        .Statement(sql)
+        .Bind(1, session.Scope.Account)
+        .Bind(2, session.Scope.Region)
+        .Bind(3, session.HarnessId)
+        .Bind(4, session.SessionId);
+
+    private readonly record struct Stored(long Number, SessionRow Row);
+
+    /// <summary>A session that somebody holds. Read and changed under the journal's gate.</summary>
+    private sealed class Held(string owner, long number, SessionRow row)
+    {
+        private bool _told;
+
+        public string Owner { get; } = owner;
+
+        public long Number { get; } = number;
+
+        public long Token { get; set; }
+
+        /// <summary>As of the last accepted entry, stored or not.</summary>
+        public SessionRow Row { get; set; } = row;
+
+        /// <summary>Items that nobody waits for and that are not committed yet.</summary>
+        public int Queued { get; set; }
+
+        public bool Releasing { get; set; }
+
+        public StorageException? Failure { get; private set; }
+
+        public void Fail(StorageException failure, bool told)
+        {
+            Failure ??= failure;
+            _told |= told;
+        }
+
+        public void ThrowIfFailed(bool onlyNews)
+        {
+            if (Failure is not null && !(onlyNews && _told))
+            {
+                _told = true;
+                throw new StorageException(Failure.Message, Failure);
+            }
+        }
+    }
+
+    /// <summary>The rows of a new session.</summary>
+    private sealed class Creation(SqliteJournal journal, Held held) : WriteItem
+    {
+        private readonly SessionRow _row = held.Row;
+
+        public override bool Urgent => false;
+
+        public override bool Synced => false;
+
+        public override void Apply(SqliteConnection connection)
+        {
+            var now = _row.CreatedAt.ToUnixTimeMilliseconds();
+            Find(
+                connection,
+                _row.Session,
+                "INSERT INTO sessions (account, region, harness_id, session_id, number, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
+                .Bind(5, held.Number)
+                .Bind(6, now)
+                .Run();
+            connection
+                .Statement("INSERT INTO heads (session, last_sequence, last_hash, last_at) VALUES (?1, 0, zeroblob(32), ?2)")
+                .Bind(1, held.Number)
+                .Bind(2, now)
+                .Run();
+        }
+
+        public override void Complete()
+        {
+            lock (journal._gate)
+            {
+                held.Queued--;
+            }
+        }
+
+        public override void Fail(StorageException failure)
+        {
+            lock (journal._gate)
+            {
+                held.Queued--;
+                held.Fail(failure, told: false);
+            }
+        }
+    }
+
+    /// <summary>The entries of one append.</summary>
+    private sealed class Append(SqliteJournal journal, Held held, IReadOnlyList<StoredEntry> entries, SessionRow row, Durability durability) : WriteItem
+    {
+        private readonly TaskCompletionSource? _committed =
+            durability == Durability.Synced ? new(TaskCreationOptions.RunContinuationsAsynchronously) : null;
+
+        public Task Committed => _committed?.Task ?? Task.CompletedTask;
+
+        public override bool Urgent => _committed is not null;
+
+        public override bool Synced => true;
+
+        public override void Apply(SqliteConnection connection)
+        {
+            lock (journal._gate)
+            {
+                if (held.Failure is { } before)
+                {
+                    // An append before this one was not written: this one would leave a gap.
+                    throw new StorageException(before.Message, before);
+                }
+            }
+
+            foreach (var entry in entries)
+            {
+                connection
+                    .Statement(
+                        """
+                        INSERT INTO entries (session, sequence, at, kind, actor_ref, key_id, previous_hash, hash, body)
+                        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                        """)
+                    .Bind(1, held.Number)
+                    .Bind(2, entry.Sequence)
+                    .Bind(3, entry.At.ToUnixTimeMilliseconds())
+                    .Bind(4, (int)entry.Kind)
+                    .Bind(5, entry.ActorRef)
+                    .Bind(6, entry.KeyId)
+                    .Bind(7, entry.PreviousHash.Span)
+                    .Bind(8, entry.Hash.Span)
+                    .Bind(9, entry.Body.Span)
+                    .Run();
+            }
+
+            connection
+                .Statement("UPDATE heads SET last_sequence = ?2, last_hash = ?3, last_kind = ?4, last_at = ?5, actor_ref = ?6 WHERE session = ?1")
+                .Bind(1, held.Number)
+                .Bind(2, row.LastSequence)
+                .Bind(3, row.LastHash.Span)
+                .Bind(4, (int)entries[^1].Kind)
+                .Bind(5, row.LastActivityAt.ToUnixTimeMilliseconds())
+                .Bind(6, row.ActorRef)
+                .Run();
+        }
+
+        public override void Complete()
+        {
+            if (_committed is not null)
+            {
+                _committed.SetResult();
+                return;
+            }
+
+            lock (journal._gate)
+            {
+                held.Queued--;
+            }
+        }
+
+        public override void Fail(StorageException failure)
+        {
+            lock (journal._gate)
+            {
+                held.Queued -= _committed is null ? 1 : 0;
+                held.Fail(failure, told: _committed is not null);
+            }
+
+            _committed?.SetException(failure);
+        }
+    }
+}
