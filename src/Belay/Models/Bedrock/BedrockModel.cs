@@ -1,0 +1,63 @@
+using System.Net.Http.Headers;
+
+namespace Belay.Models.Bedrock;
+
+/// <summary>A model behind Bedrock's ConverseStream operation.</summary>
+internal sealed class BedrockModel(
+    ModelConnection connection,
+    BedrockCredentials credentials,
+    BedrockSettings settings,
+    TimeProvider time,
+    string modelId,
+    bool caching) : IModel
+{
+    /// <summary>Name of the provider.</summary>
+    public const string ProviderName = "bedrock";
+
+    private const string ContentType = "application/json";
+
+    /// <inheritdoc/>
+    public string Provider => ProviderName;
+
+    /// <inheritdoc/>
+    public string ModelId => modelId;
+
+    /// <inheritdoc/>
+    public IAsyncEnumerable<ModelEvent> StreamAsync(ModelRequest request, CancellationToken cancellationToken) =>
+        connection.StreamAsync(ProviderName, token => PostAsync(request, token), secret: null, static _ => new BedrockStream(), cancellationToken);
+
+    /// <summary>The region's endpoint, where the operator names no other.</summary>
+    public static Uri EndpointOf(BedrockSettings settings) =>
+        settings.Endpoint
+        ?? new Uri($"https://bedrock-runtime.{settings.Region}.amazonaws.com{(settings.Region.StartsWith("cn-", StringComparison.Ordinal) ? ".cn" : "")}");
+
+    private async ValueTask<HttpRequestMessage> PostAsync(ModelRequest request, CancellationToken cancellationToken)
+    {
+        var keys = await credentials.GetAsync(cancellationToken);
+        var body = BedrockRequest.Write(modelId, request, caching);
+        var uri = ModelEndpoint.Under(EndpointOf(settings), $"/model/{Uri.EscapeDataString(modelId)}/converse-stream");
+        var at = time.GetUtcNow();
+        var signed = new SortedDictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["content-type"] = ContentType,
+            ["host"] = uri.Authority,
+            ["x-amz-date"] = SigV4.Time(at),
+        };
+        if (!string.IsNullOrEmpty(keys.Token))
+        {
+            signed["x-amz-security-token"] = keys.Token;
+        }
+
+        var message = new HttpRequestMessage(HttpMethod.Post, uri) { Content = new ReadOnlyMemoryContent(body) };
+        message.Content.Headers.ContentType = new MediaTypeHeaderValue(ContentType);
+        message.Headers.Accept.ParseAdd("application/vnd.amazon.eventstream");
+        foreach (var (name, value) in signed.Where(header => header.Key.StartsWith("x-amz-", StringComparison.Ordinal)))
+        {
+            message.Headers.TryAddWithoutValidation(name, value);
+        }
+
+        var key = new SigningKey(keys.AccessKey, keys.SecretKey, settings.Region, "bedrock");
+        message.Headers.TryAddWithoutValidation("Authorization", SigV4.Authorize("POST", uri.AbsolutePath, signed, body.Span, key, at));
+        return message;
+    }
+}

@@ -1,0 +1,102 @@
+using System.Buffers;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Belay.Agents;
+using Belay.Contracts.Invocations;
+
+namespace Belay.Models;
+
+/// <summary>What the request mappings share.</summary>
+internal static class RequestJson
+{
+    /// <summary>Stands for a tool's answer that is empty; providers refuse empty text.</summary>
+    public const string Empty = "(no output)";
+
+    private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = false };
+
+    /// <summary>Writes a body.</summary>
+    public static ReadOnlyMemory<byte> Write(Action<Utf8JsonWriter> write)
+    {
+        var buffer = new ArrayBufferWriter<byte>(4096);
+        using (var json = new Utf8JsonWriter(buffer, Options))
+        {
+            write(json);
+        }
+
+        return buffer.WrittenMemory;
+    }
+
+    /// <summary>Writes the members of the caller's parameters that we do not write ourselves.</summary>
+    public static void WriteAdditional(Utf8JsonWriter json, JsonElement? additional, IReadOnlySet<string> ours)
+    {
+        if (additional is not { ValueKind: JsonValueKind.Object } members)
+        {
+            return;
+        }
+
+        foreach (var member in members.EnumerateObject())
+        {
+            if (!ours.Contains(member.Name))
+            {
+                member.WriteTo(json);
+            }
+        }
+    }
+
+    /// <summary>Neighbouring messages of one role as one, in order; messages without blocks left out.</summary>
+    public static IReadOnlyList<Message> Merge(IReadOnlyList<Message> messages)
+    {
+        var merged = new List<Message>(messages.Count);
+        foreach (var message in messages)
+        {
+            if (message.Blocks.Count == 0)
+            {
+                continue;
+            }
+
+            if (merged.Count > 0 && merged[^1].Role == message.Role)
+            {
+                merged[^1] = merged[^1] with { Blocks = [.. merged[^1].Blocks, .. message.Blocks] };
+            }
+            else
+            {
+                merged.Add(message);
+            }
+        }
+
+        return merged;
+    }
+
+    /// <summary>Arguments as every provider wants them: an object.</summary>
+    public static void WriteArguments(Utf8JsonWriter json, JsonElement input)
+    {
+        if (input.ValueKind is JsonValueKind.Object)
+        {
+            input.WriteTo(json);
+            return;
+        }
+
+        json.WriteStartObject();
+        json.WriteEndObject();
+    }
+
+    /// <summary>Stands for an image where the provider takes none.</summary>
+    public static string Placeholder(string mediaType, byte[] bytes) => $"[image: {mediaType}, {bytes.Length} bytes]";
+
+    /// <summary>A tool's answer as one text, errors marked, images as placeholders.</summary>
+    public static string Flatten(Block.ToolResult result, bool images = true)
+    {
+        var parts = result.Content
+            .Select(content => content switch
+            {
+                ToolContent.Text text => text.Value,
+                ToolContent.Json value => value.Value.GetRawText(),
+                ToolContent.Image image => images ? Placeholder(image.MediaType, image.Bytes) : "[image: see the next message]",
+                _ => throw new System.Diagnostics.UnreachableException(),
+            })
+            .Where(text => text.Length > 0);
+        var text = string.Join('\n', parts);
+        text = text.Length == 0 ? Empty : text;
+        return result.Status is HarnessToolUseStatus.Error ? "[error] " + text : text;
+    }
+}
