@@ -166,8 +166,8 @@ public static class History
     }
 
     /// <summary>What is inserted for calls that will never be answered: one user message with an error for each.</summary>
-    public static HistoryRepaired Repair(OpenCalls open, string reason) =>
-        new([new(HarnessConversationRole.User, [.. open.Unanswered.Select(Block (call) => Error(call.Id, Interrupted))])], reason);
+    public static HistoryRepaired Repair(OpenCalls open, string answer, string reason) =>
+        new([new(HarnessConversationRole.User, [.. open.Unanswered.Select(Block (call) => Error(call.Id, answer))])], reason);
 
     /// <summary>An error result.</summary>
     public static Block.ToolResult Error(string toolUseId, string text) =>

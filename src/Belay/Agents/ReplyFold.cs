@@ -337,7 +337,7 @@ public sealed partial class ReplyFold(string provider, string modelId, Func<stri
                 Begin(part, shown);
             }
 
-            shown.Add(Delta(part, new() { ReasoningContent = new() { Signature = part.Signature.ToString() } }));
+            shown.AddRange(Utf8Pieces.Split(part.Signature.ToString()).Select(piece => Delta(part, new() { ReasoningContent = new() { Signature = piece } })));
         }
 
         if (part.Opened)
@@ -369,7 +369,7 @@ public sealed partial class ReplyFold(string provider, string modelId, Func<stri
     private sealed class Part
     {
         private readonly StringBuilder _text = new();
-        private readonly List<ReadOnlyMemory<byte>> _bytes = [];
+        private readonly List<byte[]> _bytes = [];
         private readonly List<(HarnessContentBlockDelta Delta, int Length)> _pieces = [];
 
         public PartKind Kind { get; set; }
@@ -409,10 +409,10 @@ public sealed partial class ReplyFold(string provider, string modelId, Func<stri
 
         public void Add(ReadOnlyMemory<byte> bytes)
         {
-            if (!bytes.IsEmpty)
+            foreach (var piece in bytes.ToArray().Chunk(Utf8Pieces.FrameBytes))
             {
-                _bytes.Add(bytes.ToArray());
-                _pieces.Add((new() { ReasoningContent = new() { RedactedContent = bytes.ToArray() } }, bytes.Length));
+                _bytes.Add(piece);
+                _pieces.Add((new() { ReasoningContent = new() { RedactedContent = piece } }, piece.Length));
             }
         }
 
@@ -434,7 +434,7 @@ public sealed partial class ReplyFold(string provider, string modelId, Func<stri
             {
                 PartKind.Text => _text.Length == 0 && State is null ? null : new Block.Text(_text.ToString()),
                 PartKind.Reasoning => new Block.Reasoning(_text.ToString(), Signature.Length == 0 ? null : Signature.ToString()),
-                PartKind.Redacted => new Block.RedactedReasoning([.. _bytes.SelectMany(bytes => bytes.ToArray())]),
+                PartKind.Redacted => new Block.RedactedReasoning([.. _bytes.SelectMany(bytes => bytes)]),
                 PartKind.Tool or PartKind.ServerTool => ToToolUse(),
                 PartKind.Aside => Whole,
                 // State that came with nothing else: reasoning that shows nothing.

@@ -8,7 +8,7 @@ namespace Belay.Agents;
 public static class ToolResultEvents
 {
     // A complete JSON item must fit a frame; a larger one travels as the text of its JSON.
-    private const int LargestJson = 128 * 1024;
+    private const int LargestJson = 100 * 1024;
 
     /// <summary>The events of one block.</summary>
     public static IEnumerable<InvocationEvent> Of(Block.ToolResult result, int index)

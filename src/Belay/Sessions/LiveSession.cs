@@ -303,7 +303,7 @@ public sealed partial class LiveSession : IAsyncDisposable
         if (resume is null)
         {
             var started = Started(invocation, History.Whole(messages));
-            return open is null ? ([started], invocation) : ([History.Repair(open, "The request did not answer the pending calls."), started], invocation);
+            return open is null ? ([started], invocation) : ([History.Repair(open, History.Interrupted, "The request did not answer the pending calls."), started], invocation);
         }
 
         // What follows the answers is made whole like any request; the answered message itself is whole through the fold.
@@ -394,9 +394,7 @@ public sealed partial class LiveSession : IAsyncDisposable
     // 10. The end, synced before the client hears of it. Calls that never ran get an answer, so that the conversation is whole.
     private async Task<Exception?> JournalEndAsync(InvocationRun run, HarnessStopReason? reason, string why, Exception? fault)
     {
-        var cancelled = _conversation.Open is { Paused: false } open
-            ? open.Unanswered.Select(EntryBody (call) => new ToolOutcome(run.Invocation.Id, History.Error(call.Id, History.Cancelled), 0))
-            : [];
+        IReadOnlyList<EntryBody> cancelled = _conversation.Open is { Paused: false } open ? [History.Repair(open, History.Cancelled, why)] : [];
         var code = fault is null ? null : fault is ServiceException { Code: var known } ? known.ToString() : nameof(FaultCode.InternalServerException);
         try
         {

@@ -22,7 +22,7 @@ public static class SessionRepair
         var paused = conversation.Open is { Paused: true };
         if (conversation.Open is { } open && !paused)
         {
-            entries.Add(History.Repair(open, Reason));
+            entries.Add(History.Repair(open, History.Interrupted, Reason));
         }
 
         if (conversation.Unfinished is { } invocation)

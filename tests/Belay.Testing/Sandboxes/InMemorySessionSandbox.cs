@@ -26,13 +26,15 @@ public sealed class InMemorySessionSandbox(InMemoryDisk disk, TimeProvider time,
         await _one.WaitAsync(cancellationToken);
         try
         {
-            if (Current is null)
+            if (Current is { } running)
             {
-                Current = Refusal is null ? new InMemorySandbox($"sandbox-{++_started}", disk, time) : throw Refusal;
-                await report(new SandboxStarted(Current.Id, "memory", 0));
+                return running;
             }
 
-            return Current;
+            var started = Refusal is null ? new InMemorySandbox($"sandbox-{++_started}", disk, time) : throw Refusal;
+            Current = started;
+            await report(new SandboxStarted(started.Id, "memory", 0));
+            return started;
         }
         finally
         {

@@ -1,0 +1,45 @@
+using System.Diagnostics;
+using Belay.Agents;
+using Belay.Contracts;
+using Belay.Contracts.Invocations;
+using Belay.Harnesses;
+using Belay.Server.Runtimes;
+using Belay.Server.Wire;
+using Belay.Sessions;
+using Microsoft.AspNetCore.Http;
+
+namespace Belay.Server.Invocations;
+
+/// <summary>InvokeHarness: what can be refused is refused before the 200; the rest is the stream.</summary>
+public static class InvocationEndpoints
+{
+    /// <summary>The operations.</summary>
+    public static IEnumerable<Operation> Operations(HarnessCatalog catalog, InvocationResolver resolver, SessionHost sessions) =>
+    [
+        new("InvokeHarness", HttpMethods.Post, "/harnesses/invoke", Operation.InvokeBodyBytes, async (call, cancellationToken) =>
+        {
+            var request = call.Bind(BelayJson.Default.InvokeHarnessRequest);
+            var served = await catalog.ServeAsync(call.Caller.Scope, request.HarnessArn, request.Qualifier, cancellationToken);
+            var invocation = resolver.Resolve(served, request);
+            var key = new SessionKey(call.Caller.Scope, served.Harness.HarnessId, request.RuntimeSessionId);
+            await using var accepted = await sessions.InvokeAsync(key, invocation, cancellationToken);
+            TraceHeaders.Echo(call.Http, request.RuntimeSessionId);
+            var stream = await call.StartEventStreamAsync();
+            await foreach (var item in accepted.ReadAsync(cancellationToken))
+            {
+                await WriteAsync(stream, item, cancellationToken);
+            }
+        }),
+    ];
+
+    private static Task WriteAsync(EventStreamResponse stream, InvocationEvent item, CancellationToken cancellationToken) => item switch
+    {
+        HarnessMessageStartEvent one => stream.WriteAsync(one.EventType, one, BelayJson.Default.HarnessMessageStartEvent, cancellationToken),
+        HarnessContentBlockStartEvent one => stream.WriteAsync(one.EventType, one, BelayJson.Default.HarnessContentBlockStartEvent, cancellationToken),
+        HarnessContentBlockDeltaEvent one => stream.WriteAsync(one.EventType, one, BelayJson.Default.HarnessContentBlockDeltaEvent, cancellationToken),
+        HarnessContentBlockStopEvent one => stream.WriteAsync(one.EventType, one, BelayJson.Default.HarnessContentBlockStopEvent, cancellationToken),
+        HarnessMessageStopEvent one => stream.WriteAsync(one.EventType, one, BelayJson.Default.HarnessMessageStopEvent, cancellationToken),
+        HarnessMetadataEvent one => stream.WriteAsync(one.EventType, one, BelayJson.Default.HarnessMetadataEvent, cancellationToken),
+        _ => throw new UnreachableException(),
+    };
+}

@@ -1,0 +1,81 @@
+using Belay.Contracts.Invocations;
+using Belay.Models;
+using Belay.Testing.Models;
+
+namespace Belay.Testing.Simulation;
+
+/// <summary>A model that answers by chance: text, reasoning, tools of every fate, and the failures that providers have.</summary>
+public sealed class SimulatedModel(Random random)
+{
+    private readonly Lock _gate = new();
+    private int _calls;
+
+    /// <summary>Answers with text only, whatever chance says.</summary>
+    public bool Calm { get; set; }
+
+    public IAsyncEnumerable<ModelEvent> Answer(ModelRequest request, CancellationToken cancellationToken)
+    {
+        lock (_gate)
+        {
+            if (Calm)
+            {
+                return FakeModel.Yield(FakeModel.Text("Fine."));
+            }
+
+            return random.Next(20) switch
+            {
+                0 => Fail([], ModelFailure.Throttled),
+                1 => Fail([], ModelFailure.Unreachable),
+                2 => Fail([new ModelEvent.Text(0, "Half a ")], ModelFailure.Broken),
+                3 => Fail([new ModelEvent.Text(0, "Bad ")], ModelFailure.Malformed),
+                4 => Fail([], ModelFailure.ContextTooLong),
+                5 => FakeModel.Yield([new ModelEvent.Text(0, "Cut"), .. Call(1, "shell", "{\"comm"), new ModelEvent.Stopped(HarnessStopReason.MaxTokens), new ModelEvent.Usage(new(3, 2))]),
+                6 => FakeModel.Yield([new ModelEvent.Text(0, "Lost")]),
+                7 or 8 or 9 => FakeModel.Yield(FakeModel.Text("All ", "done.")),
+                _ => FakeModel.Yield(Tools()),
+            };
+        }
+    }
+
+    private List<ModelEvent> Tools()
+    {
+        var events = new List<ModelEvent> { new ModelEvent.Reasoning(0, "Hm."), new ModelEvent.Signature(0, "sig"), new ModelEvent.BlockClosed(0) };
+        var count = random.Next(1, 4);
+        for (var block = 1; block <= count; block++)
+        {
+            events.AddRange(random.Next(10) switch
+            {
+                0 => Call(block, "nothing", "{}"),
+                1 => Call(block, "shell", "{\"command\": oops"),
+                2 or 3 => Call(block, "approve", "{\"amount\":1}"),
+                4 => Call(block, "shell", "{\"command\":\"effect ID; sleep\"}"),
+                5 => Call(block, "shell", "{\"command\":\"effect ID; exit 1\"}"),
+                _ => Call(block, "shell", "{\"command\":\"effect ID; echo ok\"}"),
+            });
+        }
+
+        events.Add(new ModelEvent.Stopped(random.Next(4) == 0 ? HarnessStopReason.EndTurn : HarnessStopReason.ToolUse));
+        if (random.Next(4) > 0)
+        {
+            events.Add(new ModelEvent.Usage(new(random.Next(100), random.Next(50))));
+        }
+
+        return events;
+    }
+
+    private IEnumerable<ModelEvent> Call(int block, string name, string input)
+    {
+        var id = $"t{++_calls}";
+        return [new ModelEvent.ToolOpened(block, id, name), new ModelEvent.ToolInput(block, input.Replace("ID", id, StringComparison.Ordinal)), new ModelEvent.BlockClosed(block)];
+    }
+
+    private static async IAsyncEnumerable<ModelEvent> Fail(IReadOnlyList<ModelEvent> first, ModelFailure failure)
+    {
+        await foreach (var item in FakeModel.Yield(first))
+        {
+            yield return item;
+        }
+
+        throw new ModelException(failure, "fake: simulated");
+    }
+}

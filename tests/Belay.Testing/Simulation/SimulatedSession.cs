@@ -1,0 +1,309 @@
+using Belay.Agents;
+using Belay.Contracts.Faults;
+using Belay.Contracts.Invocations;
+using Belay.Sessions;
+using Belay.Testing.Sessions;
+
+namespace Belay.Testing.Simulation;
+
+/// <summary>
+/// One session's bad day, from a seed: the real engine on a journal in memory, with crashes between any two appends, readers that leave,
+/// second callers, stops, commands, slow tools and models that fail. After every event the checks run; after every crash a new server opens
+/// the journal and goes on.
+/// </summary>
+#pragma warning disable CA1001 // It disposes its world at the end of the day.
+public sealed class SimulatedSession
+#pragma warning restore CA1001
+{
+    private readonly Random _random;
+    private readonly SimulatedModel _model;
+    private readonly EngineWorld _world;
+    private readonly bool _holdIntents;
+    private readonly List<Effect> _effects = [];
+    private readonly List<string> _problems = [];
+    private readonly Dictionary<string, HarnessTokenUsage> _acknowledged = [];
+    private readonly Dictionary<string, int> _seenMessages = [];
+    private CrashingJournal _journal = null!;
+    private int _commands;
+
+    public SimulatedSession(int seed, bool holdIntents = false)
+    {
+        _random = new(seed);
+        _holdIntents = holdIntents;
+        _model = new(new(seed + 1));
+        _world = new(seed)
+        {
+            Decorate = inner => _journal = new((InMemoryJournal)inner) { HoldIntents = _holdIntents },
+            // The simulated clock runs ahead of a reader that only waits for a processor.
+            Invocations = new() { BufferedEvents = 1 + _random.Next(8), ToolConcurrency = 1 + _random.Next(3), ClosingTime = TimeSpan.FromDays(1) },
+        };
+        _world.Harness = _world.Harness with { Tools = [EngineWorld.Inline("approve")] };
+        _world.Model.Otherwise = _model.Answer;
+        _world.Disk.OnEffect = id =>
+        {
+            lock (_effects)
+            {
+                // A dead server has no effects; what its abandoned tasks still do here would not have happened.
+                if (!_journal.Crashed)
+                {
+                    _effects.Add(new(id, _journal.Durable));
+                }
+            }
+        };
+    }
+
+    /// <summary>Lives through the day; answers with everything that was wrong.</summary>
+    public async Task<IReadOnlyList<string>> RunAsync()
+    {
+        var days = _random.Next(2, 6);
+        for (var i = 0; i < days && _problems.Count == 0; i++)
+        {
+            _ = _world.Host;
+            if (_random.Next(2) == 0)
+            {
+                _journal.Arm(1 + _random.Next(14), _random.Next(2) == 0, _random.Next(3));
+            }
+            else
+            {
+                _journal.Arm(0, false, 0);
+            }
+
+            await StepAsync();
+            if (_journal.Crashed)
+            {
+                Restart();
+            }
+
+            await CheckAsync();
+        }
+
+        await LastAsync();
+        return _problems;
+    }
+
+    private async Task StepAsync()
+    {
+        AcceptedInvocation accepted;
+        try
+        {
+            accepted = await _world.StartAsync(await RequestAsync());
+        }
+        catch (Exception) when (_journal.Crashed)
+        {
+            return;
+        }
+
+        var reading = ReadAsync(accepted, _random.Next(4) == 0 ? _random.Next(10) : int.MaxValue);
+        Task[] others =
+        [
+            _random.Next(4) == 0 ? AgainAsync() : Task.CompletedTask,
+            _random.Next(5) == 0 ? CommandAsync() : Task.CompletedTask,
+            _random.Next(8) == 0 ? StopAsync() : Task.CompletedTask,
+        ];
+        var all = Task.WhenAll([reading, .. others]);
+        for (var turns = 0; !all.IsCompleted; turns++)
+        {
+            // Nothing moves by itself in a world whose clock stands still: after a while of nothing, time passes.
+            await Task.Yield();
+            if (turns % 64 == 63)
+            {
+                _world.Time.Advance(TimeSpan.FromSeconds(2));
+            }
+        }
+
+        await all;
+    }
+
+    private async Task<InvokeHarnessRequest> RequestAsync()
+    {
+        var pending = (await _world.ConversationAsync()).Open;
+        HarnessMessage[] messages = [EngineWorld.User("Go on.")];
+        if (pending is { Paused: true } && _random.Next(3) > 0)
+        {
+            var offered = pending.Unanswered.Where(call => pending.Offered.Contains(call.Id)).ToList();
+            var answered = offered.Take(_random.Next(4) == 0 ? 1 : offered.Count).ToArray();
+            var results = EngineWorld.Results([.. answered.Select(call => (call.Id, "approved"))]);
+            messages = _random.Next(2) == 0
+                ? [EngineWorld.Uses([.. answered.Select(call => (call.Id, call.Name, "{\"amount\":2}"))]), results]
+                : [results, EngineWorld.User("And hurry.")];
+        }
+
+        return _world.Request(messages) with
+        {
+            MaxIterations = _random.Next(2) == 0 ? _random.Next(1, 4) : 8,
+            MaxTokens = _random.Next(3) == 0 ? _random.Next(1, 60) : null,
+            TimeoutSeconds = _random.Next(2) == 0 ? 10 : 300,
+        };
+    }
+
+    private async Task ReadAsync(AcceptedInvocation accepted, int leaveAfter)
+    {
+        var events = new List<InvocationEvent>();
+        var complete = false;
+        try
+        {
+            await using (accepted)
+            {
+                await foreach (var item in accepted.ReadAsync(CancellationToken.None))
+                {
+                    events.Add(item);
+                    if (item is HarnessMetadataEvent metadata)
+                    {
+                        _acknowledged[accepted.InvocationId] = metadata.Usage;
+                    }
+
+                    if (item is HarnessMessageStopEvent && events.FindLastIndex(one => one is HarnessMessageStartEvent) is var start and >= 0
+                        && ((HarnessMessageStartEvent)events[start]).Role == HarnessConversationRole.Assistant
+                        && !events[start..^1].Exists(one => one is HarnessMessageStopEvent))
+                    {
+                        _seenMessages[accepted.InvocationId] = _seenMessages.GetValueOrDefault(accepted.InvocationId) + 1;
+                    }
+
+                    if (events.Count > leaveAfter)
+                    {
+                        return;
+                    }
+                }
+
+                complete = true;
+            }
+        }
+        catch (ServiceException fault) when (fault.Code == FaultCode.RuntimeClientError)
+        {
+            // The simulated provider failed.
+        }
+        catch (Exception exception)
+        {
+            if (!_journal.Crashed)
+            {
+                _problems.Add($"the stream ended with {exception}");
+            }
+        }
+        finally
+        {
+            _problems.AddRange(JournalCheck.StreamProblems(events, complete));
+        }
+    }
+
+    private async Task AgainAsync()
+    {
+        try
+        {
+            await using var accepted = await _world.StartAsync(_world.Request(EngineWorld.User("Me too.")));
+            await ReadAsync(accepted, 3);
+        }
+        catch (ServiceException fault) when (fault.Code == FaultCode.RuntimeClientError)
+        {
+            // Busy, as it should be.
+        }
+        catch (Exception) when (_journal.Crashed)
+        {
+        }
+    }
+
+    private async Task CommandAsync()
+    {
+        try
+        {
+            await using var command = await _world.Host.RunCommandAsync(_world.Key, _world.Harness, $"effect c{++_commands}", 60, CancellationToken.None);
+            await foreach (var chunk in command.ReadAsync(CancellationToken.None))
+            {
+            }
+        }
+        catch (ServiceException)
+        {
+            // The session was stopped under it.
+        }
+        catch (Exception) when (_journal.Crashed)
+        {
+        }
+    }
+
+    private async Task StopAsync()
+    {
+        try
+        {
+            await _world.Host.StopAsync(_world.Key, null, CancellationToken.None);
+        }
+        catch (ServiceException)
+        {
+            // It had ended by itself.
+        }
+        catch (Exception) when (_journal.Crashed)
+        {
+        }
+    }
+
+    private void Restart()
+    {
+        foreach (var sandbox in _world.Sandboxes.ToList())
+        {
+            sandbox.Current?.End("the machine died");
+        }
+
+        _world.Crash();
+    }
+
+    private async Task CheckAsync()
+    {
+        var entries = new List<Entry>();
+        await foreach (var entry in SessionJournal.ReadAsync(_world.Journal, _world.Sealer, _world.Key, 0, CancellationToken.None))
+        {
+            entries.Add(entry);
+        }
+
+        _problems.AddRange(JournalCheck.Problems(entries));
+        lock (_effects)
+        {
+            _problems.AddRange(JournalCheck.EffectProblems(entries, _effects));
+        }
+
+        foreach (var (invocation, usage) in _acknowledged)
+        {
+            var end = entries.Select(entry => entry.Body).OfType<InvocationEnded>().SingleOrDefault(ended => ended.InvocationId == invocation);
+            if (end is null)
+            {
+                _problems.Add($"invocation {invocation} was acknowledged and is lost");
+            }
+            else if (Usage.ToWire(end.Usage) != usage)
+            {
+                _problems.Add($"invocation {invocation} told its client {usage} and the journal {end.Usage}");
+            }
+        }
+
+        foreach (var (invocation, seen) in _seenMessages)
+        {
+            var kept = entries.Select(entry => entry.Body).OfType<ModelOutcome>().Count(outcome => outcome.InvocationId == invocation && outcome.Iteration > 0);
+            if (kept < seen)
+            {
+                _problems.Add($"the client saw {seen} messages of {invocation} end, and the journal has {kept}");
+            }
+        }
+
+        foreach (var request in _world.Model.Requests)
+        {
+            _problems.AddRange(JournalCheck.PairProblems(request.Messages).Select(problem => $"request: {problem}"));
+        }
+    }
+
+    // Whatever happened, the session answers.
+    private async Task LastAsync()
+    {
+        if (_problems.Count > 0)
+        {
+            return;
+        }
+
+        _model.Calm = true;
+        _ = _world.Host;
+        _journal.Arm(0, false, 0);
+        var events = await _world.InvokeAsync(EngineWorld.User("Are you well?"));
+        if (events is not [.., HarnessMessageStopEvent { StopReason: HarnessStopReason.EndTurn }, HarnessMetadataEvent])
+        {
+            _problems.Add("the session does not answer any more");
+        }
+
+        await CheckAsync();
+        await _world.DisposeAsync();
+    }
+}

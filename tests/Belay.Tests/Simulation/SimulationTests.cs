@@ -1,0 +1,68 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using Belay.Contracts.Invocations;
+using Belay.Sessions;
+using Belay.Testing.Simulation;
+
+namespace Belay.Tests.Simulation;
+
+public sealed class SimulationTests(ITestOutputHelper output)
+{
+    private const int Seeds = 1000;
+
+    [Fact]
+    public async Task ThousandBadDays_NothingIsLost()
+    {
+        var failures = await RunAsync(Seeds, holdIntents: false);
+
+        Assert.True(failures.IsEmpty, string.Join('\n', failures.OrderBy(pair => pair.Key).Take(5).Select(pair => $"seed {pair.Key}: {pair.Value}")));
+    }
+
+    [Fact]
+    public async Task IntentStoredAfterItsEffect_IsCaught()
+    {
+        var failures = await RunAsync(60, holdIntents: true);
+
+        output.WriteLine($"{failures.Count} of 60 seeds caught it.");
+        Assert.Contains(failures.Values, problem => problem.Contains("its intent is entry", StringComparison.Ordinal) || problem.Contains("without an intent", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void OutcomeBeforeIntent_IsCaught()
+    {
+        var at = DateTimeOffset.UnixEpoch;
+        var input = System.Text.Json.JsonElement.Parse("{}");
+        Entry[] entries =
+        [
+            new(1, at, new InvocationStarted("i", "DEFAULT", "1", [], [], ["*"], new(5, null, 60))),
+            new(2, at, new ToolOutcome("i", new("a", HarnessToolUseStatus.Success, []), 0)),
+            new(3, at, new ToolIntent("i", "a", "shell", "builtin", input, "run")),
+        ];
+
+        Assert.Equal(["2: an outcome of a without its intent"], JournalCheck.Problems(entries));
+    }
+
+    private async Task<ConcurrentDictionary<int, string>> RunAsync(int seeds, bool holdIntents)
+    {
+        var failures = new ConcurrentDictionary<int, string>();
+        await Parallel.ForAsync(0, seeds, async (seed, cancellationToken) =>
+        {
+            string[] problems;
+            try
+            {
+                problems = [.. await new SimulatedSession(seed, holdIntents).RunAsync().WaitAsync(TimeSpan.FromSeconds(60), cancellationToken)];
+            }
+            catch (Exception exception)
+            {
+                problems = [exception.ToString()];
+            }
+
+            if (problems.Length > 0)
+            {
+                failures[seed] = string.Join("; ", problems);
+                output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"seed {seed}: {problems[0]}"));
+            }
+        });
+        return failures;
+    }
+}
