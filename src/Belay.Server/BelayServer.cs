@@ -43,6 +43,11 @@ public sealed class BelayServer : IAsyncDisposable
 
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddSingleton(parts.Logging);
+        foreach (var background in parts.Background)
+        {
+            builder.Services.AddSingleton(background);
+        }
+
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = settings.StopTimeout);
         builder.WebHost.UseKestrelCore();
         builder.WebHost.UseKestrelHttpsConfiguration();
@@ -65,20 +70,7 @@ public sealed class BelayServer : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _app.DisposeAsync();
-        foreach (var part in _parts.Owned)
-        {
-            switch (part)
-            {
-                case IAsyncDisposable disposable:
-                    await disposable.DisposeAsync();
-                    break;
-                case IDisposable disposable:
-                    disposable.Dispose();
-                    break;
-                default:
-                    break;
-            }
-        }
+        await ServerParts.DisposeAsync(_parts.Owned);
     }
 
     private static void Configure(KestrelServerOptions kestrel, ServerSettings settings)

@@ -1,12 +1,23 @@
+using Belay.Agents;
+using Belay.Harnesses;
 using Belay.Identity;
+using Belay.Models;
+using Belay.Sandboxes;
+using Belay.Server.Harnesses;
+using Belay.Server.Invocations;
+using Belay.Server.Runtimes;
 using Belay.Server.Wire;
+using Belay.Sessions;
 using Belay.Storage;
+using Belay.Storage.Sqlite;
+using Belay.Tools.BuiltIn;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace Belay.Server;
 
-/// <summary>What a server is made of. <see cref="Open"/> composes the real one; tests put their own parts in.</summary>
-public sealed record ServerParts
+/// <summary>What a server is made of. <see cref="OpenAsync"/> composes the real one; tests put their own parts in.</summary>
+public sealed partial record ServerParts
 {
     /// <summary>What the server serves.</summary>
     public required IReadOnlyList<Operation> Operations { get; init; }
@@ -23,21 +34,127 @@ public sealed record ServerParts
     /// <summary>Where logs go.</summary>
     public required ILoggerFactory Logging { get; init; }
 
+    /// <summary>What works in the background while the server runs.</summary>
+    public IReadOnlyList<IHostedService> Background { get; init; } = [];
+
+    /// <summary>Driver and label of the sandboxes that are started; empty where there are none.</summary>
+    public string Sandbox { get; init; } = "";
+
     /// <summary>What is disposed after the last request has ended, in this order.</summary>
     public IReadOnlyList<object> Owned { get; init; } = [];
 
     /// <summary>The composition root: opens the data directory and builds every part from its settings.</summary>
-    public static ServerParts Open(ServerSettings settings, ILoggerFactory logging)
+    /// <exception cref="InvalidDataException">The data directory cannot be used, or the settings are wrong; the message says why.</exception>
+    /// <exception cref="SandboxException">No sandbox driver works as asked; the message says what to do.</exception>
+    public static async Task<ServerParts> OpenAsync(ServerSettings settings, ILoggerFactory logging, CancellationToken cancellationToken)
     {
         var time = TimeProvider.System;
         var ids = IdSource.System;
+        var owned = new Stack<object>();
+        try
+        {
+            // 1. The data directory is ours alone, and has its master key and a first access key.
+            owned.Push(DataDirectoryLock.Take(settings.DataDirectory));
+            var masterKey = MasterKey.LoadOrCreate(settings.DataDirectory);
+            var keys = AccessKeys.Open(settings.DataDirectory, masterKey, time, ids);
+            keys.EnsureFirst(settings.DefaultAccount);
 
-        // 1. The data directory is ours alone, and has its master key and a first access key.
-        var directory = DataDirectoryLock.Take(settings.DataDirectory);
-        var masterKey = MasterKey.LoadOrCreate(settings.DataDirectory);
-        var keys = AccessKeys.Open(settings.DataDirectory, masterKey, time, ids);
-        keys.EnsureFirst(settings.DefaultAccount);
+            // 2. Stores: one database holds documents and journals; bodies are sealed.
+            var database = SqliteDatabase.Open(settings.DataDirectory, settings.Storage, time);
+            owned.Push(database);
+            var documents = new SqliteDocumentStore(database);
+            var journal = new SqliteJournal(database, time);
+            var sealer = new Sealer(documents, masterKey, ids);
 
-        return new ServerParts { Operations = [], Keys = keys, Time = time, Ids = ids, Logging = logging, Owned = [directory] };
+            // 3. Sandboxes: the driver proves itself before anything relies on it; what an earlier server left behind goes.
+            var drivers = SandboxDrivers.Create(settings.DataDirectory, settings.Sandboxes, time, ids);
+            var (driver, sandbox) = await ChooseAsync(settings, drivers, logging, cancellationToken);
+            await driver.ReapAsync(cancellationToken);
+            var sandboxes = new SessionSandboxes(driver, settings.DataDirectory, settings.Sandboxes, time, ids);
+
+            // 4. Models, harnesses, and the loop that brings them together in sessions.
+            var models = new ModelCatalog(settings.Models, time);
+            owned.Push(models);
+            var catalog = new HarnessCatalog(documents, masterKey, settings.Catalog, time, ids);
+            var loop = new AgentLoop(time);
+            var services = new SessionServices(
+                loop, BuiltInTools.All(), settings.Sessions, settings.Invocations, time, ids, logging.CreateLogger<LiveSession>());
+            var sessions = new SessionHost(journal, sealer, sandboxes.For, services, ids.NewUuid());
+            owned.Push(sessions);
+            var resolver = new InvocationResolver(models.Resolve, settings.Invocations, settings.Catalog, ids);
+            var reconciler = new HarnessReconciler(catalog, sessions.StopHarnessAsync, time, logging.CreateLogger<HarnessReconciler>());
+
+            // 5. What is served.
+            var tokens = new PaginationTokens(masterKey, time);
+            return new ServerParts
+            {
+                Operations =
+                [
+                    .. HarnessEndpoints.Operations(catalog, tokens),
+                    .. TagEndpoints.Operations(catalog),
+                    .. InvocationEndpoints.Operations(catalog, resolver, sessions),
+                    .. CommandEndpoints.Operations(catalog, sessions, ids),
+                ],
+                Keys = keys,
+                Time = time,
+                Ids = ids,
+                Logging = logging,
+                Background = [reconciler],
+                Sandbox = sandbox,
+                Owned = [.. owned],
+            };
+        }
+        catch
+        {
+            await DisposeAsync(owned);
+            throw;
+        }
+    }
+
+    /// <summary>Disposes parts, the newest first.</summary>
+    internal static async Task DisposeAsync(IEnumerable<object> parts)
+    {
+        foreach (var part in parts)
+        {
+            switch (part)
+            {
+                case IAsyncDisposable disposable:
+                    await disposable.DisposeAsync();
+                    break;
+                case IDisposable disposable:
+                    disposable.Dispose();
+                    break;
+                default:
+                    break;
+            }
+        }
+    }
+
+    private static async Task<(ISandboxDriver Driver, string Label)> ChooseAsync(
+        ServerSettings settings, IReadOnlyList<ISandboxDriver> drivers, ILoggerFactory logging, CancellationToken cancellationToken)
+    {
+        ISandboxDriver driver;
+        try
+        {
+            driver = await SandboxDrivers.ChooseAsync(settings.Sandboxes.Driver, drivers, cancellationToken);
+        }
+        catch (SandboxException refusal) when (settings.UnconfinedAsLastResort && settings.Sandboxes.Driver == SandboxDrivers.Auto)
+        {
+            Log.LastResort(logging.CreateLogger<ServerParts>(), refusal.Message);
+            driver = await SandboxDrivers.ChooseAsync("unconfined", drivers, cancellationToken);
+        }
+
+        var probe = await driver.ProbeAsync(cancellationToken);
+        Log.Chosen(logging.CreateLogger<ServerParts>(), driver.Name, probe.Label);
+        return (driver, $"{driver.Name} ({probe.Label})");
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Information, "Sandboxes are started by {Driver}: {Label}.")]
+        public static partial void Chosen(ILogger logger, string driver, string label);
+
+        [LoggerMessage(LogLevel.Warning, "No sandbox that isolates works here; tools run on this machine as they are. {Reason}")]
+        public static partial void LastResort(ILogger logger, string reason);
     }
 }

@@ -1,6 +1,12 @@
 using System.Net;
 using System.Text.RegularExpressions;
+using Belay.Agents;
+using Belay.Harnesses;
+using Belay.Models;
+using Belay.Sandboxes;
 using Belay.Server.Wire;
+using Belay.Sessions;
+using Belay.Storage;
 
 namespace Belay.Server;
 
@@ -31,8 +37,30 @@ public sealed partial record ServerSettings
     /// <summary>Account of the first access key.</summary>
     public string DefaultAccount { get; init; } = "000000000000";
 
-    /// <summary>Sandbox driver: <c>auto</c>, or the name of one.</summary>
-    public string Sandbox { get; init; } = "auto";
+    /// <summary>Model of a harness that names none: a Bedrock model id, a provider's id with its prefix, or <c>belay/scripted</c>; null leaves
+    /// the choice to the server.</summary>
+    public string? DefaultModel { get; init; }
+
+    /// <summary>How models are reached.</summary>
+    public ModelSettings Models { get; init; } = new();
+
+    /// <summary>Where tools run.</summary>
+    public SandboxSettings Sandboxes { get; init; } = new();
+
+    /// <summary>Whether <c>auto</c> may end at <c>unconfined</c>; only a demonstration says yes, and prints what it got.</summary>
+    public bool UnconfinedAsLastResort { get; init; }
+
+    /// <summary>What harnesses may be.</summary>
+    public CatalogSettings Catalog { get; init; } = new();
+
+    /// <summary>What sessions may be.</summary>
+    public SessionSettings Sessions { get; init; } = new();
+
+    /// <summary>What invocations may do.</summary>
+    public InvocationSettings Invocations { get; init; } = new();
+
+    /// <summary>What the store promises.</summary>
+    public StorageSettings Storage { get; init; } = new();
 
     /// <summary>What strangers may send.</summary>
     public WireSettings Wire { get; init; } = new();
@@ -87,7 +115,7 @@ public sealed partial record ServerSettings
             yield return "The time to stop in must be more than 0.";
         }
 
-        foreach (var problem in Wire.Problems())
+        foreach (var problem in Wire.Problems().Concat(Models.Problems()).Concat(Sandboxes.Problems()).Concat(Storage.Problems()))
         {
             yield return problem;
         }

@@ -1,7 +1,132 @@
+using Belay.Contracts.Harnesses;
+using Belay.Harnesses;
+using Belay.Models;
 using Belay.Sandboxes;
+using Belay.Server;
+using Belay.Storage;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
+
 namespace Belay.Cli.Serving;
+
+/// <summary>From the command line and the environment to a running server.</summary>
 internal static class Composition
 {
-    public static Task<RunningServer> StartAsync(ServeSettings settings, CancellationToken cancellationToken) => throw new InvalidOperationException();
-    public static IReadOnlyList<ISandboxDriver> SandboxDrivers(ServeSettings settings) => [];
+    /// <summary>Starts a server in this process; it answers when the task completes.</summary>
+    public static async Task<RunningServer> StartAsync(ServeSettings settings, CancellationToken cancellationToken)
+    {
+        var server = Settings(settings);
+        var logging = LoggerFactory.Create(builder => Configure(builder, settings));
+        try
+        {
+            var parts = await ServerParts.OpenAsync(server, logging, cancellationToken);
+            var belay = BelayServer.Create(server, parts);
+            try
+            {
+                await belay.StartAsync(cancellationToken);
+            }
+            catch
+            {
+                await belay.DisposeAsync();
+                throw;
+            }
+
+            var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            belay.Stopping.Register(stopped.SetResult);
+            return new RunningServer(belay.Address, parts.Sandbox, stopped.Task, async () =>
+            {
+                // The server's own limit ends the wait for what runs.
+                await belay.StopAsync(CancellationToken.None);
+                await belay.DisposeAsync();
+                logging.Dispose();
+            });
+        }
+        catch
+        {
+            logging.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The drivers that a server with these settings would choose from.</summary>
+    public static IReadOnlyList<ISandboxDriver> SandboxDrivers(ServeSettings settings) =>
+        Sandboxes.SandboxDrivers.Create(settings.DataDirectory, Settings(settings).Sandboxes, TimeProvider.System, IdSource.System);
+
+    /// <summary>The server's settings: options first, then what was set by name, then what follows from the environment.</summary>
+    public static ServerSettings Settings(ServeSettings settings)
+    {
+        var server = NamedSettings.Apply(
+            new ServerSettings
+            {
+                DataDirectory = settings.DataDirectory,
+                Host = settings.Host,
+                Port = settings.Port,
+                Region = settings.Region,
+                DefaultAccount = settings.Account,
+                DefaultModel = settings.DefaultModel,
+                UnconfinedAsLastResort = settings.UnconfinedAsLastResort,
+                Sandboxes = new SandboxSettings { Driver = settings.Sandbox },
+                Models = Models(settings),
+            },
+            settings.Named);
+        return server with { Catalog = server.Catalog with { DefaultModel = DefaultModel(server.DefaultModel, settings) } };
+    }
+
+    private static ModelSettings Models(ServeSettings settings) => new()
+    {
+        Bedrock = new BedrockSettings
+        {
+            Region = settings.Region,
+            Endpoint = Url(settings, "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"),
+            Profile = Variable(settings, "AWS_PROFILE"),
+        },
+        OpenAi = new OpenAiSettings
+        {
+            BaseUrl = Url(settings, "OPENAI_BASE_URL") ?? OpenAiSettings.PublicBaseUrl,
+            ApiKey = Variable(settings, "OPENAI_API_KEY"),
+            AllowEnvironmentKeys = settings.ProviderKeysFromEnvironment,
+        },
+    };
+
+    // Bedrock's documented default where there are credentials for it, else the model that needs none.
+    private static HarnessModelConfiguration DefaultModel(string? name, ServeSettings settings) => name switch
+    {
+        null when HasAwsCredentials(settings) => CatalogSettings.BedrockModel,
+        null => CatalogSettings.ScriptedModel,
+        _ when name.Contains('/', StringComparison.Ordinal) && name != CatalogSettings.ScriptedModel.BedrockModelConfig!.ModelId =>
+            new HarnessModelConfiguration { LiteLlmModelConfig = new HarnessLiteLlmModelConfig { ModelId = name } },
+        _ => new HarnessModelConfiguration
+        {
+            BedrockModelConfig = new HarnessBedrockModelConfig { ModelId = name, ApiFormat = HarnessBedrockApiFormat.ConverseStream },
+        },
+    };
+
+    // Our own access keys begin with BELAY and are never upstream credentials. No metadata service is asked.
+    private static bool HasAwsCredentials(ServeSettings settings) =>
+        Variable(settings, "AWS_PROFILE") is not null
+        || Variable(settings, "AWS_ACCESS_KEY_ID") is { } id && !id.StartsWith("BELAY", StringComparison.Ordinal);
+
+    private static string? Variable(ServeSettings settings, string name) =>
+        settings.Environment.TryGetValue(name, out var value) && value.Length > 0 ? value : null;
+
+    private static Uri? Url(ServeSettings settings, string name) => Variable(settings, name) switch
+    {
+        null => null,
+        var text when Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" => url,
+        _ => throw new InvalidDataException($"{name} must be an absolute http or https URL."),
+    };
+
+    private static void Configure(ILoggingBuilder builder, ServeSettings settings)
+    {
+        builder.SetMinimumLevel(settings.Log ? LogLevel.Information : LogLevel.None);
+        builder.AddFilter("Microsoft", settings.Log ? LogLevel.Warning : LogLevel.None);
+        builder.AddSimpleConsole(console =>
+        {
+            console.SingleLine = true;
+            console.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z' ";
+            console.UseUtcTimestamp = true;
+            console.ColorBehavior = LoggerColorBehavior.Disabled;
+        });
+        builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+    }
 }
