@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 
@@ -52,7 +54,7 @@ public sealed class Shape
 {
     private static readonly ConcurrentDictionary<JsonTypeInfo, Shape> Known = new();
     private readonly Lazy<Shape?> _item;
-    private readonly Lazy<IReadOnlyDictionary<string, Member>> _members;
+    private readonly Lazy<Member[]> _members;
 
     private Shape(JsonTypeInfo type)
     {
@@ -61,7 +63,7 @@ public sealed class Shape
         IsUnion = type.Type.IsDefined(typeof(UnionAttribute), inherit: false);
         Names = Kind == ShapeKind.Enumeration ? EnumNames(type) : [];
         _item = new(() => Kind is ShapeKind.List or ShapeKind.Map ? Of(type.Options.GetTypeInfo(type.ElementType!)) : null);
-        _members = new(() => type.Properties.Select(property => new Member(property)).ToDictionary(member => member.Name, StringComparer.Ordinal));
+        _members = new(() => [.. type.Properties.Select((property, index) => new Member(property, index))]);
     }
 
     /// <summary>The type.</summary>
@@ -79,14 +81,31 @@ public sealed class Shape
     /// <summary>Shape of the items of a list or the values of a map.</summary>
     public Shape? Item => _item.Value;
 
-    /// <summary>Members of a structure by their JSON name.</summary>
-    public IReadOnlyDictionary<string, Member> Members => _members.Value;
+    /// <summary>Members of a structure.</summary>
+    public IReadOnlyList<Member> Members => _members.Value;
 
     /// <summary>The shape of a type.</summary>
     public static Shape Of(JsonTypeInfo type)
     {
         var plain = Nullable.GetUnderlyingType(type.Type) is { } underlying ? type.Options.GetTypeInfo(underlying) : type;
         return Known.GetOrAdd(plain, static key => new Shape(key));
+    }
+
+    /// <summary>The member that a property sets; null when nobody knows it.</summary>
+    public Member? Find(JsonProperty property)
+    {
+        // Structures have few members, and names are compared as they arrived: no text is made for the ordinary case.
+        var raw = JsonMarshal.GetRawUtf8PropertyName(property);
+        var escaped = raw.Contains((byte)'\\');
+        foreach (var member in _members.Value)
+        {
+            if (escaped ? property.NameEquals(member.Name) : raw.SequenceEqual(member.Utf8Name))
+            {
+                return member;
+            }
+        }
+
+        return null;
     }
 
     private static ShapeKind KindOf(JsonTypeInfo type) => type switch
@@ -117,9 +136,11 @@ public sealed class Shape
     {
         private readonly Lazy<Shape> _shape;
 
-        internal Member(JsonPropertyInfo property)
+        internal Member(JsonPropertyInfo property, int index)
         {
             Name = property.Name;
+            Utf8Name = Encoding.UTF8.GetBytes(Name);
+            Index = index;
             Required = property.IsRequired;
             _shape = new(() => Of(property.Options.GetTypeInfo(property.PropertyType)));
             var attributes = property.AttributeProvider?.GetCustomAttributes(inherit: true) ?? [];
@@ -130,6 +151,9 @@ public sealed class Shape
 
         /// <summary>JSON name.</summary>
         public string Name { get; }
+
+        /// <summary>Position among the structure's members.</summary>
+        public int Index { get; }
 
         /// <summary>Whether it must be there.</summary>
         public bool Required { get; }
@@ -142,6 +166,8 @@ public sealed class Shape
 
         /// <summary>Whether its value may not be shown.</summary>
         public bool Sensitive { get; }
+
+        internal byte[] Utf8Name { get; }
 
         /// <summary>Its type.</summary>
         public Shape Shape => _shape.Value;

@@ -90,29 +90,26 @@ public static class ShapeValidator
         private void CheckStructure(Shape shape, JsonElement value)
         {
             // A name given twice counts as its last value, but every value must have the right form: the deserialiser reads all.
-            var present = new HashSet<string>(StringComparer.Ordinal);
+            Span<bool> present = stackalloc bool[shape.Members.Count];
             foreach (var property in value.EnumerateObject())
             {
-                if (!shape.Members.TryGetValue(property.Name, out var member))
+                if (shape.Find(property) is not { } member)
                 {
                     continue;
                 }
 
-                if (property.Value.ValueKind == JsonValueKind.Null)
+                present[member.Index] = property.Value.ValueKind != JsonValueKind.Null;
+                if (present[member.Index])
                 {
-                    present.Remove(member.Name);
-                    continue;
+                    var length = Enter(member.Name);
+                    Check(member.Shape, member.Bounds, Part.Self, property.Value);
+                    _path.Length = length;
                 }
-
-                present.Add(member.Name);
-                var length = Enter(member.Name);
-                Check(member.Shape, member.Bounds, Part.Self, property.Value);
-                _path.Length = length;
             }
 
-            foreach (var member in shape.Members.Values)
+            foreach (var member in shape.Members)
             {
-                if (member.Required && !present.Contains(member.Name))
+                if (member.Required && !present[member.Index])
                 {
                     var length = Enter(member.Name);
                     Report("is required");
@@ -120,11 +117,25 @@ public static class ShapeValidator
                 }
             }
 
-            if (shape.IsUnion && present.Count != 1)
+            if (shape.IsUnion && present.Count(true) != 1)
             {
-                var found = present.Count == 0 ? "none" : string.Join(", ", present);
-                Report($"must have exactly one of the members {string.Join(", ", shape.Members.Keys)}, but has {found}");
+                ReportUnion(shape, present);
             }
+        }
+
+        private void ReportUnion(Shape shape, ReadOnlySpan<bool> present)
+        {
+            var set = new List<string>();
+            foreach (var member in shape.Members)
+            {
+                if (present[member.Index])
+                {
+                    set.Add(member.Name);
+                }
+            }
+
+            var found = set.Count == 0 ? "none" : string.Join(", ", set);
+            Report($"must have exactly one of the members {string.Join(", ", shape.Members.Select(member => member.Name))}, but has {found}");
         }
 
         private void CheckList(Shape item, IReadOnlyList<BoundAttribute> bounds, Part part, JsonElement value)

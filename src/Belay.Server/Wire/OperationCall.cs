@@ -96,7 +96,7 @@ public sealed class OperationCall(HttpContext http, Operation operation, Caller 
     private void WriteBody<T>(Utf8JsonWriter json, T value, JsonTypeInfo<T> type)
     {
         var shape = Shape.Of(type);
-        if (shape.Kind != ShapeKind.Structure || shape.Members.Values.All(member => member.BoundTo is null))
+        if (shape.Kind != ShapeKind.Structure || shape.Members.All(member => member.BoundTo is null))
         {
             JsonSerializer.Serialize(json, value, type);
             return;
@@ -105,7 +105,7 @@ public sealed class OperationCall(HttpContext http, Operation operation, Caller 
         json.WriteStartObject();
         foreach (var property in JsonSerializer.SerializeToElement(value, type).EnumerateObject())
         {
-            switch (shape.Members[property.Name].BoundTo)
+            switch (shape.Find(property)!.BoundTo)
             {
                 case { Place: Place.Header, Name: var header }:
                     Http.Response.Headers[header] = property.Value.ToString();

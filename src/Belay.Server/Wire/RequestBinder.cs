@@ -56,7 +56,7 @@ internal static class RequestBinder
         var output = new ArrayBufferWriter<byte>(body.Length + 256);
         using var json = new Utf8JsonWriter(output);
         json.WriteStartObject();
-        foreach (var member in shape.Members.Values)
+        foreach (var member in shape.Members)
         {
             var name = member.BoundTo?.Name;
             switch (member.BoundTo?.Place)

@@ -220,7 +220,7 @@ public sealed class ShapeValidatorTests
                 Visit(shape.Item);
             }
 
-            foreach (var member in shape.Kind == ShapeKind.Structure ? shape.Members.Values : [])
+            foreach (var member in shape.Kind == ShapeKind.Structure ? shape.Members : [])
             {
                 names.Add(member.Name);
                 Visit(member.Shape);

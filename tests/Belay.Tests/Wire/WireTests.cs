@@ -6,6 +6,7 @@ using Belay.Contracts;
 using Belay.Contracts.EventStream;
 using Belay.Contracts.Faults;
 using Belay.Contracts.Invocations;
+using Belay.Contracts.Runtimes;
 using Belay.Server;
 using Belay.Server.Wire;
 using Belay.Tests.Vectors;
@@ -405,6 +406,49 @@ public sealed class WireTests
         var third = await server.SendAsync(HttpMethod.Get, "/harnesses");
         Assert.Equal((429, "ThrottlingException"), (third.Status, third.ErrorType));
         Assert.Equal(200, (await server.SendAsync(HttpMethod.Post, WireServer.InvokePath, WireServer.Invocation("hi"))).Status);
+    }
+
+    [Fact]
+    public async Task StreamOutput_TravelsInHeaders()
+    {
+        await using var server = await WireServer.StartAsync(invoke: (call, _) => call.StartEventStreamAsync(
+            new InvokeAgentRuntimeCommandResponse { ContentType = "application/vnd.amazon.eventstream", RuntimeSessionId = WireServer.Session, TraceId = "t" }, BelayJson.Default.InvokeAgentRuntimeCommandResponse));
+
+        var answer = await server.SendAsync(HttpMethod.Post, WireServer.InvokePath, WireServer.Invocation("hi"));
+
+        Assert.Equal((200, ""), (answer.Status, answer.Body));
+        Assert.Equal(WireServer.Session, answer.Headers.GetValues(WireServer.SessionHeader).Single());
+        Assert.Equal("t", answer.Headers.GetValues("X-Amzn-Trace-Id").Single());
+    }
+
+    [Fact]
+    public async Task Tls_IsServedFromPemFiles()
+    {
+        var directory = Directory.CreateTempSubdirectory("belay-tls-").FullName;
+        using var key = System.Security.Cryptography.ECDsa.Create();
+        var subject = new System.Security.Cryptography.X509Certificates.CertificateRequest("CN=localhost", key, System.Security.Cryptography.HashAlgorithmName.SHA256);
+        var now = TimeProvider.System.GetUtcNow();
+        using var certificate = subject.CreateSelfSigned(now.AddDays(-1), now.AddDays(1));
+        File.WriteAllText(Path.Combine(directory, "cert.pem"), certificate.ExportCertificatePem());
+        File.WriteAllText(Path.Combine(directory, "key.pem"), key.ExportPkcs8PrivateKeyPem());
+        var settings = new ServerSettings
+        {
+            DataDirectory = directory,
+            Port = 0,
+            Host = "0.0.0.0",
+            CertificatePath = Path.Combine(directory, "cert.pem"),
+            CertificateKeyPath = Path.Combine(directory, "key.pem"),
+        };
+        await using var server = BelayServer.Create(settings, ServerParts.Open(settings, Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance));
+        await server.StartAsync(CancellationToken.None);
+        using var handler = new HttpClientHandler { ServerCertificateCustomValidationCallback = (_, got, _, _) => got!.Thumbprint == certificate.Thumbprint };
+        using var http = new HttpClient(handler);
+
+        using var response = await http.SendAsync(new HttpRequestMessage(HttpMethod.Get, $"https://127.0.0.1:{server.Address.Port}/healthz") { Version = new(2, 0) });
+
+        Assert.Equal((200, new Version(2, 0)), ((int)response.StatusCode, response.Version));
+        await server.StopAsync(CancellationToken.None);
+        Directory.Delete(directory, recursive: true);
     }
 
     [Fact]
