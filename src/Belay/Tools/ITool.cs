@@ -54,7 +54,11 @@ public sealed record ToolCall(string ToolUseId, JsonElement Input);
 /// <summary>What a tool may use while it runs.</summary>
 /// <param name="Sandbox">The session's sandbox, started on first use.</param>
 /// <param name="Remaining">Time that is left of the invocation.</param>
-public sealed record ToolContext(Sandboxes.ISandboxSource Sandbox, TimeSpan Remaining);
+public sealed record ToolContext(Sandboxes.ISandboxSource Sandbox, TimeSpan Remaining)
+{
+    /// <summary>Variables of this invocation that tools add to the sandbox's environment, such as the actor's id.</summary>
+    public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
+}
 
 /// <summary>What a tool answered.</summary>
 /// <param name="Status">Whether it worked.</param>

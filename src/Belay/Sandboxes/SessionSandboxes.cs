@@ -1,0 +1,103 @@
+using System.Collections.Concurrent;
+using Belay.Contracts.Harnesses;
+using Belay.Sessions;
+using Belay.Storage;
+using Microsoft.Extensions.Logging;
+
+namespace Belay.Sandboxes;
+
+/// <summary>The sandboxes of this server's sessions. Workspaces and session storage lie in the data directory and outlive them.</summary>
+/// <param name="driver">Makes them.</param>
+/// <param name="settings">Settings.</param>
+/// <param name="dataDirectory">The server's data directory.</param>
+/// <param name="time">Clock.</param>
+/// <param name="ids">Ids of sandboxes.</param>
+/// <param name="logger">Log.</param>
+public sealed class SessionSandboxes(
+    ISandboxDriver driver, SandboxSettings settings, string dataDirectory, TimeProvider time, IdSource ids, ILogger<SessionSandboxes> logger) : IAsyncDisposable
+{
+    private const UnixFileMode OnlyOwner = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
+    private readonly ConcurrentDictionary<SessionKey, SessionSandbox> _running = new();
+    private readonly string _data = Path.GetFullPath(dataDirectory);
+    private volatile bool _closed;
+
+    /// <summary>Sandboxes that run now.</summary>
+    public int Running => _running.Count;
+
+    /// <summary>
+    /// The sandbox of a session; nothing is started. <paramref name="harness"/> is the version whose environment the next start
+    /// uses; a sandbox that runs keeps its own. <paramref name="report"/> is told when one has started and when one ends, and is
+    /// awaited.
+    /// </summary>
+    public SessionSandbox For(SessionKey session, Harness harness, Func<EntryBody, Task> report)
+    {
+        if (_running.TryGetValue(session, out var running))
+        {
+            running.Hand(harness, report);
+            return running;
+        }
+
+        return new SessionSandbox(this, session, harness, report, time, logger);
+    }
+
+    /// <summary>Ends all of them.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _closed = true;
+        await Task.WhenAll(_running.Values.Select(sandbox => sandbox.StopAsync("shutdown", CancellationToken.None)));
+    }
+
+    internal async Task<(ISandbox Sandbox, TimeSpan Idle, TimeSpan Life, string Driver)> StartAsync(
+        SessionSandbox owner, SessionKey session, Harness harness, CancellationToken cancellationToken)
+    {
+        if (_closed)
+        {
+            throw new SandboxException("The server is shutting down.");
+        }
+
+        if (!_running.TryAdd(session, owner))
+        {
+            throw new SandboxException("The session's sandbox is held elsewhere. Try again.");
+        }
+
+        using var deadline = new CancellationTokenSource(settings.StartTimeout, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, deadline.Token);
+        var started = false;
+        try
+        {
+            var storage = SandboxEnvironment.Directory(Path.Join(_data, "session-storage"), session);
+            var spec = new SandboxSpec
+            {
+                Id = ids.NewUuid(),
+                Workspace = SandboxEnvironment.Directory(Path.Join(_data, "workspaces"), session),
+                Mounts = SandboxEnvironment.Mounts(harness, storage, settings),
+                Environment = SandboxEnvironment.Variables(session, harness),
+                Limits = settings.Limits,
+            };
+            Directory.CreateDirectory(spec.Workspace, OnlyOwner);
+            if (spec.Mounts.Values.Contains(storage))
+            {
+                Directory.CreateDirectory(storage, OnlyOwner);
+            }
+
+            var sandbox = await driver.StartAsync(spec, either.Token);
+            started = true;
+            var (idle, life) = SandboxEnvironment.Lifetimes(harness, settings);
+            return (sandbox, idle, life, driver.Name);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new SandboxException("Sandbox start timed out");
+        }
+        finally
+        {
+            if (!started)
+            {
+                Forget(session, owner);
+            }
+        }
+    }
+
+    internal void Forget(SessionKey session, SessionSandbox owner) => _running.TryRemove(KeyValuePair.Create(session, owner));
+}
