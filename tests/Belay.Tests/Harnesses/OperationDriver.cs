@@ -4,6 +4,7 @@ using Belay.Server.Harnesses;
 using Belay.Server.Wire;
 using Belay.Storage;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace Belay.Tests.Harnesses;
 
@@ -17,11 +18,12 @@ internal static class OperationDriver
         var answer = new MemoryStream();
         http.Response.Body = answer;
         http.Request.Method = operation.Method;
-        http.Request.Path = Path(operation.Template, members);
-        http.Request.QueryString = QueryString.Create(members
+        http.Request.ContentType = "application/json";
+        var query = QueryString.Create(members
             .Where(member => member.Value is JsonValue or JsonArray)
             .SelectMany(member => (member.Value is JsonArray list ? list.Select(item => item!.ToString()) : [member.Value!.ToString()])
                 .Select(value => KeyValuePair.Create(member.Key, (string?)value))));
+        http.Features.Get<IHttpRequestFeature>()!.RawTarget = Path(operation.Template, members) + query;
         var labels = members.Where(member => operation.Template.Contains('{' + member.Key + '}', StringComparison.Ordinal))
             .ToDictionary(member => member.Key, member => member.Value!.ToString());
         var body = System.Text.Encoding.UTF8.GetBytes(members.ToJsonString());
