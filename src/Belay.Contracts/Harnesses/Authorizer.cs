@@ -212,6 +212,6 @@ public sealed record AllowedWorkloadConfiguration
 public sealed record HostingEnvironment
 {
     /// <summary>Its ARN.</summary>
-    [Bound(Min = 20, Max = 1011, Pattern = Patterns.ResourceArn)]
+    [Bound(Min = 20, Max = 1011)]
     public required string Arn { get; init; }
 }

@@ -117,7 +117,7 @@ public sealed record DeleteHarnessEndpointRequest
 public sealed record DeleteHarnessEndpointResponse
 {
     /// <summary>The endpoint, being deleted.</summary>
-    public HarnessEndpoint? Endpoint { get; init; }
+    public required HarnessEndpoint Endpoint { get; init; }
 }
 
 /// <summary>Input of ListHarnessEndpoints.</summary>

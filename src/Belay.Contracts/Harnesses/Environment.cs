@@ -37,7 +37,7 @@ public sealed record HarnessEnvironmentProvider
 public sealed record HarnessAgentCoreRuntimeEnvironment
 {
     /// <summary>ARN of the runtime behind the harness; it cannot be invoked directly.</summary>
-    [Bound(Min = 20, Max = 1011, Pattern = Patterns.ResourceArn)]
+    [Bound(Min = 20, Max = 1011)]
     public required string AgentRuntimeArn { get; init; }
 
     /// <summary>Name of the runtime behind the harness.</summary>

@@ -135,6 +135,7 @@ public sealed record OAuthCredentialProvider
     public required IReadOnlyList<string> Scopes { get; init; }
 
     /// <summary>Further parameters of the token request.</summary>
+    [Sensitive]
     [Bound(Min = 1, Max = 10)]
     [Bound(Of = Part.Key, Min = 1, Max = 256)]
     [Bound(Of = Part.Item, Min = 1, Max = 2048)]

@@ -104,7 +104,6 @@ public sealed record InvokeAgentRuntimeCommandResponse
 }
 
 /// <summary>One event of a command's stream. Exactly one member is set.</summary>
-[Union]
 public sealed record ResponseChunk
 {
     /// <summary>The command has begun.</summary>

@@ -7,7 +7,7 @@ public sealed record PutResourcePolicyRequest
 {
     /// <summary>ARN of a harness or of an endpoint.</summary>
     [BoundTo(Place.Label, "resourceArn")]
-    [Bound(Min = 20, Max = 1011, Pattern = Patterns.ResourceArn)]
+    [Bound(Min = 20, Max = 1011)]
     public required string ResourceArn { get; init; }
 
     /// <summary>The policy, as JSON text.</summary>
@@ -28,7 +28,7 @@ public sealed record GetResourcePolicyRequest
 {
     /// <summary>ARN of a harness or of an endpoint.</summary>
     [BoundTo(Place.Label, "resourceArn")]
-    [Bound(Min = 20, Max = 1011, Pattern = Patterns.ResourceArn)]
+    [Bound(Min = 20, Max = 1011)]
     public required string ResourceArn { get; init; }
 }
 
@@ -45,6 +45,6 @@ public sealed record DeleteResourcePolicyRequest
 {
     /// <summary>ARN of a harness or of an endpoint.</summary>
     [BoundTo(Place.Label, "resourceArn")]
-    [Bound(Min = 20, Max = 1011, Pattern = Patterns.ResourceArn)]
+    [Bound(Min = 20, Max = 1011)]
     public required string ResourceArn { get; init; }
 }

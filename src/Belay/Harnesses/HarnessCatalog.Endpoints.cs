@@ -25,9 +25,9 @@ public sealed partial class HarnessCatalog
             }
 
             var head = await RequireHeadAsync(scope, harnessId, cancellationToken);
-            RequireNotDeleting(head.Value, "given an endpoint");
             var target = request.TargetVersion is { } wanted ? Number(wanted) : head.Value.LatestVersion;
             await RequireServableAsync(scope, harnessId, target, cancellationToken);
+            RequireNotDeleting(head.Value, "given an endpoint");
             var prefix = CatalogKeys.Below(harnessId);
             var existing = await store.ListAsync(scope, CatalogKeys.Endpoints, prefix, null, settings.MaxEndpoints, cancellationToken);
             if (await ReadEndpointAsync(scope, harnessId, name, cancellationToken) is not null)
@@ -76,15 +76,15 @@ public sealed partial class HarnessCatalog
 
             var head = await RequireHeadAsync(scope, harnessId, cancellationToken);
             var old = await ReadEndpointAsync(scope, harnessId, name, cancellationToken) ?? throw NoEndpoint(harnessId, name);
+            // One of the two versions is always there: an endpoint that never served still has its target.
+            var target = Number(request.TargetVersion ?? old.Value.LiveVersion ?? old.Value.TargetVersion!);
+            await RequireServableAsync(scope, harnessId, target, cancellationToken);
             RequireNotDeleting(head.Value, "changed");
             if (old.Value.Status is HarnessStatus.Creating or HarnessStatus.Updating or HarnessStatus.Deleting)
             {
                 throw new ServiceException(FaultCode.ConflictException, $"Endpoint {name} of harness {harnessId} cannot be updated while its status is {WireName(old.Value.Status)}.");
             }
 
-            // One of the two versions is always there: an endpoint that never served still has its target.
-            var target = Number(request.TargetVersion ?? old.Value.LiveVersion ?? old.Value.TargetVersion!);
-            await RequireServableAsync(scope, harnessId, target, cancellationToken);
             var endpoint = MoveTo(old.Value, target, Now()) with { Description = request.Description ?? old.Value.Description };
             var batch = Touch(head).Put(CatalogKeys.Endpoint(harnessId, name), endpoint, CatalogJson.Default.HarnessEndpoint, old.Etag);
             AddWork(batch, harnessId);
@@ -92,19 +92,20 @@ public sealed partial class HarnessCatalog
         }, cancellationToken);
     }
 
-    /// <summary>Begins to delete an endpoint; answers it as DELETING, or null when the request is the repetition of one whose
-    /// endpoint is gone.</summary>
-    public async Task<HarnessEndpoint?> DeleteEndpointAsync(Scope scope, DeleteHarnessEndpointRequest request, CancellationToken cancellationToken)
+    /// <summary>Begins to delete an endpoint; answers it as DELETING, also when the request is the repetition of one whose endpoint
+    /// is gone by now.</summary>
+    public Task<HarnessEndpoint> DeleteEndpointAsync(Scope scope, DeleteHarnessEndpointRequest request, CancellationToken cancellationToken)
     {
         Refuse(NotDefault(request.EndpointName));
         var (harnessId, name) = (request.HarnessId, request.EndpointName);
-        var answer = await ChangeAsync(scope, harnessId, "harness", async () =>
+        return ChangeAsync(scope, harnessId, "harness", async () =>
         {
             var token = await _tokens.FindAsync(
                 scope, "DeleteHarnessEndpoint", request.ClientToken, request with { ClientToken = null }, BelayJson.Default.DeleteHarnessEndpointRequest, cancellationToken);
-            if (token.Resource is not null)
+            if (token.Resource is { } answered)
             {
-                return new Answer<HarnessEndpoint>((await ReadEndpointAsync(scope, harnessId, name, cancellationToken))?.Value);
+                // The published answer needs an endpoint, and soon there is none: the first answer is what the token stands for.
+                return JsonSerializer.Deserialize(answered, CatalogJson.Default.HarnessEndpoint);
             }
 
             var head = await RequireHeadAsync(scope, harnessId, cancellationToken);
@@ -122,9 +123,9 @@ public sealed partial class HarnessCatalog
 
             var batch = Touch(head).Put(CatalogKeys.Endpoint(harnessId, name), endpoint, CatalogJson.Default.HarnessEndpoint, old.Etag);
             AddWork(batch, harnessId);
-            return await WriteAsync(scope, batch, token, name, cancellationToken) ? new Answer<HarnessEndpoint>(endpoint) : null;
+            var answer = JsonSerializer.Serialize(endpoint, CatalogJson.Default.HarnessEndpoint);
+            return await WriteAsync(scope, batch, token, answer, cancellationToken) ? endpoint : null;
         }, cancellationToken);
-        return answer.Value;
     }
 
     /// <summary>A page of endpoints, <c>DEFAULT</c> first.</summary>

@@ -9,6 +9,9 @@ public sealed partial class HarnessCatalog
 {
     private const int WorkPage = 100;
 
+    /// <summary>More than any quota: endpoints outlive a quota that is lowered.</summary>
+    private const int MostEndpoints = 10_000;
+
     /// <summary>Everything that is under way, in every account; read from the store, so that nothing is lost by a restart.</summary>
     internal async Task<IReadOnlyList<(Scope Scope, string HarnessId)>> WorkAsync(CancellationToken cancellationToken)
     {
@@ -133,7 +136,7 @@ public sealed partial class HarnessCatalog
     }
 
     private Task<IReadOnlyList<Document>> EndpointsAsync(Scope scope, string harnessId, CancellationToken cancellationToken) =>
-        store.ListAsync(scope, CatalogKeys.Endpoints, CatalogKeys.Below(harnessId), null, int.MaxValue, cancellationToken);
+        store.ListAsync(scope, CatalogKeys.Endpoints, CatalogKeys.Below(harnessId), null, MostEndpoints, cancellationToken);
 
     private async Task SettleEndpointAsync(Scope scope, CatalogBatch batch, Document document, HarnessHead head, DateTimeOffset now, CancellationToken cancellationToken)
     {

@@ -20,12 +20,13 @@ public sealed partial class HarnessCatalog(IDocumentStore store, MasterKey maste
 {
     private const int IdCharacters = 10;
     private const int MaxAttempts = 16;
-    private const int MaxCachedSnapshots = 1024;
+    private const long MaxCachedBytes = 64 * 1024 * 1024;
 
     private readonly Lanes _lanes = new();
     private readonly ClientTokens _tokens = new(store, time, settings.ClientTokenLifetime);
     private readonly ConcurrentDictionary<(Scope Scope, DocumentKey Key), VersionSnapshot> _snapshots = [];
     private readonly Channel<bool> _changed = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private long _cachedBytes;
 
     /// <summary>What the operator decided.</summary>
     public CatalogSettings Settings => settings;
@@ -371,9 +372,10 @@ public sealed partial class HarnessCatalog(IDocumentStore store, MasterKey maste
         }
 
         var snapshot = JsonSerializer.Deserialize(masterKey.Open(document.Body.Span, SealContext(scope, key)), CatalogJson.Default.VersionSnapshot)!;
-        if (_snapshots.Count >= MaxCachedSnapshots)
+        if (Interlocked.Add(ref _cachedBytes, document.Body.Length) > MaxCachedBytes)
         {
             _snapshots.Clear();
+            Interlocked.Exchange(ref _cachedBytes, document.Body.Length);
         }
 
         _snapshots[(scope, key)] = snapshot;

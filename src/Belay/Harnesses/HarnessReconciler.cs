@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Security.Cryptography;
 using Belay.Contracts.Faults;
 using Belay.Storage;
 using Microsoft.Extensions.Hosting;
@@ -27,21 +28,22 @@ public sealed partial class HarnessReconciler(
     public async Task<int> RunOnceAsync(CancellationToken cancellationToken)
     {
         var count = 0;
-        while (await catalog.WorkAsync(cancellationToken) is { Count: > 0 } work)
+        var postponed = false;
+        while (!postponed && await catalog.WorkAsync(cancellationToken) is { Count: > 0 } work)
         {
             foreach (var (scope, harnessId) in work)
             {
-                if (await catalog.IsDeletingAsync(scope, harnessId, cancellationToken))
+                try
                 {
-                    await DeleteAsync(scope, harnessId, cancellationToken);
+                    await FinishAsync(scope, harnessId, cancellationToken);
+                    count++;
                 }
-                else
+                catch (Exception failure) when (IsPassing(failure))
                 {
-                    await catalog.SettleAsync(scope, harnessId, cancellationToken);
-                    Log.Settled(logger, harnessId);
+                    // Nothing is lost: the work is still in the store. One harness must not keep the others waiting.
+                    Log.Postponed(logger, failure, harnessId);
+                    postponed = true;
                 }
-
-                count++;
             }
         }
 
@@ -63,14 +65,29 @@ public sealed partial class HarnessReconciler(
                     Log.Swept(logger, await catalog.Tokens.SweepAsync(stoppingToken));
                 }
             }
-            catch (Exception failure) when (failure is IOException or DbException or TimeoutException or ServiceException)
+            catch (Exception failure) when (IsPassing(failure))
             {
-                // The store failed for the moment, or other nodes were faster. Nothing is lost: the work is still in the store.
-                Log.Postponed(logger, failure);
+                Log.StoreFailed(logger, failure);
             }
 
             await WaitAsync(stoppingToken);
         }
+    }
+
+    /// <summary>The store failed for the moment, other nodes were faster, or one document is damaged; each may be over at the next try.</summary>
+    private static bool IsPassing(Exception failure) =>
+        failure is IOException or DbException or TimeoutException or ServiceException or CryptographicException;
+
+    private async Task FinishAsync(Scope scope, string harnessId, CancellationToken cancellationToken)
+    {
+        if (await catalog.IsDeletingAsync(scope, harnessId, cancellationToken))
+        {
+            await DeleteAsync(scope, harnessId, cancellationToken);
+            return;
+        }
+
+        await catalog.SettleAsync(scope, harnessId, cancellationToken);
+        Log.Settled(logger, harnessId);
     }
 
     private async Task DeleteAsync(Scope scope, string harnessId, CancellationToken cancellationToken)
@@ -123,8 +140,11 @@ public sealed partial class HarnessReconciler(
         [LoggerMessage(LogLevel.Warning, "The sessions of harness {HarnessId} did not stop; its deletion failed.")]
         public static partial void DeletionFailed(ILogger logger, Exception? failure, string harnessId);
 
-        [LoggerMessage(LogLevel.Warning, "Work on harnesses is postponed.")]
-        public static partial void Postponed(ILogger logger, Exception failure);
+        [LoggerMessage(LogLevel.Warning, "Work on harness {HarnessId} is postponed.")]
+        public static partial void Postponed(ILogger logger, Exception failure, string harnessId);
+
+        [LoggerMessage(LogLevel.Warning, "Work on harnesses could not be read; it is tried again.")]
+        public static partial void StoreFailed(ILogger logger, Exception failure);
 
         [LoggerMessage(LogLevel.Debug, "Removed {Count} expired client tokens.")]
         public static partial void Swept(ILogger logger, int count);

@@ -33,7 +33,7 @@ public sealed class HarnessEndpointTests
         Assert.Equal("1", await ServedAsync(harness, "live"));
 
         var deleting = await _world.Catalog.DeleteEndpointAsync(Mine, new() { HarnessId = harness.HarnessId, EndpointName = "live" }, default);
-        Assert.Equal((HarnessStatus.Deleting, "1", null), Row(deleting!));
+        Assert.Equal((HarnessStatus.Deleting, "1", null), Row(deleting));
         var fault = await RefusedAsync(FaultCode.ValidationException, () => ServedAsync(harness, "live"));
         Assert.Equal(ValidationReason.ResourceConflict, fault.Reason);
         await _world.SettleAsync();

@@ -291,6 +291,38 @@ public sealed class HarnessLifecycleTests
     }
 
     [Fact]
+    public async Task DeepestJsonThatEnters_IsStoredAndReturned()
+    {
+        // The request is as deep as the wire allows: root, tools, entry, config, inlineFunction, then the schema.
+        const int Schema = BelayJson.MaxDepth - 5;
+        var schema = string.Concat(Enumerable.Repeat("{\"a\":", Schema - 1)) + "{}" + new string('}', Schema - 1);
+        var request = JsonSerializer.Deserialize(
+            $$$$"""
+            {"harnessName":"agent","executionRoleArn":"{{{{Role}}}}","clientToken":"8ec4ad27-278f-48c3-ba03-f8bc49212a83",
+             "tools":[{"type":"inline_function","name":"f","config":{"inlineFunction":{"description":"d","inputSchema":{{{{schema}}}}}}}]}
+            """,
+            BelayJson.Default.CreateHarnessRequest)!;
+        var harness = await _world.ReadyAsync(request);
+
+        var reread = await new TestCatalog(null, _world.Store, _world.Time).GetAsync(harness.HarnessId);
+        Assert.Equal(schema, reread.Tools[0].Config!.InlineFunction!.InputSchema.GetRawText());
+    }
+
+    [Fact]
+    public async Task OneDamagedHarness_DoesNotKeepOthersWaiting()
+    {
+        var (damaged, sound) = (await _world.CreateAsync(Named("a")), await _world.CreateAsync(Named("b")));
+        var snapshot = Assert.Single(await _world.Store.ListAsync(Mine, "harness-snapshots", damaged.HarnessId, null, 2, default));
+        await _world.Store.WriteAsync(Mine, [new(snapshot.Key, new byte[100], null)], default);
+        await _world.SettleAsync();
+
+        Assert.Equal(HarnessStatus.Ready, (await _world.GetAsync(sound.HarnessId)).Status);
+        Assert.Equal(
+            HarnessStatus.Creating,
+            (await _world.Catalog.ListAsync(Mine, 10, null, default)).Items.Single(item => item.HarnessId == damaged.HarnessId).Status);
+    }
+
+    [Fact]
     public async Task SensitiveMembers_AreSealedAtRest()
     {
         const string Secret = "canary-5f2d";

@@ -1,0 +1,182 @@
+using System.Reflection;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using Belay.Contracts.Faults;
+using Belay.Contracts.Harnesses;
+using Belay.Contracts.Validation;
+using Belay.Server.Harnesses;
+using Belay.Server.Wire;
+using Belay.Storage;
+using static Belay.Tests.Harnesses.TestCatalog;
+
+namespace Belay.Tests.Harnesses;
+
+/// <summary>
+/// Each claimed operation, each of its members that names something, against what belongs to another account or region, what
+/// does not exist and what is malformed: all refused, and what is foreign exactly as what does not exist.
+/// </summary>
+public sealed class CrossAccountTests
+{
+    private static readonly Scope Abroad = Mine with { Region = "eu-west-1" };
+
+    /// <summary>Members that name something which a caller could try to guess.</summary>
+    private static readonly string[] NamingMembers = ["harnessId", "endpointName", "harnessVersion", "targetVersion", "resourceArn", "harnessArn", "agentRuntimeArn"];
+
+    public static TheoryData<string, string, bool> Rows()
+    {
+        var rows = new TheoryData<string, string, bool>();
+        foreach (var operation in Operations(new TestCatalog()))
+        {
+            foreach (var member in NamesOf(operation))
+            {
+                // An endpoint that is being created has no name yet that could be another's.
+                if ((operation.Name, member) != ("CreateHarnessEndpoint", "endpointName"))
+                {
+                    rows.Add(operation.Name, member, false);
+                    rows.Add(operation.Name, member, true);
+                }
+            }
+        }
+
+        return rows;
+    }
+
+    [Fact]
+    public void EveryOperationThatNamesSomething_HasRows()
+    {
+        var without = Operations(new TestCatalog()).Where(operation => !NamesOf(operation).Any()).Select(operation => operation.Name);
+
+        Assert.Equal(["CreateHarness", "ListHarnesses"], without.Order(StringComparer.Ordinal));
+    }
+
+    [Theory]
+    [MemberData(nameof(Rows))]
+    public async Task Foreign_Missing_Malformed_AreRefused(string operationName, string member, bool ofAnotherRegion)
+    {
+        var world = new TestCatalog();
+        var foreignScope = ofAnotherRegion ? Abroad : Theirs;
+        var (mine, theirs) = (await ArrangeAsync(world, Mine, "mine", 1), await ArrangeAsync(world, foreignScope, "theirs", 2));
+        var operation = Operations(world).Single(operation => operation.Name == operationName);
+        var valid = Valid(operationName, mine);
+
+        Assert.Null((await OperationDriver.CallAsync(operation, Mine, Valid(operationName, mine))).Fault);
+        var before = await DumpAsync(world.Store, foreignScope);
+        var foreign = await CallAsync(Foreign(member, theirs));
+        var missing = await CallAsync(Missing(member, mine));
+        var malformed = await CallAsync("../%00");
+
+        Assert.Equal(FaultCode.ResourceNotFoundException, foreign.Code);
+        Assert.Equal(missing, foreign);
+        Assert.True(malformed.Code is FaultCode.ValidationException or FaultCode.ResourceNotFoundException, $"{malformed}");
+        Assert.Equal(before, await DumpAsync(world.Store, foreignScope));
+
+        async Task<(FaultCode? Code, string? Message)> CallAsync(string value)
+        {
+            valid[member] = value;
+            var fault = (await OperationDriver.CallAsync(operation, Mine, valid.DeepClone().AsObject())).Fault;
+            return (fault?.Code, fault is null ? null : Regex.Replace(fault.Message, $@"(?<!\w){Regex.Escape(value)}(?!\w)", "<name>"));
+        }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Serve_ForeignAsMissing(bool ofAnotherRegion)
+    {
+        var world = new TestCatalog();
+        var (mine, theirs) = (await ArrangeAsync(world, Mine, "mine", 1), await ArrangeAsync(world, ofAnotherRegion ? Abroad : Theirs, "theirs", 2));
+
+        var messages = new List<string>();
+        foreach (var arn in new[] { theirs.Arn, Missing("harnessArn", mine), mine.Arn.Replace(Mine.Account, Theirs.Account, StringComparison.Ordinal), "arn:aws:none", mine.Arn + "/harness-endpoint/DEFAULT" })
+        {
+            var fault = await RefusedAsync(FaultCode.ResourceNotFoundException, () => world.Catalog.ServeAsync(Mine, arn, null, default));
+            messages.Add(fault.Message.Replace(arn, "<name>", StringComparison.Ordinal));
+        }
+
+        Assert.Single(messages.Distinct());
+        await RefusedAsync(FaultCode.ResourceNotFoundException, () => world.Catalog.ServeAsync(Mine, mine.Arn, "only_theirs", default));
+    }
+
+    private static IEnumerable<Operation> Operations(TestCatalog world) => HarnessEndpoints.Operations(world.Catalog, new OperationDriver.PlainPageTokens());
+
+    private static IEnumerable<string> NamesOf(Operation operation) =>
+        typeof(CreateHarnessRequest).Assembly.GetTypes().Single(type => type.Name == operation.Name + "Request").GetProperties()
+            .Select(property => property.GetCustomAttribute<BoundToAttribute>()?.Name ?? char.ToLowerInvariant(property.Name[0]) + property.Name[1..])
+            .Intersect(NamingMembers);
+
+    /// <summary>A harness with an endpoint; another account's has one version and one endpoint more than the caller's.</summary>
+    private static async Task<Harness> ArrangeAsync(TestCatalog world, Scope scope, string name, int versions)
+    {
+        var harness = await world.Catalog.CreateAsync(scope, Named(name), default);
+        await world.SettleAsync();
+        for (var version = 2; version <= versions; version++)
+        {
+            await world.Catalog.UpdateAsync(scope, new() { HarnessId = harness.HarnessId }, default);
+            await world.SettleAsync();
+        }
+
+        foreach (var endpoint in scope == Mine ? ["live", "doomed"] : new[] { "live", "doomed", "only_theirs" })
+        {
+            await world.Catalog.CreateEndpointAsync(scope, new() { HarnessId = harness.HarnessId, EndpointName = endpoint, TargetVersion = "1" }, default);
+        }
+
+        await world.SettleAsync();
+        await world.Catalog.PutPolicyAsync(scope, harness.Arn, """{"Statement":[]}""", default);
+        return harness;
+    }
+
+    private static JsonObject Valid(string operation, Harness harness)
+    {
+        var members = new JsonObject { ["harnessId"] = harness.HarnessId };
+        if (operation.Contains("Endpoint", StringComparison.Ordinal) && operation != "ListHarnessEndpoints")
+        {
+            members["endpointName"] = operation == "CreateHarnessEndpoint" ? "fresh" : "live";
+        }
+
+        return operation switch
+        {
+            "CreateHarness" => new() { ["harnessName"] = "other", ["executionRoleArn"] = Role },
+            "ListHarnesses" => [],
+            "GetHarness" => With(members, "harnessVersion", "1"),
+            "CreateHarnessEndpoint" or "UpdateHarnessEndpoint" => With(members, "targetVersion", "1"),
+            "TagResource" => new() { ["resourceArn"] = harness.Arn, ["tags"] = new JsonObject { ["a"] = "b" } },
+            "UntagResource" => new() { ["resourceArn"] = harness.Arn, ["tagKeys"] = new JsonArray("a") },
+            "PutResourcePolicy" => new() { ["resourceArn"] = harness.Arn, ["policy"] = """{"Statement":[]}""" },
+            "ListTagsForResource" or "GetResourcePolicy" or "DeleteResourcePolicy" => new() { ["resourceArn"] = harness.Arn },
+            _ => members,
+        };
+    }
+
+    private static JsonObject With(JsonObject members, string name, string value)
+    {
+        members[name] = value;
+        return members;
+    }
+
+    private static string Foreign(string member, Harness theirs) => member switch
+    {
+        "harnessId" => theirs.HarnessId,
+        "endpointName" => "only_theirs",
+        "harnessVersion" or "targetVersion" => "2",
+        _ => theirs.Arn,
+    };
+
+    private static string Missing(string member, Harness mine) => member switch
+    {
+        "harnessId" => "missing-0123456789",
+        "endpointName" => "nobodys",
+        "harnessVersion" or "targetVersion" => "9",
+        _ => mine.Arn.Replace(mine.HarnessId, "missing-0123456789", StringComparison.Ordinal),
+    };
+
+    private static async Task<string> DumpAsync(Belay.Testing.Storage.InMemoryDocumentStore store, Scope scope)
+    {
+        var lines = new List<string>();
+        foreach (var collection in new[] { "harnesses", "harness-names", "harness-ids", "harness-ages", "harness-versions", "harness-snapshots", "harness-endpoints", "harness-tags", "harness-policies", "harness-work", "client-tokens" })
+        {
+            lines.AddRange((await store.ListAsync(scope, collection, "", null, 1000, default)).Select(document => $"{document.Key} {document.Etag}"));
+        }
+
+        return string.Join('\n', lines);
+    }
+}
