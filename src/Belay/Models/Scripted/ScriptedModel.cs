@@ -125,8 +125,8 @@ internal sealed class ScriptedModel(TimeProvider time, ScriptedAttempts attempts
     /// <summary>Small pieces that end behind a space where they can, and never inside a character.</summary>
     private static IEnumerable<string> Pieces(string text)
     {
-        const int Short = 8;
-        const int Long = 24;
+        const int Short = 4;
+        const int Long = 16;
         var start = 0;
         while (start < text.Length)
         {

@@ -1,0 +1,142 @@
+using Amazon.Runtime;
+using Belay.Contracts.Harnesses;
+using Belay.Models;
+using Belay.Models.Bedrock;
+using Belay.Testing.Models;
+
+namespace Belay.Tests.Models.Bedrock;
+
+public sealed class BedrockModelTests : ModelContract
+{
+    private const string ModelId = "us.anthropic.claude-sonnet-4-20250514-v1:0";
+
+    private static readonly byte[] Hello = ProviderBytes.Frames(
+        ("messageStart", """{"role":"assistant","p":"abc"}"""),
+        ("contentBlockDelta", """{"contentBlockIndex":0,"delta":{"text":"Hello, "},"p":"abcdef"}"""),
+        ("contentBlockDelta", """{"contentBlockIndex":0,"delta":{"text":"world!"}}"""));
+
+    [Fact]
+    public async Task Request_IsSignedForTheModel()
+    {
+        await using var provider = new ScriptedProvider(Stream(Hello, End("end_turn")));
+        var time = new Testing.ManualTime();
+        using var catalog = Catalog(provider.Url, new SessionAWSCredentials("AKIDEXAMPLE", "secret", "token"), time);
+
+        await foreach (var one in catalog.Resolve(Configuration).Model.StreamAsync(Request("Hi"), CancellationToken.None))
+        {
+        }
+
+        var request = Assert.Single(provider.Requests);
+        Assert.Equal(("POST", "/model/us.anthropic.claude-sonnet-4-20250514-v1%3A0/converse-stream"), (request.Method, request.Target));
+        Assert.Equal(("20260101T000000Z", "token"), (request.Headers["x-amz-date"], request.Headers["x-amz-security-token"]));
+        var signed = new SortedDictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["content-type"] = request.Headers["content-type"],
+            ["host"] = request.Headers["host"],
+            ["x-amz-date"] = request.Headers["x-amz-date"],
+            ["x-amz-security-token"] = "token",
+        };
+        var key = new SigningKey("AKIDEXAMPLE", "secret", "us-west-2", "bedrock");
+        Assert.Equal(SigV4.Authorize("POST", request.Target, signed, request.Body, key, time.GetUtcNow()), request.Headers["authorization"]);
+    }
+
+    [Fact]
+    public async Task BelaysOwnKeys_AreNotTakenForUpstreamCredentials()
+    {
+        await using var provider = new ScriptedProvider();
+        using var catalog = Catalog(provider.Url, new BasicAWSCredentials("BELAYABCDEF", "secret"), TimeProvider.System);
+
+        var exception = await FailureAsync(catalog);
+
+        Assert.Equal(ModelFailure.Refused, exception.Failure);
+        Assert.Contains("Belay's own access keys", exception.Message, StringComparison.Ordinal);
+        Assert.Empty(provider.Requests);
+    }
+
+    [Theory]
+    [InlineData(429, "ThrottlingException:http://internal.amazon.com/", "Too many requests", ModelFailure.Throttled)]
+    [InlineData(503, "ServiceUnavailableException", "", ModelFailure.Throttled)]
+    [InlineData(408, "ModelTimeoutException", "", ModelFailure.Throttled)]
+    [InlineData(400, "ValidationException", "Input is too long for requested model.", ModelFailure.ContextTooLong)]
+    [InlineData(400, "ValidationException", "The provided model identifier is invalid.", ModelFailure.Refused)]
+    [InlineData(403, "AccessDeniedException", "You don't have access to the model.", ModelFailure.Refused)]
+    [InlineData(424, "ModelErrorException", "", ModelFailure.Refused)]
+    public async Task Status_DecidesTheKindOfFailure(int status, string type, string message, ModelFailure failure)
+    {
+        await using var provider = new ScriptedProvider(Error(status, type, message));
+        using var catalog = Catalog(provider.Url, new BasicAWSCredentials("AKID", "secret"), TimeProvider.System);
+
+        var exception = await FailureAsync(catalog);
+
+        Assert.Equal(failure, exception.Failure);
+        Assert.Equal($"bedrock: {(message.Length > 0 ? message : type)} (HTTP {status})", exception.Message);
+    }
+
+    [Theory]
+    [InlineData("us-west-2", "https://bedrock-runtime.us-west-2.amazonaws.com/")]
+    [InlineData("cn-north-1", "https://bedrock-runtime.cn-north-1.amazonaws.com.cn/")]
+    public void Endpoint_IsTheRegions(string region, string endpoint) =>
+        Assert.Equal(endpoint, BedrockModel.EndpointOf(new BedrockSettings { Region = region }).ToString());
+
+    protected override async Task<ModelSubject> StartAsync(ModelScenario scenario)
+    {
+        var provider = new ScriptedProvider(scenario switch
+        {
+            ModelScenario.Answer => Stream(Hello, End("end_turn")),
+            ModelScenario.ToolCalls => Stream(
+                ProviderBytes.Frames(
+                    ("messageStart", """{"role":"assistant"}"""),
+                    ("contentBlockStart", """{"contentBlockIndex":0,"start":{"toolUse":{"toolUseId":"a","name":"shell"}}}"""),
+                    ("contentBlockDelta", """{"contentBlockIndex":0,"delta":{"toolUse":{"input":"{\"command\":\"ls\"}"}}}"""),
+                    ("contentBlockStop", """{"contentBlockIndex":0}"""),
+                    ("contentBlockStart", """{"contentBlockIndex":1,"start":{"toolUse":{"toolUseId":"b","name":"shell"}}}"""),
+                    ("contentBlockDelta", """{"contentBlockIndex":1,"delta":{"toolUse":{"input":""}}}"""),
+                    ("contentBlockDelta", """{"contentBlockIndex":1,"delta":{"toolUse":{"input":"{\"command\":\"pwd\"}"}}}"""),
+                    ("contentBlockStop", """{"contentBlockIndex":1}""")),
+                End("tool_use")),
+            ModelScenario.Endless => Stream(Hello) with { End = ProviderEnd.Held },
+            ModelScenario.Throttled => Error(429, "ThrottlingException", "Slow down."),
+            ModelScenario.Refused => Error(403, "AccessDeniedException", "No."),
+            ModelScenario.ContextTooLong => Error(400, "ValidationException", "Input is too long for requested model."),
+            ModelScenario.Cut => Stream(Hello) with { End = ProviderEnd.Cut },
+            ModelScenario.NoFinish => Stream(Hello),
+            ModelScenario.Garbage => Stream(Hello, "this is no frame at all"u8.ToArray()),
+            _ => Stream(Hello),
+        });
+        var url = provider.Url;
+        if (scenario is ModelScenario.Unreachable)
+        {
+            await provider.DisposeAsync();
+        }
+
+        var catalog = Catalog(url, new BasicAWSCredentials("AKID", "secret"), TimeProvider.System);
+        return new ModelSubject(catalog.Resolve(Configuration).Model, Request("Hi"), () => provider.Requests.Count > 0, provider.Left, catalog, provider);
+    }
+
+    private static HarnessModelConfiguration Configuration => new() { BedrockModelConfig = new HarnessBedrockModelConfig { ModelId = ModelId } };
+
+    private static ModelCatalog Catalog(Uri url, AWSCredentials credentials, TimeProvider time) =>
+        new(new ModelSettings { Bedrock = new BedrockSettings { Endpoint = url } }, time, credentials);
+
+    private static ProviderReply Stream(params byte[][] pieces) => new() { ContentType = "application/vnd.amazon.eventstream", Pieces = pieces };
+
+    private static byte[] End(string reason) => ProviderBytes.Frames(
+        ("contentBlockStop", """{"contentBlockIndex":0}"""),
+        ("messageStop", $$"""{"stopReason":"{{reason}}"}"""),
+        ("metadata", """{"usage":{"inputTokens":5,"outputTokens":2,"totalTokens":7},"metrics":{"latencyMs":9}}"""));
+
+    private static ProviderReply Error(int status, string type, string message) => new()
+    {
+        Status = status,
+        ContentType = "application/json",
+        Headers = new Dictionary<string, string> { ["x-amzn-ErrorType"] = type },
+        Pieces = [System.Text.Encoding.UTF8.GetBytes($$"""{"message":"{{message}}"}""")],
+    };
+
+    private static async Task<ModelException> FailureAsync(ModelCatalog catalog) => await Assert.ThrowsAsync<ModelException>(async () =>
+    {
+        await foreach (var one in catalog.Resolve(Configuration).Model.StreamAsync(Request("Hi"), CancellationToken.None))
+        {
+        }
+    });
+}
