@@ -16,7 +16,7 @@ namespace Belay.Contracts;
     NumberHandling = JsonNumberHandling.Strict,
     RespectNullableAnnotations = false,
     MaxDepth = MaxDepth,
-    Converters = [typeof(WireTimeConverter)])]
+    Converters = [typeof(WireTimeConverter), typeof(WireIntegerConverter)])]
 [JsonSerializable(typeof(CreateHarnessRequest))]
 [JsonSerializable(typeof(CreateHarnessResponse))]
 [JsonSerializable(typeof(GetHarnessRequest))]
@@ -79,4 +79,25 @@ public sealed class WireTimeConverter : JsonConverter<DateTimeOffset>
     /// <inheritdoc/>
     public override void Write(Utf8JsonWriter writer, DateTimeOffset value, JsonSerializerOptions options) =>
         writer.WriteStringValue(value.UtcDateTime.ToString(Format, CultureInfo.InvariantCulture));
+}
+
+/// <summary>Integers on the wire: a number of 32 bits without a fraction; <c>3.0</c> is read as 3, because some clients have only floats.</summary>
+public sealed class WireIntegerConverter : JsonConverter<int>
+{
+    /// <inheritdoc/>
+    public override int Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+    {
+        if (reader.TryGetInt32(out var number))
+        {
+            return number;
+        }
+
+        return reader.TryGetDouble(out var real) && IsInteger(real) ? (int)real : throw new JsonException("The number is no integer of 32 bits.");
+    }
+
+    /// <inheritdoc/>
+    public override void Write(Utf8JsonWriter writer, int value, JsonSerializerOptions options) => writer.WriteNumberValue(value);
+
+    /// <summary>Whether a number that was written with a fraction or an exponent is an integer all the same.</summary>
+    internal static bool IsInteger(double real) => real is >= int.MinValue and <= int.MaxValue && Math.Truncate(real) == real;
 }

@@ -18,6 +18,9 @@ public enum FaultCode
     /// <summary>404: no such resource.</summary>
     ResourceNotFoundException,
 
+    /// <summary>404: no operation has this method and path.</summary>
+    UnknownOperationException,
+
     /// <summary>409: state or name conflict.</summary>
     ConflictException,
 

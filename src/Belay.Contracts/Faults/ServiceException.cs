@@ -10,8 +10,8 @@ public sealed class ServiceException : Exception
     public ServiceException(FaultCode code, string message, Exception? cause = null)
         : base(message, cause) => Code = code;
 
-    private ServiceException(string message, ValidationReason reason, IReadOnlyList<FieldProblem> fields)
-        : base(message)
+    private ServiceException(string message, ValidationReason reason, IReadOnlyList<FieldProblem> fields, Exception? cause = null)
+        : base(message, cause)
     {
         Code = FaultCode.ValidationException;
         Reason = reason;
@@ -28,7 +28,7 @@ public sealed class ServiceException : Exception
     public IReadOnlyList<FieldProblem> Fields { get; } = [];
 
     /// <summary>A validation fault without fields, for what is wrong with the request as a whole.</summary>
-    public static ServiceException Invalid(ValidationReason reason, string message) => new(message, reason, []);
+    public static ServiceException Invalid(ValidationReason reason, string message, Exception? cause = null) => new(message, reason, [], cause);
 
     /// <summary>A validation fault that names every field at once. The message begins with the count and repeats each problem,
     /// because some clients show nothing but the message.</summary>

@@ -55,6 +55,7 @@ public sealed record InvokeAgentRuntimeCommandRequest
     public string? AccountId { get; init; }
 
     /// <summary>The command.</summary>
+    [BoundTo(Place.Payload, "body")]
     public required InvokeAgentRuntimeCommandRequestBody Body { get; init; }
 }
 

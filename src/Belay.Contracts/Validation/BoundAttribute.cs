@@ -48,7 +48,7 @@ public sealed class BoundToAttribute(Place place, string name) : Attribute
     /// <summary>Where the member travels.</summary>
     public Place Place { get; } = place;
 
-    /// <summary>Name of the label, query key or header.</summary>
+    /// <summary>Name of the label, query key or header; of a payload, the member.</summary>
     public string Name { get; } = name;
 }
 
@@ -66,4 +66,7 @@ public enum Place
 
     /// <summary>The HTTP status line.</summary>
     StatusCode,
+
+    /// <summary>The whole body; the members without a place of their own do not travel then.</summary>
+    Payload,
 }

@@ -1,7 +1,10 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Belay.Contracts.Validation;
 using Belay.Storage;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace Belay.Server.Wire;
 
@@ -13,6 +16,9 @@ public sealed record Caller(Scope Scope, string AccessKeyId);
 /// <summary>One authenticated call of an operation: its members, wherever they travelled, and the ways to answer.</summary>
 public sealed class OperationCall(HttpContext http, Operation operation, Caller caller, string requestId, IReadOnlyDictionary<string, string> labels, ReadOnlyMemory<byte> body)
 {
+    // The answers are JSON for JSON readers, not HTML: what is not ASCII need not be escaped.
+    internal static readonly JsonWriterOptions WriterOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+
     /// <summary>The HTTP exchange, for what only it knows.</summary>
     public HttpContext Http { get; } = http;
 
@@ -31,19 +37,33 @@ public sealed class OperationCall(HttpContext http, Operation operation, Caller 
     /// <summary>The body as it arrived.</summary>
     public ReadOnlyMemory<byte> Body { get; } = body;
 
+    /// <summary>The event stream, once it has begun.</summary>
+    internal EventStreamResponse? Stream { get; private set; }
+
     /// <summary>
-    /// The request as one record: labels, query and headers by <see cref="Contracts.Validation.BoundToAttribute"/>, everything
+    /// The request as one record: labels, query and headers by <see cref="BoundToAttribute"/>, everything
     /// else from the body. Throws one <see cref="Contracts.Faults.ServiceException"/> that names every field that breaks its rules.
     /// </summary>
     public T Bind<T>(JsonTypeInfo<T> type)
-        where T : class => JsonSerializer.Deserialize(Body.Span, type)!;
+        where T : class
+    {
+        var target = RequestTarget.Parse(Http.Features.Get<IHttpRequestFeature>()!.RawTarget);
+        return RequestBinder.Bind(type, Labels, target.Query, Http.Request.Headers, Body);
+    }
 
-    /// <summary>Answers with JSON.</summary>
+    /// <summary>Answers with JSON. Members that travel in headers are sent there.</summary>
     public async Task RespondAsync<T>(int status, T value, JsonTypeInfo<T> type)
     {
         Http.Response.StatusCode = status;
         Http.Response.ContentType = "application/json";
-        await Http.Response.Body.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(value, type));
+        using var buffer = new MemoryStream();
+        using (var json = new Utf8JsonWriter(buffer, WriterOptions))
+        {
+            WriteBody(json, value, type);
+        }
+
+        Http.Response.ContentLength = buffer.Length;
+        await Http.Response.Body.WriteAsync(buffer.GetBuffer().AsMemory(0, (int)buffer.Length), Http.RequestAborted);
     }
 
     /// <summary>Answers without a body.</summary>
@@ -54,13 +74,50 @@ public sealed class OperationCall(HttpContext http, Operation operation, Caller 
     }
 
     /// <summary>Begins a 200 event stream; afterwards faults travel as exception frames.</summary>
-    public Task<EventStreamResponse> StartEventStreamAsync() => Task.FromResult(new EventStreamResponse(Http.Response));
-}
+    public async Task<EventStreamResponse> StartEventStreamAsync()
+    {
+        Http.Response.StatusCode = StatusCodes.Status200OK;
+        Http.Response.ContentType = "application/vnd.amazon.eventstream";
+        Http.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
+        Stream = new EventStreamResponse(Http.Response);
+        await Http.Response.StartAsync(Http.RequestAborted);
+        await Http.Response.BodyWriter.FlushAsync(Http.RequestAborted);
+        return Stream;
+    }
 
-/// <summary>The running event stream of a response. One writer at a time; every frame is flushed.</summary>
-public sealed class EventStreamResponse(HttpResponse response)
-{
-    /// <summary>Writes an event frame and flushes it.</summary>
-    public Task WriteAsync<T>(string eventType, T payload, JsonTypeInfo<T> type, CancellationToken cancellationToken) =>
-        response.Body.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(payload, type), cancellationToken).AsTask();
+    /// <summary>Begins a 200 event stream whose output has members that travel in headers.</summary>
+    public Task<EventStreamResponse> StartEventStreamAsync<T>(T output, JsonTypeInfo<T> type)
+    {
+        using var json = new Utf8JsonWriter(System.IO.Stream.Null);
+        WriteBody(json, output, type);
+        return StartEventStreamAsync();
+    }
+
+    private void WriteBody<T>(Utf8JsonWriter json, T value, JsonTypeInfo<T> type)
+    {
+        var shape = Shape.Of(type);
+        if (shape.Kind != ShapeKind.Structure || shape.Members.Values.All(member => member.BoundTo is null))
+        {
+            JsonSerializer.Serialize(json, value, type);
+            return;
+        }
+
+        json.WriteStartObject();
+        foreach (var property in JsonSerializer.SerializeToElement(value, type).EnumerateObject())
+        {
+            switch (shape.Members[property.Name].BoundTo)
+            {
+                case { Place: Place.Header, Name: var header }:
+                    Http.Response.Headers[header] = property.Value.ToString();
+                    break;
+                case null:
+                    property.WriteTo(json);
+                    break;
+                default:
+                    break;
+            }
+        }
+
+        json.WriteEndObject();
+    }
 }

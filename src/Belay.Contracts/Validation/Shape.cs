@@ -1,0 +1,149 @@
+using System.Collections.Concurrent;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+
+namespace Belay.Contracts.Validation;
+
+/// <summary>What kind of JSON a contract type is written as.</summary>
+public enum ShapeKind
+{
+    /// <summary>Any JSON value.</summary>
+    Document,
+
+    /// <summary>A string.</summary>
+    Text,
+
+    /// <summary>A string out of a closed set.</summary>
+    Enumeration,
+
+    /// <summary>Base64.</summary>
+    Bytes,
+
+    /// <summary>ISO 8601.</summary>
+    Time,
+
+    /// <summary>An integer of 32 bits.</summary>
+    Whole,
+
+    /// <summary>An integer of 64 bits.</summary>
+    WholeLong,
+
+    /// <summary>A number.</summary>
+    Real,
+
+    /// <summary>true or false.</summary>
+    Truth,
+
+    /// <summary>An array.</summary>
+    List,
+
+    /// <summary>An object with free names.</summary>
+    Map,
+
+    /// <summary>An object with known members.</summary>
+    Structure,
+}
+
+/// <summary>
+/// A contract type as the wire sees it. Read once from the serialiser's own metadata, so that what is validated is what is
+/// deserialised, and no reflection is needed that trimming would break.
+/// </summary>
+public sealed class Shape
+{
+    private static readonly ConcurrentDictionary<JsonTypeInfo, Shape> Known = new();
+    private readonly Lazy<Shape?> _item;
+    private readonly Lazy<IReadOnlyDictionary<string, Member>> _members;
+
+    private Shape(JsonTypeInfo type)
+    {
+        Type = type;
+        Kind = KindOf(type);
+        IsUnion = type.Type.IsDefined(typeof(UnionAttribute), inherit: false);
+        Names = Kind == ShapeKind.Enumeration ? EnumNames(type) : [];
+        _item = new(() => Kind is ShapeKind.List or ShapeKind.Map ? Of(type.Options.GetTypeInfo(type.ElementType!)) : null);
+        _members = new(() => type.Properties.Select(property => new Member(property)).ToDictionary(member => member.Name, StringComparer.Ordinal));
+    }
+
+    /// <summary>The type.</summary>
+    public JsonTypeInfo Type { get; }
+
+    /// <summary>Its JSON form.</summary>
+    public ShapeKind Kind { get; }
+
+    /// <summary>Whether exactly one member must be set.</summary>
+    public bool IsUnion { get; }
+
+    /// <summary>Values of an enumeration.</summary>
+    public IReadOnlyList<string> Names { get; }
+
+    /// <summary>Shape of the items of a list or the values of a map.</summary>
+    public Shape? Item => _item.Value;
+
+    /// <summary>Members of a structure by their JSON name.</summary>
+    public IReadOnlyDictionary<string, Member> Members => _members.Value;
+
+    /// <summary>The shape of a type.</summary>
+    public static Shape Of(JsonTypeInfo type)
+    {
+        var plain = Nullable.GetUnderlyingType(type.Type) is { } underlying ? type.Options.GetTypeInfo(underlying) : type;
+        return Known.GetOrAdd(plain, static key => new Shape(key));
+    }
+
+    private static ShapeKind KindOf(JsonTypeInfo type) => type switch
+    {
+        { Kind: JsonTypeInfoKind.Object } => ShapeKind.Structure,
+        { Kind: JsonTypeInfoKind.Enumerable } => ShapeKind.List,
+        { Kind: JsonTypeInfoKind.Dictionary } => ShapeKind.Map,
+        { Type.IsEnum: true } => ShapeKind.Enumeration,
+        _ when type.Type == typeof(string) => ShapeKind.Text,
+        _ when type.Type == typeof(JsonElement) => ShapeKind.Document,
+        _ when type.Type == typeof(byte[]) => ShapeKind.Bytes,
+        _ when type.Type == typeof(DateTimeOffset) => ShapeKind.Time,
+        _ when type.Type == typeof(int) => ShapeKind.Whole,
+        _ when type.Type == typeof(long) => ShapeKind.WholeLong,
+        _ when type.Type == typeof(double) || type.Type == typeof(float) => ShapeKind.Real,
+        _ when type.Type == typeof(bool) => ShapeKind.Truth,
+        _ => throw new NotSupportedException($"{type.Type} is no type of the wire."),
+    };
+
+    private static string[] EnumNames(JsonTypeInfo type) =>
+    [
+        .. Enum.GetValuesAsUnderlyingType(type.Type).Cast<object>()
+            .Select(value => JsonSerializer.Serialize(Enum.ToObject(type.Type, value), type).Trim('"')),
+    ];
+
+    /// <summary>One member of a structure.</summary>
+    public sealed class Member
+    {
+        private readonly Lazy<Shape> _shape;
+
+        internal Member(JsonPropertyInfo property)
+        {
+            Name = property.Name;
+            Required = property.IsRequired;
+            _shape = new(() => Of(property.Options.GetTypeInfo(property.PropertyType)));
+            var attributes = property.AttributeProvider?.GetCustomAttributes(inherit: true) ?? [];
+            BoundTo = attributes.OfType<BoundToAttribute>().SingleOrDefault();
+            Bounds = [.. attributes.OfType<BoundAttribute>()];
+            Sensitive = attributes.OfType<SensitiveAttribute>().Any();
+        }
+
+        /// <summary>JSON name.</summary>
+        public string Name { get; }
+
+        /// <summary>Whether it must be there.</summary>
+        public bool Required { get; }
+
+        /// <summary>Where it travels; null in the body.</summary>
+        public BoundToAttribute? BoundTo { get; }
+
+        /// <summary>Its limits.</summary>
+        public IReadOnlyList<BoundAttribute> Bounds { get; }
+
+        /// <summary>Whether its value may not be shown.</summary>
+        public bool Sensitive { get; }
+
+        /// <summary>Its type.</summary>
+        public Shape Shape => _shape.Value;
+    }
+}

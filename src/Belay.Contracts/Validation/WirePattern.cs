@@ -1,0 +1,75 @@
+using System.Collections.Concurrent;
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace Belay.Contracts.Validation;
+
+/// <summary>
+/// The model's regular expressions, compiled once. The whole text must match. They are written for an engine whose <c>\d</c>,
+/// <c>\w</c> and <c>\s</c> are ASCII, and they run on a stranger's text, so they are translated and run without backtracking
+/// where the engine can, else with a deadline that counts as no match.
+/// </summary>
+internal static class WirePattern
+{
+    private const string Blanks = @" \t\n\x0B\f\r";
+    private static readonly TimeSpan Deadline = TimeSpan.FromMilliseconds(200);
+    private static readonly ConcurrentDictionary<string, Regex> Compiled = new(StringComparer.Ordinal);
+
+    /// <summary>Whether the whole text matches.</summary>
+    public static bool Matches(string pattern, string text)
+    {
+        try
+        {
+            return Compiled.GetOrAdd(pattern, Compile).IsMatch(text);
+        }
+        catch (RegexMatchTimeoutException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Compiles a pattern; throws when it is none.</summary>
+    internal static Regex Compile(string pattern)
+    {
+        var whole = $@"\A(?:{Ascii(pattern)})\z";
+        try
+        {
+            return new Regex(whole, RegexOptions.NonBacktracking | RegexOptions.CultureInvariant, Deadline);
+        }
+        catch (NotSupportedException)
+        {
+            return new Regex(whole, RegexOptions.CultureInvariant, Deadline);
+        }
+    }
+
+    private static string Ascii(string pattern)
+    {
+        var text = new StringBuilder(pattern.Length + 16);
+        var inClass = false;
+        for (var i = 0; i < pattern.Length; i++)
+        {
+            var one = pattern[i];
+            if (one != '\\' || i + 1 == pattern.Length)
+            {
+                inClass = one == '[' || (inClass && one != ']');
+                text.Append(one);
+                continue;
+            }
+
+            var escaped = pattern[++i];
+            text.Append((escaped, inClass) switch
+            {
+                ('d', true) => "0-9",
+                ('d', false) => "[0-9]",
+                ('w', true) => "a-zA-Z0-9_",
+                ('w', false) => "[a-zA-Z0-9_]",
+                ('s', true) => Blanks,
+                ('s', false) => $"[{Blanks}]",
+                ('S', false) => $"[^{Blanks}]",
+                _ => $@"\{escaped}",
+            });
+        }
+
+        return text.ToString();
+    }
+}

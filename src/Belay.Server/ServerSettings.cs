@@ -1,0 +1,101 @@
+using System.Net;
+using System.Text.RegularExpressions;
+using Belay.Server.Wire;
+
+namespace Belay.Server;
+
+/// <summary>Everything that a server is told at its start. Bound once, checked once, never changed.</summary>
+public sealed partial record ServerSettings
+{
+    /// <summary>Where everything is kept.</summary>
+    public string DataDirectory { get; init; } = ".belay";
+
+    /// <summary>Address to listen on; loopback unless it is chosen otherwise.</summary>
+    public string Host { get; init; } = "127.0.0.1";
+
+    /// <summary>Port to listen on; 0 takes a free one.</summary>
+    public int Port { get; init; } = 8642;
+
+    /// <summary>Certificate for TLS, as a PEM file; null for plain HTTP.</summary>
+    public string? CertificatePath { get; init; }
+
+    /// <summary>Private key of the certificate, as a PEM file; null when the certificate's file has it.</summary>
+    public string? CertificateKeyPath { get; init; }
+
+    /// <summary>Allows plain HTTP on an address that other machines reach, for those whose proxy speaks TLS.</summary>
+    public bool AllowPlainHttp { get; init; }
+
+    /// <summary>Region of resources that the server itself makes; requests name their own in their signature.</summary>
+    public string Region { get; init; } = "us-west-2";
+
+    /// <summary>Account of the first access key.</summary>
+    public string DefaultAccount { get; init; } = "000000000000";
+
+    /// <summary>Sandbox driver: <c>auto</c>, or the name of one.</summary>
+    public string Sandbox { get; init; } = "auto";
+
+    /// <summary>What strangers may send.</summary>
+    public WireSettings Wire { get; init; } = new();
+
+    /// <summary>How long running requests may go on after the server is told to stop.</summary>
+    public TimeSpan StopTimeout { get; init; } = TimeSpan.FromSeconds(20);
+
+    /// <summary>Everything wrong with these settings, in the operator's words. Empty when they are valid.</summary>
+    public IEnumerable<string> Problems()
+    {
+        if (string.IsNullOrWhiteSpace(DataDirectory))
+        {
+            yield return "The data directory must be named.";
+        }
+
+        if (Port is < 0 or > 65535)
+        {
+            yield return $"The port must be 0 to 65535, but is {Port}.";
+        }
+
+        if (Address is null)
+        {
+            yield return $"The host must be an IP address or localhost, but is \"{Host}\".";
+        }
+        else if (!IPAddress.IsLoopback(Address) && CertificatePath is null && !AllowPlainHttp)
+        {
+            yield return $"{Host} can be reached by other machines: give a TLS certificate, or allow plain HTTP in so many words.";
+        }
+
+        if (CertificatePath is not null && !File.Exists(CertificatePath))
+        {
+            yield return $"The certificate {CertificatePath} does not exist.";
+        }
+
+        if (CertificateKeyPath is not null && (CertificatePath is null || !File.Exists(CertificateKeyPath)))
+        {
+            yield return $"The certificate's key {CertificateKeyPath} does not exist, or there is no certificate.";
+        }
+
+        if (!RegionName().IsMatch(Region))
+        {
+            yield return $"The region must be lower-case letters, digits and hyphens, but is \"{Region}\".";
+        }
+
+        if (DefaultAccount.Length != 12 || !DefaultAccount.All(char.IsAsciiDigit))
+        {
+            yield return $"The account must have twelve digits, but is \"{DefaultAccount}\".";
+        }
+
+        if (StopTimeout <= TimeSpan.Zero)
+        {
+            yield return "The time to stop in must be more than 0.";
+        }
+
+        foreach (var problem in Wire.Problems())
+        {
+            yield return problem;
+        }
+    }
+
+    /// <summary>The address that <see cref="Host"/> means; null when it means none.</summary>
+    internal IPAddress? Address => Host == "localhost" ? IPAddress.Loopback : IPAddress.TryParse(Host, out var address) ? address : null;
+
+    [GeneratedRegex("^[a-z0-9-]{1,64}$")]
+    private static partial Regex RegionName();
+}

@@ -1,0 +1,157 @@
+using System.Net.Mime;
+using Belay.Contracts.Faults;
+using Belay.Server.Auth;
+using Belay.Storage;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Logging;
+
+namespace Belay.Server.Wire;
+
+/// <summary>
+/// The way of every request: route, authenticate, read the body, count, handle; and every fault back. Nothing of a request is
+/// kept before its key is known, and nothing of a failure but a sentence leaves.
+/// </summary>
+public sealed partial class WireFront
+{
+    private readonly Router _router;
+    private readonly SigV4Verifier _verifier;
+    private readonly RequestBodies _bodies;
+    private readonly RequestRates _rates;
+    private readonly IdSource _ids;
+    private readonly ILogger<WireFront> _logger;
+
+    /// <summary>Creates the front of the operations given.</summary>
+    public WireFront(
+        IReadOnlyList<Operation> operations, SigV4Verifier verifier, WireSettings settings, TimeProvider time, IdSource ids, ILogger<WireFront> logger)
+    {
+        _router = new Router(operations);
+        _verifier = verifier;
+        _bodies = new RequestBodies(settings.MaxBufferedBodyBytes);
+        _rates = new RequestRates(settings, time);
+        _ids = ids;
+        _logger = logger;
+    }
+
+    /// <summary>Serves one request.</summary>
+    public async Task HandleAsync(HttpContext http)
+    {
+        var requestId = _ids.NewUuid();
+        http.Response.Headers["x-amzn-RequestId"] = requestId;
+        var exchange = new Exchange(requestId);
+        try
+        {
+            await ServeAsync(http, exchange);
+        }
+        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        {
+            Log.ClientLeft(_logger, exchange.Operation, requestId);
+        }
+        catch (ConnectionResetException)
+        {
+            Log.ClientLeft(_logger, exchange.Operation, requestId);
+        }
+        catch (Exception problem)
+        {
+            await FailAsync(http, exchange, problem);
+        }
+    }
+
+    private async Task ServeAsync(HttpContext http, Exchange exchange)
+    {
+        // 1. Route on the raw target. What has no operation is answered only after authentication.
+        var target = RequestTarget.Parse(http.Features.Get<IHttpRequestFeature>()!.RawTarget);
+        if (target.RawPath == "/healthz" && HttpMethods.IsGet(http.Request.Method))
+        {
+            http.Response.ContentType = MediaTypeNames.Text.Plain;
+            await http.Response.WriteAsync("ok\n", http.RequestAborted);
+            return;
+        }
+
+        var match = _router.Find(http.Request.Method, target);
+        var operation = match?.Route.Operation;
+        exchange.Operation = match?.Route.Name ?? "unknown operation";
+
+        // 2. Authenticate as far as headers reach, read the body within bounds, authenticate it.
+        var pending = _verifier.Begin(http.Request, target);
+        using var body = await _bodies.ReadAsync(http.Request, operation?.MaxBodyBytes ?? Operation.ControlBodyBytes, http.RequestAborted);
+        var caller = pending.Complete(body.Hash);
+
+        // 3. Count.
+        _rates.Take(caller.Scope.Account, match?.Route.Plane ?? Plane.Control);
+
+        // 4. Handle.
+        if (operation is null)
+        {
+            throw NotServed(http.Request.Method, match?.Route);
+        }
+
+        var call = new OperationCall(http, operation, caller, exchange.RequestId, match!.Value.Labels, body.Bytes);
+        exchange.Call = call;
+        await operation.HandleAsync(call, http.RequestAborted);
+        Log.Served(_logger, operation.Name, http.Response.StatusCode, exchange.RequestId);
+    }
+
+    private async Task FailAsync(HttpContext http, Exchange exchange, Exception problem)
+    {
+        var fault = FaultResponse.Of(problem, exchange.RequestId);
+        if (fault.Code == FaultCode.InternalServerException)
+        {
+            Log.Failed(_logger, problem, exchange.Operation, exchange.RequestId);
+        }
+        else
+        {
+            Log.Refused(_logger, exchange.Operation, fault.Code, exchange.RequestId);
+        }
+
+        try
+        {
+            if (exchange.Call?.Stream is { } stream)
+            {
+                await FaultResponse.WriteAsync(stream, exchange.Operation, fault, http.RequestAborted);
+            }
+            else if (http.Response.HasStarted)
+            {
+                // Half an answer cannot be taken back; a cut connection at least does not look whole.
+                http.Abort();
+            }
+            else
+            {
+                await FaultResponse.WriteAsync(http.Response, fault);
+            }
+        }
+        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        {
+            Log.ClientLeft(_logger, exchange.Operation, exchange.RequestId);
+        }
+    }
+
+    private static ServiceException NotServed(string method, Route? route) => route is null
+        ? new ServiceException(FaultCode.UnknownOperationException, $"No operation has the method {(method.Length > 16 ? "given" : method)} and this path.")
+        : ServiceException.Invalid(ValidationReason.CannotParse, $"The operation {route.Name} is not served by this version of Belay.");
+
+    private sealed class Exchange(string requestId)
+    {
+        public string RequestId { get; } = requestId;
+
+        public string Operation { get; set; } = "unknown operation";
+
+        public OperationCall? Call { get; set; }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Debug, "{Operation} answered {Status} (request {RequestId}).")]
+        public static partial void Served(ILogger logger, string operation, int status, string requestId);
+
+        [LoggerMessage(LogLevel.Debug, "{Operation} refused with {Code} (request {RequestId}).")]
+        public static partial void Refused(ILogger logger, string operation, FaultCode code, string requestId);
+
+        [LoggerMessage(LogLevel.Debug, "The client of {Operation} left (request {RequestId}).")]
+        public static partial void ClientLeft(ILogger logger, string operation, string requestId);
+
+        [LoggerMessage(LogLevel.Error, "{Operation} failed (request {RequestId}).")]
+        public static partial void Failed(ILogger logger, Exception problem, string operation, string requestId);
+    }
+}
