@@ -105,7 +105,11 @@ internal static class BelayProgram
     private static int WriteUsage(ParseResult parsed, CliHost host)
     {
         var verb = Path(parsed);
-        foreach (var message in parsed.Errors.Select(error => error.Message).Distinct())
+
+        // A word that is no verb is the whole problem; that a verb is missing then says nothing more.
+        var all = parsed.Errors.Select(error => error.Message).Distinct();
+        var messages = parsed.UnmatchedTokens.Count == 0 ? all : all.Where(message => parsed.UnmatchedTokens.Any(token => message.Contains(token, StringComparison.Ordinal)));
+        foreach (var message in messages)
         {
             host.Terminal.Error.WriteLine($"{verb}: {host.Terminal.Bad(message)}");
         }

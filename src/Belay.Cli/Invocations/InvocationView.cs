@@ -16,7 +16,7 @@ internal sealed class InvocationView(Terminal terminal)
     private readonly Dictionary<int, (string Name, StringBuilder Input)> _calls = [];
     private readonly Dictionary<int, (string Id, string Status, StringBuilder Text, long? DurationMs)> _results = [];
     private readonly Dictionary<string, string> _names = [];
-    private TextWriter? _open;
+    private Kind _open;
 
     /// <summary>Shows the next event.</summary>
     public void Show(StreamEvent next)
@@ -68,8 +68,12 @@ internal sealed class InvocationView(Terminal terminal)
     /// <summary>Ends the line that text may have left open.</summary>
     public void EndLine()
     {
-        _open?.WriteLine();
-        _open = null;
+        if (_open != Kind.None)
+        {
+            Writer(_open).WriteLine();
+        }
+
+        _open = Kind.None;
     }
 
     private void Begin(int index, JsonElement start)
@@ -90,12 +94,12 @@ internal sealed class InvocationView(Terminal terminal)
     {
         if (delta.Text("text") is { } text)
         {
-            Write(terminal.Output, Terminal.Printable(text, terminal.OutputIsTerminal));
+            Write(Kind.Text, Terminal.Printable(text, terminal.OutputIsTerminal));
         }
 
         if (delta.Member("reasoningContent")?.Text("text") is { } reasoning)
         {
-            Write(terminal.Error, terminal.Dim(Terminal.Printable(reasoning, terminal.ErrorIsTerminal)));
+            Write(Kind.Reasoning, terminal.Dim(Terminal.Printable(reasoning, terminal.ErrorIsTerminal)));
         }
 
         if (delta.Member("toolUse")?.Text("input") is { } input && _calls.TryGetValue(index, out var call) && call.Input.Length < 64 * 1024)
@@ -141,16 +145,18 @@ internal sealed class InvocationView(Terminal terminal)
         }
     }
 
-    private void Write(TextWriter writer, string text)
+    private void Write(Kind kind, string text)
     {
-        if (_open != writer)
+        if (_open != kind)
         {
             EndLine();
         }
 
-        writer.Write(text);
-        _open = text.EndsWith('\n') ? null : writer;
+        Writer(kind).Write(text);
+        _open = text.EndsWith('\n') ? Kind.None : kind;
     }
+
+    private TextWriter Writer(Kind kind) => kind == Kind.Text ? terminal.Output : terminal.Error;
 
     // What a reader wants of a call: the command or the path, not the JSON around it.
     private static string Input(string json)
@@ -202,4 +208,12 @@ internal sealed class InvocationView(Terminal terminal)
     private static string Count(JsonElement usage, string name) => (usage.Number(name) ?? 0).ToString("N0", CultureInfo.InvariantCulture);
 
     private static string Plural(int count, string noun) => $"{count} {noun}{(count == 1 ? "" : "s")}";
+
+    /// <summary>Whose line is open.</summary>
+    private enum Kind
+    {
+        None,
+        Text,
+        Reasoning,
+    }
 }

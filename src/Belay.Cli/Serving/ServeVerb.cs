@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Net;
 using System.Text.Json.Nodes;
 using Belay.Cli.CommandLine;
 
@@ -29,7 +28,7 @@ internal static class ServeVerb
             Examples:
               belay serve
               belay serve --port 9000 --data /var/lib/belay --default-model global.anthropic.claude-sonnet-4-6
-              belay serve --host 0.0.0.0 --sandbox process
+              belay serve --host 0.0.0.0 --tls-certificate server.pem
               belay serve --set Tools:Concurrency=1 --set Models:StallSeconds=60
             """);
     }
@@ -79,10 +78,6 @@ internal static class ServeVerb
         output.WriteLine($"data      {settings.DataDirectory}");
         output.WriteLine($"sandbox   {server.Sandbox}");
         output.WriteLine($"connect   eval \"$(belay env --data {ShellQuote.Quote(settings.DataDirectory)} --port {server.Url.Port})\"");
-        if (!IPAddress.TryParse(settings.Host, out var address) || !IPAddress.IsLoopback(address))
-        {
-            host.Terminal.Error.WriteLine("Others can reach this server and nothing encrypts the way: put TLS in front of it.");
-        }
     }
 
     private static async Task WaitAsync(RunningServer server, CancellationToken cancellationToken)

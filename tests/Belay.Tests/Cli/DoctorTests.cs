@@ -1,0 +1,74 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using Belay.Sandboxes;
+
+namespace Belay.Tests.Cli;
+
+public sealed class DoctorTests
+{
+    private static readonly SandboxProbe Good = new(
+        true, "process isolation, shared kernel", "", [new("network", true, "none at all"), new("memory limit", false, "no cgroup controller here")]);
+
+    [Fact]
+    public async Task Machine_IsShownWithEachGuaranteeAndItsDetail()
+    {
+        using var run = New(Good);
+        run.Environment["OPENAI_API_KEY"] = "a-secret-that-must-not-be-shown";
+        run.Service.On("GET /healthz", () => new HttpResponseMessage(HttpStatusCode.OK));
+
+        Assert.Equal(0, await run.RunAsync("doctor"));
+        var stable = string.Join('\n', run.Output.Split('\n').Where(line => !line.StartsWith("runtime", StringComparison.Ordinal) && !line.StartsWith("system", StringComparison.Ordinal) && !line.StartsWith("SQLite", StringComparison.Ordinal)));
+        GoldenFile.Matches("doctor", stable.Replace(run.Directory, "DIR", StringComparison.Ordinal));
+        Assert.DoesNotContain("a-secret-that-must-not-be-shown", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task NothingIsolates_EndsWith1AndSaysWhatToInstall()
+    {
+        using var run = New(new SandboxProbe(false, "", "bwrap is not installed.", []));
+
+        Assert.Equal(1, await run.RunAsync("doctor"));
+        Assert.Contains("does not work here", run.Output, StringComparison.Ordinal);
+        Assert.Contains("bwrap is not installed.", run.Output, StringComparison.Ordinal);
+        Assert.Contains("apt-get install -y bubblewrap", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Json_HasEveryGuarantee()
+    {
+        using var run = New(Good);
+
+        Assert.Equal(0, await run.RunAsync("doctor", "--json", "--data", "d"));
+        var report = JsonNode.Parse(run.Output)!;
+        Assert.Equal("no cgroup controller here", (string?)report["sandboxes"]![0]!["guarantees"]![1]!["detail"]);
+        Assert.False((bool)report["server"]!["answers"]!);
+        Assert.Empty(report["problems"]!.AsArray());
+    }
+
+    [Fact]
+    public async Task ProbeThatNeverEnds_IsCutOff()
+    {
+        using var run = New(null);
+
+        Assert.Equal(1, await run.RunAsync("doctor"));
+        Assert.Contains("did not end within", run.Output, StringComparison.Ordinal);
+    }
+
+    private static CliRun New(SandboxProbe? probe) => new()
+    {
+        Drivers = [new Driver("process", probe), new Driver("unconfined", new SandboxProbe(true, "NO ISOLATION", "", []))],
+    };
+
+    private sealed class Driver(string name, SandboxProbe? probe) : ISandboxDriver
+    {
+        public string Name => name;
+
+        // Without an answer, the deadline has passed already: the probe reports its own cancellation as a real one does.
+        public Task<SandboxProbe> ProbeAsync(CancellationToken cancellationToken) =>
+            probe is null ? Task.FromException<SandboxProbe>(new OperationCanceledException()) : Task.FromResult(probe);
+
+        public Task<ISandbox> StartAsync(SandboxSpec spec, CancellationToken cancellationToken) => throw new InvalidOperationException("The doctor starts no sandbox itself.");
+
+        public Task<int> ReapAsync(CancellationToken cancellationToken) => Task.FromResult(0);
+    }
+}

@@ -1,0 +1,53 @@
+namespace Belay.Tests.Cli;
+
+public sealed class HelpTests
+{
+    [Theory]
+    [InlineData("")]
+    [InlineData("demo")]
+    [InlineData("serve")]
+    [InlineData("env")]
+    [InlineData("create")]
+    [InlineData("get")]
+    [InlineData("list")]
+    [InlineData("update")]
+    [InlineData("delete")]
+    [InlineData("invoke")]
+    [InlineData("exec")]
+    [InlineData("stop")]
+    [InlineData("keys")]
+    [InlineData("keys create")]
+    [InlineData("keys list")]
+    [InlineData("keys delete")]
+    [InlineData("doctor")]
+    public async Task Help_IsTheGoldenText(string verb)
+    {
+        using var run = new CliRun();
+
+        var code = await run.RunAsync([.. verb.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--help"]);
+
+        Assert.Equal(0, code);
+        Assert.Contains("Examples:\n  ", run.Output, StringComparison.Ordinal);
+        GoldenFile.Matches($"help{(verb.Length == 0 ? "" : "-" + verb.Replace(' ', '-'))}", run.Output);
+    }
+
+    [Fact]
+    public async Task NoArguments_ShowHelp()
+    {
+        using var run = new CliRun();
+
+        Assert.Equal(0, await run.RunAsync());
+        Assert.StartsWith("Description:", run.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--version")]
+    [InlineData("-V")]
+    public async Task Version_IsOneLine(string option)
+    {
+        using var run = new CliRun();
+
+        Assert.Equal(0, await run.RunAsync(option));
+        Assert.Matches(@"^belay \d+\.\d+\.\d+\n$", run.Output);
+    }
+}

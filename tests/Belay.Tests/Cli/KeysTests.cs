@@ -1,0 +1,111 @@
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+
+namespace Belay.Tests.Cli;
+
+public sealed partial class KeysTests
+{
+    [Fact]
+    public async Task Env_PrintsExactlyTheSixVariables()
+    {
+        using var run = new CliRun();
+
+        Assert.Equal(0, await run.RunAsync("env", "--port", "9000", "--data", "d"));
+        var lines = run.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Collection(
+            lines,
+            line => Assert.Matches("^export AWS_ACCESS_KEY_ID='BELAY[A-Z2-7]{15}'$", line),
+            line => Assert.Matches("^export AWS_SECRET_ACCESS_KEY='[A-Za-z0-9]{40}'$", line),
+            line => Assert.Equal("export AWS_REGION='us-west-2'", line),
+            line => Assert.Equal("export AWS_DEFAULT_REGION='us-west-2'", line),
+            line => Assert.Equal("export AWS_ENDPOINT_URL_BEDROCK_AGENTCORE='http://127.0.0.1:9000'", line),
+            line => Assert.Equal("export AWS_ENDPOINT_URL_BEDROCK_AGENTCORE_CONTROL='http://127.0.0.1:9000'", line));
+        Assert.Empty(run.Error);
+        Assert.Empty(run.Service.Sent);
+    }
+
+    [Fact]
+    public async Task Env_TwiceIsTheSame_AndNoOtherUserCanReadTheKeys()
+    {
+        using var first = new CliRun();
+        await first.RunAsync("env");
+        var once = first.Output;
+        await first.RunAsync("env");
+
+        Assert.Equal(once + once, first.Output);
+        foreach (var file in new[] { "master.key", "access-keys" })
+        {
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(first.Directory, ".belay", file)));
+        }
+    }
+
+    [Fact]
+    public async Task Env_WarnsOfASessionTokenThatClientsWouldSend()
+    {
+        using var run = new CliRun();
+        run.Environment["AWS_SESSION_TOKEN"] = "x";
+
+        Assert.Equal(0, await run.RunAsync("env"));
+        Assert.Contains("unset AWS_SESSION_TOKEN", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Env_ReadableMasterKey_IsRefusedWithTheRemedy()
+    {
+        using var run = new CliRun();
+        await run.RunAsync("env");
+        File.SetUnixFileMode(Path.Combine(run.Directory, ".belay", "master.key"), UnixFileMode.UserRead | UnixFileMode.OtherRead);
+
+        Assert.Equal(4, await run.RunAsync("env"));
+        Assert.Contains("chmod 600", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Keys_AreMadeListedAndDeleted()
+    {
+        using var run = new CliRun();
+
+        Assert.Equal(0, await run.RunAsync("keys", "create", "--account", "111122223333", "--description", "staging"));
+        var id = Id().Match(run.Output).Value;
+        var secret = Secret().Match(run.Output).Groups[1].Value;
+        Assert.Equal(40, secret.Length);
+
+        var before = run.Output.Length;
+        Assert.Equal(0, await run.RunAsync("keys", "list"));
+        var list = run.Output[before..];
+        Assert.Contains($"{id}  111122223333  2026-11-21T08:00:00Z  staging", list, StringComparison.Ordinal);
+        Assert.DoesNotContain(secret, list, StringComparison.Ordinal);
+
+        Assert.Equal(0, await run.RunAsync("keys", "delete", id));
+        Assert.Equal(1, await run.RunAsync("keys", "delete", id));
+    }
+
+    [Fact]
+    public async Task Keys_CreateJson_HasTheSecretOnce()
+    {
+        using var run = new CliRun();
+
+        Assert.Equal(0, await run.RunAsync("keys", "create", "--json"));
+        var key = JsonNode.Parse(run.Output)!;
+        Assert.StartsWith("BELAY", (string?)key["accessKeyId"], StringComparison.Ordinal);
+        Assert.Equal("000000000000", (string?)key["account"]);
+        Assert.Equal(40, ((string?)key["secretAccessKey"])!.Length);
+    }
+
+    [Fact]
+    public async Task Env_AfterEveryKeyWasDeleted_MakesNoneBehindTheOperatorsBack()
+    {
+        using var run = new CliRun();
+        await run.RunAsync("env");
+        await run.RunAsync("keys", "delete", Id().Match(run.Output).Value);
+
+        Assert.Equal(4, await run.RunAsync("env"));
+        Assert.Contains("belay keys create", run.Error, StringComparison.Ordinal);
+    }
+
+    [GeneratedRegex("BELAY[A-Z2-7]{15}")]
+    private static partial Regex Id();
+
+    [GeneratedRegex("AWS_SECRET_ACCESS_KEY='([A-Za-z0-9]+)'")]
+    private static partial Regex Secret();
+}
