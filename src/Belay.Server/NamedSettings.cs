@@ -1,5 +1,4 @@
 using System.Globalization;
-using Belay.Contracts.Harnesses;
 using Belay.Server.Wire;
 using Belay.Storage;
 

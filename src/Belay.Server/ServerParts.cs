@@ -53,32 +53,33 @@ public sealed partial record ServerParts
         var owned = new Stack<object>();
         try
         {
-            // 1. The data directory is ours alone, and has its master key and a first access key.
-            owned.Push(DataDirectoryLock.Take(settings.DataDirectory));
-            var masterKey = MasterKey.LoadOrCreate(settings.DataDirectory);
-            var keys = AccessKeys.Open(settings.DataDirectory, masterKey, time, ids);
-            keys.EnsureFirst(settings.DefaultAccount);
-
-            // 2. Stores: one database holds documents and journals; bodies are sealed.
+            // 1. The data directory is ours alone from here on: the database holds its lock. Documents and journals are in it.
             var database = SqliteDatabase.Open(settings.DataDirectory, settings.Storage, time);
             owned.Push(database);
             var documents = new SqliteDocumentStore(database);
             var journal = new SqliteJournal(database, time);
-            var sealer = new Sealer(documents, masterKey, ids);
+
+            // 2. Secrets: the master key, the access keys, and the sealer of what is stored.
+            var masterKey = MasterKey.LoadOrCreate(settings.DataDirectory);
+            var keys = AccessKeys.Open(settings.DataDirectory, masterKey, time, ids);
+            keys.EnsureFirst(settings.DefaultAccount);
+            var sealer = new Sealer(masterKey, documents, ids, new SealerSettings());
 
             // 3. Sandboxes: the driver proves itself before anything relies on it; what an earlier server left behind goes.
             var drivers = SandboxDrivers.Create(settings.DataDirectory, settings.Sandboxes, time, ids);
             var (driver, sandbox) = await ChooseAsync(settings, drivers, logging, cancellationToken);
             await driver.ReapAsync(cancellationToken);
-            var sandboxes = new SessionSandboxes(driver, settings.DataDirectory, settings.Sandboxes, time, ids);
+            var sandboxes = new SessionSandboxes(driver, settings.Sandboxes, settings.DataDirectory, time, ids, logging.CreateLogger<SessionSandboxes>());
+            owned.Push(sandboxes);
 
             // 4. Models, harnesses, and the loop that brings them together in sessions.
             var models = new ModelCatalog(settings.Models, time);
             owned.Push(models);
             var catalog = new HarnessCatalog(documents, masterKey, settings.Catalog, time, ids);
-            var loop = new AgentLoop(time);
+            var turn = new ModelTurn(time, ids);
+            var loop = new AgentLoop(turn, new ContextReduction(turn), new ToolDispatch(settings.Invocations, time));
             var services = new SessionServices(
-                loop, BuiltInTools.All(), settings.Sessions, settings.Invocations, time, ids, logging.CreateLogger<LiveSession>());
+                loop, BuiltInTools.All, settings.Sessions, settings.Invocations, time, ids, logging.CreateLogger<LiveSession>());
             var sessions = new SessionHost(journal, sealer, sandboxes.For, services, ids.NewUuid());
             owned.Push(sessions);
             var resolver = new InvocationResolver(models.Resolve, settings.Invocations, settings.Catalog, ids);
@@ -91,7 +92,6 @@ public sealed partial record ServerParts
                 Operations =
                 [
                     .. HarnessEndpoints.Operations(catalog, tokens),
-                    .. TagEndpoints.Operations(catalog),
                     .. InvocationEndpoints.Operations(catalog, resolver, sessions),
                     .. CommandEndpoints.Operations(catalog, sessions, ids),
                 ],

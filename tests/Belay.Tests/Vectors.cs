@@ -3,19 +3,22 @@ using System.Text.Json;
 namespace Belay.Tests;
 
 /// <summary>
-/// Test vectors that others wrote. They lie in the folder that <c>BELAY_VECTORS</c> names, else in <c>shared/vectors</c> beside the
-/// repository; tests that need them are skipped, with what is missing, where there are none.
+/// Test data that others wrote: vectors and the published service models. They lie in the folders that <c>BELAY_VECTORS</c> and
+/// <c>BELAY_MODELS</c> name, else in a folder <c>shared</c> beside the repository; tests that need them are skipped, with what is
+/// missing and how much is not run, where there are none.
 /// </summary>
 internal static class Vectors
 {
-    private static readonly Lazy<string?> Folder = new(Find);
+    /// <summary>A file or folder of the vectors.</summary>
+    public static string Require(string name, int cases) => Require("BELAY_VECTORS", "vectors", name, $"{cases} cases");
 
-    /// <summary>One vector file as JSON; skips the test where there is none.</summary>
+    /// <summary>A file of the published service models.</summary>
+    public static string RequireModels(string name, int operations) => Require("BELAY_MODELS", "spec/aws/models", name, $"{operations} operations");
+
+    /// <summary>One vector file as JSON.</summary>
     public static JsonElement Read(string name, int cases)
     {
-        var path = Folder.Value is { } folder ? Path.Combine(folder, name) : null;
-        Assert.SkipUnless(File.Exists(path), $"{cases} cases of {name} are not run: no test vectors (BELAY_VECTORS names their folder).");
-        using var document = JsonDocument.Parse(File.ReadAllBytes(path!)); // SkipUnless has thrown when it is null.
+        using var document = JsonDocument.Parse(File.ReadAllBytes(Require(name, cases)));
         return document.RootElement.Clone();
     }
 
@@ -23,24 +26,19 @@ internal static class Vectors
     public static IEnumerable<string> NaughtyStrings() =>
         Read("naughty-strings.json", 515).EnumerateArray().Select(item => item.GetString()!); // The file holds strings only.
 
-    private static string? Find()
+    private static string Require(string variable, string sibling, string name, string what)
     {
-#pragma warning disable RS0030 // The one place of the tests that reads the environment, which is how CI says where the vectors are.
-        if (Environment.GetEnvironmentVariable("BELAY_VECTORS") is { Length: > 0 } named)
+#pragma warning disable RS0030 // Test data is found through the environment; nothing of the product is.
+        var root = Environment.GetEnvironmentVariable(variable);
 #pragma warning restore RS0030
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); string.IsNullOrEmpty(root) && folder is not null; folder = folder.Parent)
         {
-            return named;
+            var candidate = Path.Combine(folder.FullName, "shared", sibling);
+            root = Directory.Exists(candidate) ? candidate : null;
         }
 
-        for (var at = new DirectoryInfo(AppContext.BaseDirectory); at is not null; at = at.Parent)
-        {
-            var beside = Path.Combine(at.FullName, "shared", "vectors");
-            if (Directory.Exists(beside))
-            {
-                return beside;
-            }
-        }
-
-        return null;
+        var path = root is null ? null : Path.Combine(root, name);
+        Assert.SkipWhen(path is null || !Path.Exists(path), $"{what} of {name} are not run: it is not there ({variable} names its folder).");
+        return path!;
     }
 }

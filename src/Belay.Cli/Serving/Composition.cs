@@ -4,6 +4,7 @@ using Belay.Models;
 using Belay.Sandboxes;
 using Belay.Server;
 using Belay.Storage;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
 
@@ -63,6 +64,9 @@ internal static class Composition
                 Port = settings.Port,
                 Region = settings.Region,
                 DefaultAccount = settings.Account,
+                CertificatePath = settings.CertificatePath,
+                CertificateKeyPath = settings.CertificateKeyPath,
+                AllowPlainHttp = settings.AllowPlainHttp,
                 DefaultModel = settings.DefaultModel,
                 UnconfinedAsLastResort = settings.UnconfinedAsLastResort,
                 Sandboxes = new SandboxSettings { Driver = settings.Sandbox },

@@ -12,7 +12,7 @@ namespace Belay.Server.Wire;
 /// Continuation tokens that only this server can have made: position and expiry under an HMAC that also covers account, region,
 /// operation and parameters, so that a token is of use for the very list it came from.
 /// </summary>
-public sealed class PaginationTokens(MasterKey masterKey, TimeProvider time)
+public sealed class PaginationTokens(MasterKey masterKey, TimeProvider time) : IPageTokens
 {
     /// <summary>How long a token is valid.</summary>
     public static readonly TimeSpan Lifetime = TimeSpan.FromHours(24);

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Belay.Storage;
 
 /// <summary>
@@ -8,6 +10,9 @@ public sealed class DataDirectoryLock : IDisposable
 {
     /// <summary>Name of the file in the data directory.</summary>
     public const string FileName = "belay.lock";
+
+    // In a file of its own: a locked file cannot be opened even for reading.
+    private const string HolderFile = FileName + ".pid";
 
     /// <summary>EWOULDBLOCK: another open file holds the lock.</summary>
     private const int WouldBlock = 11;
@@ -28,12 +33,21 @@ public sealed class DataDirectoryLock : IDisposable
         };
         try
         {
-            return new DataDirectoryLock(new FileStream(Path.Combine(dataDirectory, FileName), options));
+            var held = new DataDirectoryLock(new FileStream(Path.Combine(dataDirectory, FileName), options));
+            File.WriteAllText(Path.Combine(dataDirectory, HolderFile), Environment.ProcessId.ToString(CultureInfo.InvariantCulture));
+            return held;
         }
         catch (IOException cause) when (cause.HResult == WouldBlock)
         {
             return null;
         }
+    }
+
+    /// <summary>Process id of the lock's holder, as far as it is known.</summary>
+    public static string Holder(string dataDirectory)
+    {
+        var path = Path.Combine(dataDirectory, HolderFile);
+        return File.Exists(path) ? File.ReadAllText(path) : "unknown";
     }
 
     /// <summary>Gives the directory back. The file stays: removing it would let two processes lock two files of one name.</summary>

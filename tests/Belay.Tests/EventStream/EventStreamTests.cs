@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using Belay.Contracts.EventStream;
-using Belay.Tests.Vectors;
 using FsCheck;
 using FsCheck.Fluent;
 
@@ -55,7 +54,7 @@ public sealed class EventStreamTests
     [Fact]
     public void PositiveVectors_DecodeAndEncode()
     {
-        var folder = TestVectors.Require("event-stream");
+        var folder = Vectors.Require("event-stream", 5);
         var files = Directory.GetFiles(Path.Combine(folder, "encoded/positive"));
         foreach (var file in files)
         {
@@ -75,7 +74,7 @@ public sealed class EventStreamTests
     [Fact]
     public void NegativeVectors_AreRefused()
     {
-        var files = Directory.GetFiles(TestVectors.Require("event-stream/encoded/negative"));
+        var files = Directory.GetFiles(Vectors.Require("event-stream/encoded/negative", 4));
         foreach (var file in files)
         {
             var bytes = File.ReadAllBytes(file);

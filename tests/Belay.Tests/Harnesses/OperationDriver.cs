@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using Belay.Contracts.Faults;
-using Belay.Server.Harnesses;
 using Belay.Server.Wire;
 using Belay.Storage;
 using Microsoft.AspNetCore.Http;

@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Belay.Contracts.Signing;
-using Belay.Tests.Vectors;
 
 namespace Belay.Tests.Signing;
 
@@ -12,7 +11,7 @@ public sealed class SigV4Tests
     [Fact]
     public void HeaderVectors_GiveCanonicalRequestStringToSignAndSignature()
     {
-        var folders = Directory.GetDirectories(TestVectors.Require("sigv4"));
+        var folders = Directory.GetDirectories(Vectors.Require("sigv4", 38));
         foreach (var folder in folders)
         {
             string Text(string name) => File.ReadAllText(Path.Combine(folder, name)).ReplaceLineEndings("\n");

@@ -10,6 +10,7 @@ using Belay.Identity;
 using Belay.Server;
 using Belay.Server.Auth;
 using Belay.Server.Wire;
+using Belay.Storage;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Belay.Tests.Wire;
@@ -43,10 +44,18 @@ public sealed class WireServer : IAsyncDisposable
     {
         var directory = Directory.CreateTempSubdirectory("belay-wire-");
         var settings = new ServerSettings { DataDirectory = directory.FullName, Port = 0, Wire = wire ?? new() };
-        var parts = ServerParts.Open(settings, NullLoggerFactory.Instance) with { Operations = Operations(invoke ?? EchoAsync) };
+        var parts = Parts(settings) with { Operations = Operations(invoke ?? EchoAsync) };
         var server = BelayServer.Create(settings, parts);
         await server.StartAsync(CancellationToken.None);
         return new WireServer(server, directory, parts.Keys);
+    }
+
+    /// <summary>The wire alone: keys in the data directory, and no operations.</summary>
+    public static ServerParts Parts(ServerSettings settings)
+    {
+        var keys = AccessKeys.Open(settings.DataDirectory, MasterKey.LoadOrCreate(settings.DataDirectory), TimeProvider.System, IdSource.System);
+        keys.EnsureFirst(settings.DefaultAccount);
+        return new ServerParts { Operations = [], Keys = keys, Logging = NullLoggerFactory.Instance };
     }
 
     /// <summary>Sends a signed request and reads the whole answer.</summary>

@@ -9,7 +9,6 @@ using Belay.Contracts.Invocations;
 using Belay.Contracts.Runtimes;
 using Belay.Server;
 using Belay.Server.Wire;
-using Belay.Tests.Vectors;
 
 namespace Belay.Tests.Wire;
 
@@ -183,7 +182,7 @@ public sealed class WireTests
         var expected = new List<string>();
         foreach (var (plane, path) in new[] { ("Control", "bedrock-agentcore-control/2023-06-05"), ("Data", "bedrock-agentcore/2024-02-28") })
         {
-            using var model = JsonDocument.Parse(File.ReadAllBytes(TestVectors.RequireModels($"{path}/service-2.json")));
+            using var model = JsonDocument.Parse(File.ReadAllBytes(Vectors.RequireModels($"{path}/service-2.json", 231)));
             expected.AddRange(model.RootElement.GetProperty("operations").EnumerateObject().Select(operation =>
             {
                 var http = operation.Value.GetProperty("http");
@@ -293,7 +292,7 @@ public sealed class WireTests
     [Fact]
     public async Task NaughtyStrings_ComeBackUnchanged()
     {
-        using var strings = JsonDocument.Parse(File.ReadAllBytes(TestVectors.Require("naughty-strings.json")));
+        using var strings = JsonDocument.Parse(File.ReadAllBytes(Vectors.Require("naughty-strings.json", 515)));
         await using var server = await WireServer.StartAsync();
         var count = 0;
         foreach (var element in strings.RootElement.EnumerateArray())
@@ -439,7 +438,7 @@ public sealed class WireTests
             CertificatePath = Path.Combine(directory, "cert.pem"),
             CertificateKeyPath = Path.Combine(directory, "key.pem"),
         };
-        await using var server = BelayServer.Create(settings, ServerParts.Open(settings, Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance));
+        await using var server = BelayServer.Create(settings, WireServer.Parts(settings));
         await server.StartAsync(CancellationToken.None);
         using var handler = new HttpClientHandler { ServerCertificateCustomValidationCallback = (_, got, _, _) => got!.Thumbprint == certificate.Thumbprint };
         using var http = new HttpClient(handler);
@@ -488,20 +487,6 @@ public sealed class WireTests
     }
 
     [Fact]
-    public void SecondServer_IsToldWhoHoldsTheDirectory()
-    {
-        var directory = Directory.CreateTempSubdirectory("belay-lock-").FullName;
-        using (DataDirectoryLock.Take(directory))
-        {
-            var problem = Assert.Throws<InvalidOperationException>(() => DataDirectoryLock.Take(directory));
-            Assert.Contains($"process id {Environment.ProcessId}", problem.Message, StringComparison.Ordinal);
-        }
-
-        DataDirectoryLock.Take(directory).Dispose();
-        Directory.Delete(directory, recursive: true);
-    }
-
-    [Fact]
     public void Settings_ReportEveryProblem() => Assert.Equal(
         [
             "The port must be 0 to 65535, but is 70000.",
@@ -523,7 +508,7 @@ public sealed class WireTests
     /// <summary>Signs for a body of which no hash is stated.</summary>
     private static HttpRequestMessage Unhashed(HttpRequestMessage request, WireServer server)
     {
-        var time = Contracts.Signing.SigV4.Time(TimeProvider.System.GetUtcNow());
+        var time = Belay.Contracts.Signing.SigV4.Time(TimeProvider.System.GetUtcNow());
         request.Headers.Remove("x-amz-date");
         request.Headers.Add("x-amz-date", time);
         request.Headers.Remove("Authorization");

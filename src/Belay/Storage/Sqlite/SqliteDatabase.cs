@@ -49,7 +49,7 @@ public sealed class SqliteDatabase : IAsyncDisposable
         {
             Directory.CreateDirectory(dataDirectory);
             held = DataDirectoryLock.TryTake(dataDirectory)
-                ?? throw new StorageException($"The data directory {dataDirectory} is in use by another Belay process; stop it, or choose another directory.");
+                ?? throw new StorageException($"The data directory {dataDirectory} is in use by the Belay process with id {DataDirectoryLock.Holder(dataDirectory)}; stop it, or choose another directory.");
             MakeFile(path);
             connection = SqliteConnection.Open(path);
             Prepare(connection, settings);

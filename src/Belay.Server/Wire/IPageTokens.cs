@@ -1,6 +1,6 @@
 using Belay.Storage;
 
-namespace Belay.Server.Harnesses;
+namespace Belay.Server.Wire;
 
 /// <summary>Turns positions in a list into opaque, signed tokens that expire, and back.</summary>
 public interface IPageTokens
