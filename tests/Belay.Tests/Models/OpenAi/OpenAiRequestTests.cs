@@ -57,6 +57,12 @@ public sealed class OpenAiRequestTests
     }
 
     [Fact]
+    public void HalfACharacter_DoesNotBreakTheRequest() =>
+        Assert.Equal(
+            "[{\"role\":\"user\",\"content\":\"a\uFFFDb\"}]",
+            JsonDocument.Parse(OpenAiRequest.Write("m", "max_tokens", Request(tools: false, User(Text("a\ud800b"))))).RootElement.GetProperty("messages").ToString().Replace("\\uFFFD", "\uFFFD", StringComparison.OrdinalIgnoreCase));
+
+    [Fact]
     public void LongIds_AreShortenedAlikeInCallAndResult()
     {
         var id = new string('x', 64);
