@@ -113,7 +113,8 @@ internal static class OpenAiRequest
             json.WriteEndObject();
         }
 
-        foreach (var message in RequestJson.Merge(request.Messages))
+        // Dropping blocks can empty a message and make its neighbours meet, so it comes before merging.
+        foreach (var message in RequestJson.Merge([.. request.Messages.Select(message => message with { Blocks = [.. message.Blocks.Where(IsKept)] })]))
         {
             if (message.Role is HarnessConversationRole.Assistant)
             {
@@ -128,7 +129,16 @@ internal static class OpenAiRequest
         json.WriteEndArray();
     }
 
-    /// <summary>Reasoning, citations and tools that another provider ran itself have no place in this protocol and are dropped.</summary>
+    /// <summary>Reasoning, citations and tools that another provider ran itself have no place in this protocol.</summary>
+    private static bool IsKept(Block block) => block switch
+    {
+        Block.Text text => text.Value.Length > 0,
+        Block.Reasoning or Block.RedactedReasoning or Block.Citation => false,
+        Block.ToolUse call => call.Kind is not HarnessToolUseType.ServerToolUse,
+        Block.ToolResult or Block.Image => true,
+        _ => throw new System.Diagnostics.UnreachableException(),
+    };
+
     private static void WriteAssistant(Utf8JsonWriter json, string modelId, IReadOnlyList<Block> blocks)
     {
         var text = string.Concat(blocks.Select(block => block switch
@@ -137,12 +147,7 @@ internal static class OpenAiRequest
             Block.Image image => RequestJson.Placeholder(image.MediaType, image.Bytes),
             _ => "",
         }));
-        var calls = blocks.OfType<Block.ToolUse>().Where(call => call.Kind is not HarnessToolUseType.ServerToolUse).ToList();
-        if (text.Length == 0 && calls.Count == 0)
-        {
-            return;
-        }
-
+        var calls = blocks.OfType<Block.ToolUse>().ToList();
         json.WriteStartObject();
         json.WriteString("role", "assistant");
         if (text.Length > 0)
@@ -204,7 +209,7 @@ internal static class OpenAiRequest
         }
 
         images.AddRange(blocks.OfType<Block.Image>().Select(image => (image.MediaType, image.Bytes)));
-        var text = string.Join('\n', blocks.OfType<Block.Text>().Select(block => block.Value).Where(value => value.Length > 0));
+        var text = string.Join('\n', blocks.OfType<Block.Text>().Select(block => block.Value));
         if (images.Count == 0 && text.Length == 0)
         {
             return;

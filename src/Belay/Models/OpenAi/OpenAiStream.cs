@@ -67,9 +67,10 @@ internal sealed class OpenAiStream(bool streamed = true) : IReplyParser
         if (_whole is { } whole)
         {
             _whole = null;
-            Take(whole.GetBuffer().AsSpan(0, (int)whole.Length), events);
+            TakeWhole(whole.GetBuffer().AsSpan(0, (int)whole.Length), events);
         }
-        else if (!Ended && _sse.TryEnd(out var last))
+
+        if (!Ended && _sse.TryEnd(out var last))
         {
             TakeLast(last, events);
         }
@@ -81,6 +82,18 @@ internal sealed class OpenAiStream(bool streamed = true) : IReplyParser
         }
 
         Finish(_finish, events);
+    }
+
+    private void TakeWhole(ReadOnlySpan<byte> body, List<ModelEvent> events)
+    {
+        if (body.TrimStart(" \t\r\n"u8) is [(byte)'{', ..])
+        {
+            Take(body, events);
+            return;
+        }
+
+        // Not JSON whatever its content type says: a stream under the wrong label.
+        Feed(body, events);
     }
 
     private void TakeLast(ReadOnlySpan<byte> data, List<ModelEvent> events)
@@ -532,12 +545,14 @@ internal sealed class OpenAiStream(bool streamed = true) : IReplyParser
 
     private void ReadUsage(ref Utf8JsonReader reader)
     {
-        var usage = Element(ref reader);
-        if (usage.ValueKind is not JsonValueKind.Object)
+        // Many servers send null with each chunk; that must not cost a document each.
+        if (reader.TokenType is not JsonTokenType.StartObject)
         {
+            reader.Skip();
             return;
         }
 
+        var usage = Element(ref reader);
         var cached = Object(usage, "prompt_tokens_details") is { } details && Number(details, "cached_tokens") is > 0 and var tokens
             ? tokens
             : Number(usage, "prompt_cache_hit_tokens");

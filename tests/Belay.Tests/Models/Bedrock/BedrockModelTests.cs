@@ -53,6 +53,17 @@ public sealed class BedrockModelTests : ModelContract
         Assert.Empty(provider.Requests);
     }
 
+    [Fact]
+    public async Task ProfileThatIsMissing_IsNamed()
+    {
+        Assert.SkipWhen(Environment.ExpandEnvironmentVariables("%AWS_ACCESS_KEY_ID%")[0] != '%', "This environment has AWS credentials, which come first.");
+        using var catalog = new ModelCatalog(new ModelSettings { Bedrock = new BedrockSettings { Profile = "belay-test-none" } }, TimeProvider.System);
+
+        var exception = await FailureAsync(catalog);
+
+        Assert.Equal((ModelFailure.Refused, "bedrock: the AWS configuration has no profile named belay-test-none"), (exception.Failure, exception.Message));
+    }
+
     [Theory]
     [InlineData(429, "ThrottlingException:http://internal.amazon.com/", "Too many requests", ModelFailure.Throttled)]
     [InlineData(503, "ServiceUnavailableException", "", ModelFailure.Throttled)]

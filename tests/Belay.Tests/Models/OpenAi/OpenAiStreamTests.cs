@@ -137,6 +137,12 @@ public sealed class OpenAiStreamTests
         ReplyCuts.AssertSame(() => new OpenAiStream(), Encoding.UTF8.GetBytes(stream));
     }
 
+    [Theory]
+    [InlineData("data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n")]
+    [InlineData("\n {\"choices\":[{\"message\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]} ")]
+    public void JsonContentType_IsReadAsWhatItHolds(string body) =>
+        Assert.Equal("0 text a\n0 closed\nstopped end_turn", ReplyCuts.Print(new OpenAiStream(streamed: false), Encoding.UTF8.GetBytes(body)));
+
     [Fact]
     public void InvalidUtf8_BecomesReplacements()
     {

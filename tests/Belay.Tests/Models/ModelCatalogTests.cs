@@ -1,0 +1,142 @@
+using System.Net;
+using System.Text.Json;
+using Belay.Contracts.Faults;
+using Belay.Contracts.Harnesses;
+using Belay.Models;
+
+namespace Belay.Tests.Models;
+
+public sealed class ModelCatalogTests
+{
+    private const string KeyArn = "arn:aws:bedrock-agentcore:us-west-2:123456789012:token-vault/default/apikeycredentialprovider/k";
+
+    [Theory]
+    [InlineData("openai/gpt-x", "openai", "gpt-x")]
+    [InlineData("openai/meta-llama/Llama-3", "openai", "meta-llama/Llama-3")]
+    [InlineData("llama3", "openai", "llama3")]
+    [InlineData("belay/scripted", "belay", "belay/scripted")]
+    public void LiteLlm_IsResolvedByPrefix(string modelId, string provider, string resolved)
+    {
+        using var catalog = Catalog();
+
+        var model = catalog.Resolve(LiteLlm(modelId)).Model;
+
+        Assert.Equal((provider, resolved), (model.Provider, model.ModelId));
+    }
+
+    [Theory]
+    [InlineData("anthropic.claude-x", "bedrock")]
+    [InlineData("belay/scripted", "belay")]
+    public void Bedrock_IsResolved(string modelId, string provider)
+    {
+        using var catalog = Catalog();
+
+        Assert.Equal(provider, catalog.Resolve(Bedrock(modelId)).Model.Provider);
+    }
+
+    public static TheoryData<HarnessModelConfiguration, string> NotServed() => new()
+    {
+        { new HarnessModelConfiguration(), "model names no model" },
+        { new HarnessModelConfiguration { OpenAiModelConfig = new HarnessOpenAiModelConfig { ModelId = "m", ApiKeyArn = KeyArn } }, "model.openAiModelConfig cannot be invoked yet" },
+        { new HarnessModelConfiguration { GeminiModelConfig = new HarnessGeminiModelConfig { ModelId = "m", ApiKeyArn = KeyArn } }, "model.geminiModelConfig cannot be invoked yet" },
+        { Bedrock("m", HarnessBedrockApiFormat.Responses), "model.bedrockModelConfig.apiFormat is not built yet" },
+        { Bedrock("m", HarnessBedrockApiFormat.ChatCompletions), "model.bedrockModelConfig.apiFormat is not built yet" },
+        { LiteLlm("anthropic/claude"), "has the prefix anthropic/, which is not built yet" },
+        { LiteLlm("openai/responses/gpt"), "asks for the Responses API" },
+        { LiteLlm("openai/"), "names no model behind its prefix" },
+        { LiteLlm("wizard/merlin"), "has a prefix that is not known" },
+        { LiteLlm("openai/m", keyArn: KeyArn), "credential providers are not built yet" },
+        { LiteLlm("openai/m", apiBase: "ftp://secret-host"), "model.liteLlmModelConfig.apiBase must be an absolute http or https URL" },
+        { LiteLlm("openai/m", apiBase: "http://user:secret@host"), "model.liteLlmModelConfig.apiBase must be an absolute http or https URL" },
+        { LiteLlm("openai/m", additional: "[]"), "model.liteLlmModelConfig.additionalParams must be a JSON object" },
+        { LiteLlm("openai/m", additional: """{"messages":[],"stream":false}"""), "2 validation errors detected: model.liteLlmModelConfig.additionalParams.messages would replace" },
+        { Bedrock("m", additional: """{"toolConfig":{}}"""), "additionalParams.toolConfig would replace" },
+        { Bedrock("m", additional: """{"belay":{"fallbacks":[],"caching":1}}"""), "additionalParams.belay.fallbacks is not known; known is caching.; model.bedrockModelConfig.additionalParams.belay.caching must be true or false" },
+    };
+
+    [Theory]
+    [MemberData(nameof(NotServed))]
+    public void WhatIsNotServed_IsAClearFault(HarnessModelConfiguration configuration, string message)
+    {
+        using var catalog = Catalog();
+
+        var fault = Assert.Throws<ServiceException>(() => catalog.Resolve(configuration));
+
+        Assert.Equal(FaultCode.ValidationException, fault.Code);
+        Assert.Contains(message, fault.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", fault.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(null, false, "there is no API key")]
+    [InlineData("sk-x", false, "has not allowed")]
+    [InlineData("sk-x", true, null)]
+    public void PublicEndpoint_NeedsAKeyThatTheOperatorAllows(string? key, bool allowed, string? message)
+    {
+        using var catalog = new ModelCatalog(new ModelSettings { OpenAi = new OpenAiSettings { ApiKey = key, AllowEnvironmentKeys = allowed } }, TimeProvider.System);
+
+        var fault = Record.Exception(() => catalog.Resolve(LiteLlm("openai/m"))) as ServiceException;
+
+        Assert.Equal(message is null ? null : FaultCode.RuntimeClientError, fault?.Code);
+        Assert.Contains(message ?? "", fault?.Message ?? "", StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Parameters_AreReadyAndOurOwnMemberIsGone()
+    {
+        using var catalog = Catalog();
+
+        var parameters = catalog.Resolve(LiteLlm("openai/m", additional: """{"seed":1,"belay":{"caching":false}}""")).Parameters;
+        var none = catalog.Resolve(LiteLlm("openai/m", additional: """{"belay":{}}""")).Parameters;
+
+        Assert.Equal("""{"seed":1}""", parameters.Additional?.GetRawText());
+        Assert.Null(none.Additional);
+    }
+
+    [Fact]
+    public void Settings_ShowNoKeyAndNameEveryProblem()
+    {
+        var settings = new ModelSettings { StallSeconds = 0, ConnectSeconds = 0, MaxReplyBytes = 0, OpenAi = new OpenAiSettings { ApiKey = "sk-secret", BaseUrl = new Uri("ftp://x") } };
+
+        Assert.Equal(4, settings.Problems().Count());
+        Assert.DoesNotContain("sk-secret", settings.ToString(), StringComparison.Ordinal);
+        Assert.Empty(new ModelSettings().Problems());
+    }
+
+    [Theory]
+    [InlineData("127.0.0.1", false)]
+    [InlineData("10.0.0.1", false)]
+    [InlineData("192.168.1.1", false)]
+    [InlineData("::1", false)]
+    [InlineData("fd12::1", false)]
+    [InlineData("169.254.0.1", true)]
+    [InlineData("::ffff:169.254.1.1", true)]
+    [InlineData("fe80::1", true)]
+    [InlineData("fd00:ec2::254", true)]
+    [InlineData("64:ff9b::a9fe:a9fe", true)]
+    public void LinkLocalAddresses_AreForbidden(string address, bool forbidden) =>
+        Assert.Equal(forbidden, ModelEndpoint.IsForbidden(IPAddress.Parse(address)));
+
+    [Theory]
+    [InlineData("http://h/v1", "http://h/v1/chat/completions")]
+    [InlineData("http://h/v1/", "http://h/v1/chat/completions")]
+    [InlineData("http://h:81", "http://h:81/chat/completions")]
+    [InlineData("https://h/a%2Fb?api-version=1", "https://h/a%2Fb/chat/completions?api-version=1")]
+    public void Url_IsBelowItsBase(string baseUrl, string url) =>
+        Assert.Equal(url, ModelEndpoint.Under(new Uri(baseUrl), "/chat/completions").AbsoluteUri);
+
+    private static ModelCatalog Catalog() =>
+        new(new ModelSettings { OpenAi = new OpenAiSettings { BaseUrl = new Uri("http://127.0.0.1:1/v1") } }, TimeProvider.System);
+
+    private static HarnessModelConfiguration LiteLlm(string modelId, string? apiBase = null, string? keyArn = null, string? additional = null) => new()
+    {
+        LiteLlmModelConfig = new HarnessLiteLlmModelConfig { ModelId = modelId, ApiBase = apiBase, ApiKeyArn = keyArn, AdditionalParams = Json(additional) },
+    };
+
+    private static HarnessModelConfiguration Bedrock(string modelId, HarnessBedrockApiFormat? format = null, string? additional = null) => new()
+    {
+        BedrockModelConfig = new HarnessBedrockModelConfig { ModelId = modelId, ApiFormat = format, AdditionalParams = Json(additional) },
+    };
+
+    private static JsonElement? Json(string? text) => text is null ? null : JsonElement.Parse(text);
+}

@@ -1,0 +1,110 @@
+using System.Text;
+using System.Text.Json;
+using Belay.Agents;
+using Belay.Contracts.Invocations;
+using Belay.Models;
+using Belay.Models.OpenAi;
+using static Belay.Tests.Models.Conversations;
+
+namespace Belay.Tests.Models.OpenAi;
+
+public sealed class OpenAiRequestTests
+{
+    public static TheoryData<string, string> Messages() => new()
+    {
+        { "text", """[{"role":"user","content":"Hi"}]""" },
+        { "neighbours", """[{"role":"user","content":"a\nb"},{"role":"assistant","content":"cd"}]""" },
+        {
+            "tools",
+            """[{"role":"user","content":"Hi"},{"role":"assistant","content":null,"tool_calls":[{"id":"t1","type":"function","function":{"name":"shell","arguments":"{\"a\":1}"}},{"id":"t2","type":"function","function":{"name":"shell","arguments":"{}"}}]},{"role":"tool","tool_call_id":"t1","content":"one\n{\"x\":[1]}"},{"role":"tool","tool_call_id":"t2","content":"[error] it broke"},{"role":"user","content":"go on"}]"""
+        },
+        { "nothing that the protocol holds", """[{"role":"user","content":"a\nb"}]""" },
+        {
+            "images",
+            """[{"role":"tool","tool_call_id":"t1","content":"[image: see the next message]"},{"role":"user","content":[{"type":"text","text":"look"},{"type":"image_url","image_url":{"url":"data:image/png;base64,AQI="}},{"type":"image_url","image_url":{"url":"data:image/gif;base64,Aw=="}}]}]"""
+        },
+        { "an empty result", """[{"role":"tool","tool_call_id":"t1","content":"(no output)"}]""" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Messages))]
+    public void Conversation_IsRendered(string name, string messages) =>
+        Assert.Equal(messages, Member(OpenAiRequest.Write("m", "max_tokens", Request(tools: false, Conversation(name))), "messages"));
+
+    [Fact]
+    public void Parameters_AreMergedAndTheExplicitOnesWin()
+    {
+        var request = Request(tools: false, User(Text("Hi"))) with
+        {
+            System = ["One.", "", "Two."],
+            Parameters = new ModelParameters(100, 0.7, 0.95, 5, JsonElement.Parse("""{"seed":7,"temperature":2,"max_tokens":9,"reasoning":{"effort":"low"}}""")),
+        };
+
+        Assert.Equal(
+            """{"model":"m","messages":[{"role":"system","content":"One.\nTwo."},{"role":"user","content":"Hi"}],"stream":true,"max_tokens":100,"temperature":0.7,"top_p":0.95,"stream_options":{"include_usage":true},"seed":7,"reasoning":{"effort":"low"}}""",
+            Encoding.UTF8.GetString(OpenAiRequest.Write("m", "max_tokens", request).Span));
+        Assert.Equal("100", Member(OpenAiRequest.Write("m", "max_completion_tokens", request), "max_completion_tokens"));
+    }
+
+    [Theory]
+    [InlineData("""{"stream_options":null}""", "")]
+    [InlineData("""{"stream_options":{"x":1}}""", """{"x":1}""")]
+    public void StreamOptions_AreTheCallersWhereGiven(string additional, string options)
+    {
+        var request = Request(tools: false, User(Text("Hi"))) with { Parameters = new ModelParameters(null, null, null, null, JsonElement.Parse(additional)) };
+
+        Assert.Equal(options, Member(OpenAiRequest.Write("m", "max_tokens", request), "stream_options"));
+    }
+
+    [Fact]
+    public void HalfACharacter_DoesNotBreakTheRequest() =>
+        Assert.Equal(
+            "[{\"role\":\"user\",\"content\":\"a\uFFFDb\"}]",
+            JsonDocument.Parse(OpenAiRequest.Write("m", "max_tokens", Request(tools: false, User(Text("a\ud800b"))))).RootElement.GetProperty("messages").ToString().Replace("\\uFFFD", "\uFFFD", StringComparison.OrdinalIgnoreCase));
+
+    [Fact]
+    public void LongIds_AreShortenedAlikeInCallAndResult()
+    {
+        var id = new string('x', 64);
+
+        var messages = JsonDocument.Parse(Member(OpenAiRequest.Write("m", "max_tokens", Request(tools: false, Assistant(Call(id)), User(Result(id)))), "messages")).RootElement;
+
+        var sent = messages[0].GetProperty("tool_calls")[0].GetProperty("id").GetString()!;
+        Assert.Equal(40, sent.Length);
+        Assert.Equal(sent, messages[1].GetProperty("tool_call_id").GetString());
+    }
+
+    [Theory]
+    [InlineData("openai", "m", true)]
+    [InlineData("openai", "other", false)]
+    [InlineData("bedrock", "m", false)]
+    public void ProviderState_GoesBackOnlyToTheModelThatMadeIt(string provider, string modelId, bool back)
+    {
+        var call = Call("t1") with { State = State(provider, modelId, """{"extra_content":{"s":1}}""") };
+
+        var messages = Member(OpenAiRequest.Write("m", "max_tokens", Request(tools: false, Assistant(call))), "messages");
+
+        Assert.Equal(back, messages.Contains("""},"extra_content":{"s":1}}""", StringComparison.Ordinal));
+    }
+
+    private static Message[] Conversation(string name) => name switch
+    {
+        "text" => [User(Text("Hi"))],
+        "neighbours" => [User(Text("a")), User(Text("b")), Assistant(Text("c")), Assistant(Text("d"))],
+        "tools" =>
+        [
+            User(Text("Hi")),
+            Assistant(new Block.Reasoning("hm", "sig"), Call("t1"), Call("t2", "[1]")),
+            User(Result("t1", new ToolContent.Text("one"), Json("""{"x":[1]}"""))),
+            User(Text("go on"), Result("t2", new ToolContent.Text("it broke")) with { Status = HarnessToolUseStatus.Error }),
+        ],
+        "nothing that the protocol holds" =>
+        [
+            User(Text("a")),
+            Assistant(new Block.Reasoning("hm", null), new Block.RedactedReasoning([1]), new Block.Citation("s", null, null)),
+            User(Text("b")),
+        ],
+        "images" => [User(Text("look"), new Block.Image("image/gif", [3]), Result("t1", new ToolContent.Image("image/png", [1, 2])))],
+        _ => [User(Result("t1"))],
+    };
+}

@@ -1,0 +1,39 @@
+using Belay.Models;
+
+namespace Belay.Tests.Models;
+
+public sealed class RetryPolicyTests
+{
+    [Theory]
+    [InlineData(ModelFailure.Throttled, 1, null, 4.0)]
+    [InlineData(ModelFailure.Throttled, 2, null, 8.0)]
+    [InlineData(ModelFailure.Throttled, 3, null, 16.0)]
+    [InlineData(ModelFailure.Throttled, 4, null, 32.0)]
+    [InlineData(ModelFailure.Throttled, 5, null, 64.0)]
+    [InlineData(ModelFailure.Throttled, 6, null, null)]
+    [InlineData(ModelFailure.Throttled, 1, 3.0, 4.0)]
+    [InlineData(ModelFailure.Throttled, 1, 20.0, 20.0)]
+    [InlineData(ModelFailure.Throttled, 1, 3600.0, 60.0)]
+    [InlineData(ModelFailure.Throttled, 5, 3600.0, 64.0)]
+    [InlineData(ModelFailure.Broken, 1, null, 4.0)]
+    [InlineData(ModelFailure.Broken, 6, null, null)]
+    [InlineData(ModelFailure.Unreachable, 1, null, 0.5)]
+    [InlineData(ModelFailure.Unreachable, 2, null, 1.0)]
+    [InlineData(ModelFailure.Unreachable, 3, null, null)]
+    [InlineData(ModelFailure.Malformed, 1, null, null)]
+    [InlineData(ModelFailure.ContextTooLong, 1, null, null)]
+    [InlineData(ModelFailure.Refused, 1, 1.0, null)]
+    public void Delay_FollowsTheFailureAndTheAttempt(ModelFailure failure, int attempt, double? retryAfter, double? delay)
+    {
+        var exception = new ModelException(failure, "x", retryAfter is { } seconds ? TimeSpan.FromSeconds(seconds) : null);
+
+        Assert.Equal(delay, RetryPolicy.Next(exception, attempt, deltaSent: false, TimeSpan.FromHours(1))?.TotalSeconds);
+        Assert.Null(RetryPolicy.Next(exception, attempt, deltaSent: true, TimeSpan.FromHours(1)));
+    }
+
+    [Theory]
+    [InlineData(4, false)]
+    [InlineData(4.1, true)]
+    public void Retry_MustFitIntoTheTimeThatIsLeft(double remaining, bool retried) =>
+        Assert.Equal(retried, RetryPolicy.Next(new ModelException(ModelFailure.Throttled, "x"), 1, deltaSent: false, TimeSpan.FromSeconds(remaining)) is not null);
+}
