@@ -10,7 +10,7 @@ using Belay.Contracts.Validation;
 using Belay.Server.Harnesses;
 using Belay.Tests.Harnesses;
 
-namespace Belay.Tests.Contracts;
+namespace Belay.Tests.ServiceModels;
 
 /// <summary>
 /// Compares every contract record, member by member and in both directions, with the published service models: names, types,
