@@ -295,8 +295,9 @@ public sealed class ServiceModelTests
                 Place.Label => "uri",
                 Place.Query => "querystring",
                 Place.Header => "header",
-                _ => "statusCode",
-            } + " " + bound.Name
+                Place.StatusCode => "statusCode",
+                _ => "body",
+            } is var place && place == "body" ? place : $"{place} {bound.Name}"
             : "body";
 
         private static string ShapeOf(JsonElement reference) => reference.GetProperty("shape").GetString()!;
