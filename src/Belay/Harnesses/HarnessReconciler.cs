@@ -1,4 +1,3 @@
-using System.Data.Common;
 using System.Security.Cryptography;
 using Belay.Contracts.Faults;
 using Belay.Storage;
@@ -76,7 +75,7 @@ public sealed partial class HarnessReconciler(
 
     /// <summary>The store failed for the moment, other nodes were faster, or one document is damaged; each may be over at the next try.</summary>
     private static bool IsPassing(Exception failure) =>
-        failure is IOException or DbException or TimeoutException or ServiceException or CryptographicException;
+        failure is StorageException or IOException or TimeoutException or ServiceException or CryptographicException;
 
     private async Task FinishAsync(Scope scope, string harnessId, CancellationToken cancellationToken)
     {
@@ -104,7 +103,7 @@ public sealed partial class HarnessReconciler(
             await catalog.FailDeletionAsync(scope, harnessId, "The live sessions did not stop in time. Delete the harness again.", cancellationToken);
             return;
         }
-        catch (Exception failure) when (failure is ServiceException or IOException or TimeoutException)
+        catch (Exception failure) when (failure is ServiceException or StorageException or IOException or TimeoutException)
         {
             Log.DeletionFailed(logger, failure, harnessId);
             await catalog.FailDeletionAsync(scope, harnessId, "The live sessions could not be stopped. Delete the harness again.", cancellationToken);

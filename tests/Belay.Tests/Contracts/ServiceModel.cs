@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace Belay.Tests.Contracts;
+namespace Belay.Tests.ServiceModels;
 
 /// <summary>The published service models, where they are: in the folder that BELAY_MODELS names, else in a folder
 /// <c>shared/spec/aws/models</c> beside the repository or above it.</summary>

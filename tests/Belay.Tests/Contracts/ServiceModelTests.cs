@@ -10,7 +10,7 @@ using Belay.Contracts.Validation;
 using Belay.Server.Harnesses;
 using Belay.Tests.Harnesses;
 
-namespace Belay.Tests.Contracts;
+namespace Belay.Tests.ServiceModels;
 
 /// <summary>
 /// Compares every contract record, member by member and in both directions, with the published service models: names, types,
@@ -295,8 +295,9 @@ public sealed class ServiceModelTests
                 Place.Label => "uri",
                 Place.Query => "querystring",
                 Place.Header => "header",
-                _ => "statusCode",
-            } + " " + bound.Name
+                Place.StatusCode => "statusCode",
+                _ => "body",
+            } is var place && place == "body" ? place : $"{place} {bound.Name}"
             : "body";
 
         private static string ShapeOf(JsonElement reference) => reference.GetProperty("shape").GetString()!;

@@ -4,6 +4,7 @@ using Belay.Contracts;
 using Belay.Contracts.Faults;
 using Belay.Contracts.Harnesses;
 using Belay.Harnesses;
+using Belay.Storage;
 using static Belay.Tests.Harnesses.TestCatalog;
 
 namespace Belay.Tests.Harnesses;
@@ -306,6 +307,21 @@ public sealed class HarnessLifecycleTests
 
         var reread = await new TestCatalog(null, _world.Store, _world.Time).GetAsync(harness.HarnessId);
         Assert.Equal(schema, reread.Tools[0].Config!.InlineFunction!.InputSchema.GetRawText());
+    }
+
+    [Fact]
+    public async Task StoreThatFailsForAMoment_IsTriedAgain()
+    {
+        var harness = await _world.CreateAsync(Named("agent"));
+        _world.Store.BeforeWrite = (_, _) =>
+        {
+            _world.Store.BeforeWrite = null;
+            throw new StorageException("The disk is full.");
+        };
+        await _world.SettleAsync();
+        Assert.Equal(HarnessStatus.Creating, (await _world.GetAsync(harness.HarnessId)).Status);
+        await _world.SettleAsync();
+        Assert.Equal(HarnessStatus.Ready, (await _world.GetAsync(harness.HarnessId)).Status);
     }
 
     [Fact]

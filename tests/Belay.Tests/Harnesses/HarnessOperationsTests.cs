@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 using Belay.Contracts.Faults;
 using Belay.Server.Harnesses;
 using Belay.Server.Wire;
-using Belay.Tests.Contracts;
+using Belay.Tests.ServiceModels;
 using static Belay.Tests.Harnesses.TestCatalog;
 
 namespace Belay.Tests.Harnesses;

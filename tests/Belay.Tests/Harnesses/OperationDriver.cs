@@ -45,10 +45,10 @@ internal static class OperationDriver
     /// <summary>Tokens that are the position, bound to the operation and its parameters.</summary>
     public sealed class PlainPageTokens : IPageTokens
     {
-        public string Issue(Scope scope, string operation, string parameters, string position) => $"{scope}|{operation}|{parameters}|{position}";
+        public string Issue(Scope scope, string operation, string parameters, string position) => $"{scope.Account}|{operation}|{parameters}|{position}";
 
         public string Read(Scope scope, string operation, string parameters, string token) =>
-            token.StartsWith($"{scope}|{operation}|{parameters}|", StringComparison.Ordinal)
+            token.StartsWith($"{scope.Account}|{operation}|{parameters}|", StringComparison.Ordinal)
                 ? token[(token.LastIndexOf('|') + 1)..]
                 : throw ServiceException.Invalid([new FieldProblem("nextToken", "is not one of ours for this request")]);
     }
