@@ -36,6 +36,7 @@ internal sealed class CommandServer(Channel channel, Reaper reaper) : IDisposabl
         var nothing = Native.open("/dev/null", 2, 0);
         Native.Replace(nothing, 0);
         Native.Replace(nothing, 1);
+        Native.KeepDescriptorsPrivate();
         Native.BecomeSubreaper();
 
         using var reaper = new Reaper();

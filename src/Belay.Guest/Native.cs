@@ -119,6 +119,24 @@ internal static unsafe partial class Native
     /// <summary>Makes <paramref name="target"/> mean what <paramref name="fd"/> means.</summary>
     public static void Replace(int fd, int target) => dup2(fd, target);
 
+    /// <summary>Keeps every descriptor above the standard ones from children, also those that the guest itself was given.</summary>
+    public static void KeepDescriptorsPrivate()
+    {
+        const int closeRange = 436;
+        const int closeOnExec = 4;
+        if (syscall(closeRange, 3, int.MaxValue, closeOnExec, 0) == 0)
+        {
+            return;
+        }
+
+        // A kernel before 5.11.
+        const int setDescriptorFlags = 2;
+        for (var fd = 3; fd < 1024; fd++)
+        {
+            fcntl(fd, setDescriptorFlags, 1);
+        }
+    }
+
     public static int BytesReadable(int fd) => ioctl(fd, IoctlBytesReadable, out var count) == 0 ? count : 0;
 
     public static void BecomeSubreaper() => prctl(SetChildSubreaper, 1, 0, 0, 0);
