@@ -40,9 +40,11 @@ public sealed partial class LiveSession : IAsyncDisposable
     private readonly SessionJournal _journal;
     private readonly Conversation _conversation;
     private readonly SessionMailbox _mailbox;
-    private readonly ISessionSandbox _sandbox;
-    private readonly TimeSpan _idleTime;
+    private readonly SessionSandboxFactory _sandboxes;
     private readonly Lock _gate = new();
+    private ISessionSandbox _sandbox;
+    private string? _version;
+    private TimeSpan _idleTime;
     private RunningInvocation? _running;
     private bool _reserved;
     private bool _stopping;
@@ -57,10 +59,8 @@ public sealed partial class LiveSession : IAsyncDisposable
         _conversation = conversation;
         _services = services;
         _mailbox = new(journal, conversation, services.Settings.MailboxDepth);
-        _sandbox = sandboxes(journal.Session, harness, ReportAsync);
-        _idleTime = harness.Environment.AgentCoreRuntimeEnvironment?.LifecycleConfiguration?.IdleRuntimeSessionTimeout is { } seconds
-            ? TimeSpan.FromSeconds(seconds)
-            : DefaultIdle;
+        _sandboxes = sandboxes;
+        (_sandbox, _idleTime, _version) = EnvironmentOf(harness);
         _lastActivity = services.Time.GetTimestamp();
     }
 
@@ -110,7 +110,7 @@ public sealed partial class LiveSession : IAsyncDisposable
     /// </summary>
     public async Task<AcceptedInvocation> InvokeAsync(Invocation invocation, IDisposable hold, CancellationToken cancellationToken)
     {
-        Reserve();
+        Reserve(invocation.Harness);
         RunningInvocation? running = null;
         try
         {
@@ -132,8 +132,10 @@ public sealed partial class LiveSession : IAsyncDisposable
     }
 
     /// <summary>Starts a command in the session's sandbox. <paramref name="hold"/> is disposed when its stream is.</summary>
-    public async Task<StartedCommand> RunCommandAsync(string command, int timeoutSeconds, IDisposable hold, CancellationToken cancellationToken)
+    public async Task<StartedCommand> RunCommandAsync(Harness harness, string command, int timeoutSeconds, IDisposable hold, CancellationToken cancellationToken)
     {
+        IDisposable work;
+        ISessionSandbox source;
         lock (_gate)
         {
             ThrowIfStopping(FaultCode.RetryableConflictException);
@@ -143,11 +145,13 @@ public sealed partial class LiveSession : IAsyncDisposable
                     FaultCode.RetryableConflictException, $"Session {Key.SessionId} already runs {_commands} commands, which is the most at a time. Try again when one has ended.");
             }
 
+            Follow(harness);
             _commands++;
             _up = true;
+            source = _sandbox;
+            work = source.Work();
         }
 
-        var work = _sandbox.Work();
         var released = new Release(() =>
         {
             work.Dispose();
@@ -161,11 +165,11 @@ public sealed partial class LiveSession : IAsyncDisposable
         });
         try
         {
-            var sandbox = await _sandbox.GetAsync(cancellationToken);
+            var sandbox = await source.GetAsync(cancellationToken);
             var id = _services.Ids.NewUuid();
             await _mailbox.AppendAsync([new CommandIntent(id, command, timeoutSeconds)], Durability.Synced);
-            var request = new ExecRequest { Command = ShellCommand(command), Timeout = TimeSpan.FromSeconds(timeoutSeconds) };
-            var started = new StartedCommand(id, sandbox.ExecuteAsync(request, cancellationToken), JournalCommandAsync, released);
+            var request = SandboxCommand.Request(command, login: false, TimeSpan.FromSeconds(timeoutSeconds));
+            var started = new StartedCommand(id, SandboxCommand.RunAsync(sandbox, request, cancellationToken), JournalCommandAsync, released);
             released = null;
             return started;
         }
@@ -249,7 +253,7 @@ public sealed partial class LiveSession : IAsyncDisposable
         }
     }
 
-    private void Reserve()
+    private void Reserve(Harness harness)
     {
         lock (_gate)
         {
@@ -260,9 +264,27 @@ public sealed partial class LiveSession : IAsyncDisposable
                     FaultCode.RuntimeClientError, $"Session {Key.SessionId} is already processing a request. Concurrent invocations are not supported.");
             }
 
+            Follow(harness);
             _reserved = true;
             _up = true;
         }
+    }
+
+    // The environment belongs to a sandbox's start: a newer version holds from the next one on. While something runs, nothing changes hands.
+    private void Follow(Harness harness)
+    {
+        if (harness.HarnessVersion != _version && !_reserved && _commands == 0)
+        {
+            (_sandbox, _idleTime, _version) = EnvironmentOf(harness);
+        }
+    }
+
+    private (ISessionSandbox Sandbox, TimeSpan IdleTime, string? Version) EnvironmentOf(Harness harness)
+    {
+        var idle = harness.Environment.AgentCoreRuntimeEnvironment is { LifecycleConfiguration.IdleRuntimeSessionTimeout: { } seconds }
+            ? TimeSpan.FromSeconds(seconds)
+            : DefaultIdle;
+        return (_sandboxes(Key, harness, ReportAsync), idle, harness.HarnessVersion);
     }
 
     private void Free()
@@ -465,10 +487,6 @@ public sealed partial class LiveSession : IAsyncDisposable
             throw new ServiceException(code, $"Session {Key.SessionId} is being stopped. Try again in a moment.");
         }
     }
-
-    // bash where the image has it, sh otherwise; the command travels as an argument, so that nothing in it needs quoting.
-    private static IReadOnlyList<string> ShellCommand(string command) =>
-        ["sh", "-c", "if command -v bash >/dev/null 2>&1; then exec bash -c \"$1\"; fi; exec sh -c \"$1\"", "sh", command];
 
     private sealed class Release(Action action) : IDisposable
     {

@@ -43,7 +43,7 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
         var (session, hold) = await TakeAsync(key, harness, cancellationToken);
         try
         {
-            var started = await session.RunCommandAsync(command, timeoutSeconds, hold, cancellationToken);
+            var started = await session.RunCommandAsync(harness, command, timeoutSeconds, hold, cancellationToken);
             hold = null;
             return started;
         }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Text;
 using Belay.Agents;
@@ -13,7 +14,7 @@ namespace Belay.Sessions;
 public sealed class StartedCommand : IAsyncDisposable
 {
     private readonly string _id;
-    private readonly IAsyncEnumerable<ExecEvent> _output;
+    private readonly IAsyncEnumerable<CommandEvent> _output;
     private readonly Func<CommandOutcome, Task> _journal;
     private readonly IDisposable _hold;
     private CommandOutcome? _outcome;
@@ -21,7 +22,7 @@ public sealed class StartedCommand : IAsyncDisposable
     private long _stderrBytes;
     private bool _disposed;
 
-    internal StartedCommand(string id, IAsyncEnumerable<ExecEvent> output, Func<CommandOutcome, Task> journal, IDisposable hold)
+    internal StartedCommand(string id, IAsyncEnumerable<CommandEvent> output, Func<CommandOutcome, Task> journal, IDisposable hold)
     {
         _id = id;
         _output = output;
@@ -33,46 +34,32 @@ public sealed class StartedCommand : IAsyncDisposable
     public async IAsyncEnumerable<ResponseChunk> ReadAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         yield return new() { ContentStart = new() };
-        var stdout = new Utf8Reader();
-        var stderr = new Utf8Reader();
         await using var events = _output.GetAsyncEnumerator(cancellationToken);
-        ExecEvent.Exited? exit = null;
+        CommandEvent.Exited? exit = null;
         while (exit is null && await NextAsync(events))
         {
             switch (events.Current)
             {
-                case ExecEvent.Output { Kind: OutputKind.Stdout } output:
-                    _stdoutBytes += output.Bytes.Length;
-                    foreach (var text in stdout.Read(output.Bytes.Span))
+                case CommandEvent.Output output:
+                    var bytes = Encoding.UTF8.GetByteCount(output.Text);
+                    _stdoutBytes += output.Kind == OutputKind.Stdout ? bytes : 0;
+                    _stderrBytes += output.Kind == OutputKind.Stderr ? bytes : 0;
+                    // Text that JSON escapes takes more room in a frame than in the sandbox.
+                    foreach (var text in Utf8Pieces.Split(output.Text))
                     {
-                        yield return Out(text);
+                        yield return new()
+                        {
+                            ContentDelta = output.Kind == OutputKind.Stdout ? new() { Stdout = text } : new() { Stderr = text },
+                        };
                     }
 
                     break;
-                case ExecEvent.Output output:
-                    _stderrBytes += output.Bytes.Length;
-                    foreach (var text in stderr.Read(output.Bytes.Span))
-                    {
-                        yield return Err(text);
-                    }
-
-                    break;
-                case ExecEvent.Exited exited:
+                case CommandEvent.Exited exited:
                     exit = exited;
                     break;
                 default:
-                    throw new System.Diagnostics.UnreachableException();
+                    throw new UnreachableException();
             }
-        }
-
-        foreach (var text in stdout.End())
-        {
-            yield return Out(text);
-        }
-
-        foreach (var text in stderr.End())
-        {
-            yield return Err(text);
         }
 
         if (exit is null)
@@ -91,7 +78,7 @@ public sealed class StartedCommand : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync() => await EndAsync();
 
-    private static async Task<bool> NextAsync(IAsyncEnumerator<ExecEvent> events)
+    private static async Task<bool> NextAsync(IAsyncEnumerator<CommandEvent> events)
     {
         try
         {
@@ -122,25 +109,4 @@ public sealed class StartedCommand : IAsyncDisposable
     }
 
     private CommandOutcome Outcome(int exitCode, string status) => new(_id, exitCode, status, _stdoutBytes, _stderrBytes);
-
-    private static ResponseChunk Out(string text) => new() { ContentDelta = new() { Stdout = text } };
-
-    private static ResponseChunk Err(string text) => new() { ContentDelta = new() { Stderr = text } };
-
-    /// <summary>Bytes to text across chunk borders; what is not UTF-8 becomes U+FFFD.</summary>
-    private sealed class Utf8Reader
-    {
-        private readonly Decoder _decoder = new UTF8Encoding(false, throwOnInvalidBytes: false).GetDecoder();
-
-        public IEnumerable<string> Read(ReadOnlySpan<byte> bytes) => Utf8Pieces.Split(Decode(bytes, flush: false));
-
-        public IEnumerable<string> End() => Utf8Pieces.Split(Decode([], flush: true));
-
-        private string Decode(ReadOnlySpan<byte> bytes, bool flush)
-        {
-            var characters = new char[_decoder.GetCharCount(bytes, flush)];
-            var count = _decoder.GetChars(bytes, characters, flush);
-            return new string(characters, 0, count);
-        }
-    }
 }

@@ -11,16 +11,16 @@ public sealed class InMemoryDisk
     /// <summary>How often each effect happened.</summary>
     public ConcurrentDictionary<string, int> Effects { get; } = new();
 
-    /// <summary>Told of each effect as it happens.</summary>
-    public Action<string>? OnEffect { get; set; }
+    /// <summary>Told of each effect as it happens, and of the server whose sandbox had it.</summary>
+    public Action<string, int>? OnEffect { get; set; }
 
     /// <summary>Completes when a command has begun to sleep.</summary>
     public TaskCompletionSource Slept { get; set; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Counts one effect.</summary>
-    public void Effect(string id)
+    public void Effect(string id, int server)
     {
         Effects.AddOrUpdate(id, 1, (_, count) => count + 1);
-        OnEffect?.Invoke(id);
+        OnEffect?.Invoke(id, server);
     }
 }

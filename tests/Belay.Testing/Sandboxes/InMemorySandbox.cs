@@ -8,7 +8,7 @@ namespace Belay.Testing.Sandboxes;
 /// A sandbox in memory: a tiny file system, and a shell that knows a few words. <c>echo TEXT</c>, <c>err TEXT</c>, <c>exit N</c>,
 /// <c>effect ID</c> (counts), <c>cat PATH</c>, <c>sleep</c> (until it is killed), <c>flood BYTES</c>; <c>;</c> between them.
 /// </summary>
-public sealed class InMemorySandbox(string id, InMemoryDisk disk, TimeProvider time) : ISandbox
+public sealed class InMemorySandbox(string id, InMemoryDisk disk, TimeProvider time, int server = 0) : ISandbox
 {
     private readonly TaskCompletionSource<string> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _killed = new();
@@ -52,7 +52,7 @@ public sealed class InMemorySandbox(string id, InMemoryDisk disk, TimeProvider t
                         yield return new ExecEvent.Output(OutputKind.Stderr, Encoding.UTF8.GetBytes(argument + "\n"));
                         break;
                     case "effect":
-                        disk.Effect(argument);
+                        disk.Effect(argument, server);
                         break;
                     case "cat":
                         yield return Out(disk.Files.TryGetValue(argument, out var content) ? Encoding.UTF8.GetString(content) : $"no {argument}\n");

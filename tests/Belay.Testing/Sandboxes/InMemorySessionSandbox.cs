@@ -5,7 +5,7 @@ namespace Belay.Testing.Sandboxes;
 
 /// <summary>The sandbox of a session, in memory: starts on first use, ends when told.</summary>
 #pragma warning disable CA1001 // The semaphore holds no handle, and nobody owns a test's sandbox.
-public sealed class InMemorySessionSandbox(InMemoryDisk disk, TimeProvider time, Func<EntryBody, Task> report) : ISessionSandbox
+public sealed class InMemorySessionSandbox(InMemoryDisk disk, TimeProvider time, Func<EntryBody, Task> report, int server = 0) : ISessionSandbox
 #pragma warning restore CA1001
 {
     private readonly SemaphoreSlim _one = new(1, 1);
@@ -31,9 +31,9 @@ public sealed class InMemorySessionSandbox(InMemoryDisk disk, TimeProvider time,
                 return running;
             }
 
-            var started = Refusal is null ? new InMemorySandbox($"sandbox-{++_started}", disk, time) : throw Refusal;
-            Current = started;
+            var started = Refusal is null ? new InMemorySandbox($"sandbox-{++_started}", disk, time, server) : throw Refusal;
             await report(new SandboxStarted(started.Id, "memory", 0));
+            Current = started;
             return started;
         }
         finally

@@ -22,7 +22,7 @@ public sealed class SandboxShell : ITool
     {
         var sandbox = await context.Sandbox.GetAsync(cancellationToken);
         var output = new StringBuilder();
-        var request = new ExecRequest { Command = ["bash", "-lc", call.Input.GetProperty("command").GetString()!], Timeout = context.Remaining };
+        var request = new ExecRequest { Command = ["bash", "-lc", call.Input.GetProperty("command").GetString()!], Timeout = context.Remaining + TimeSpan.FromMinutes(1) };
         await foreach (var item in sandbox.ExecuteAsync(request, cancellationToken))
         {
             switch (item)

@@ -63,7 +63,8 @@ public sealed class EngineWorld : IAsyncDisposable
     public SessionHost Host => _host ??= NewHost();
 
     private SessionHost? _host;
-    private int _hosts;
+    /// <summary>Servers that have come up so far; the number of the newest.</summary>
+    public int Servers { get; private set; }
 
     public ISealer Sealer => _sealer ??= new Sealer(_master, _documents, _ids, new());
 
@@ -183,12 +184,12 @@ public sealed class EngineWorld : IAsyncDisposable
         var turn = new ModelTurn(Time, _ids);
         var services = new SessionServices(
             new AgentLoop(turn, new ContextReduction(turn), new ToolDispatch(Invocations, Time)), BuiltIns, Sessions, Invocations, Time, _ids, NullLogger.Instance);
-        return new(Decorate?.Invoke(Journal) ?? Journal, Sealer, MakeSandbox, services, $"host-{++_hosts}");
+        return new(Decorate?.Invoke(Journal) ?? Journal, Sealer, MakeSandbox, services, $"host-{++Servers}");
     }
 
     private InMemorySessionSandbox MakeSandbox(SessionKey session, Harness harness, Func<EntryBody, Task> report)
     {
-        var sandbox = new InMemorySessionSandbox(Disk, Time, report);
+        var sandbox = new InMemorySessionSandbox(Disk, Time, report, Servers);
         lock (Sandboxes)
         {
             Sandboxes.Add(sandbox);

@@ -26,6 +26,18 @@ public sealed class SimulatedSession
     private CrashingJournal _journal = null!;
     private int _commands;
 
+    /// <summary>Servers that died.</summary>
+    public int Crashes { get; private set; }
+
+    /// <summary>Turns that were acknowledged.</summary>
+    public int Acknowledged => _acknowledged.Count;
+
+    /// <summary>Effects that tools and commands had.</summary>
+    public int Effects => _effects.Count;
+
+    /// <summary>Paused invocations that were answered.</summary>
+    public int Resumed { get; private set; }
+
     public SimulatedSession(int seed, bool holdIntents = false)
     {
         _random = new(seed);
@@ -39,12 +51,12 @@ public sealed class SimulatedSession
         };
         _world.Harness = _world.Harness with { Tools = [EngineWorld.Inline("approve")] };
         _world.Model.Otherwise = _model.Answer;
-        _world.Disk.OnEffect = id =>
+        _world.Disk.OnEffect = (id, server) =>
         {
             lock (_effects)
             {
                 // A dead server has no effects; what its abandoned tasks still do here would not have happened.
-                if (!_journal.Crashed)
+                if (server == _world.Servers && !_journal.Crashed)
                 {
                     _effects.Add(new(id, _journal.Durable));
                 }
@@ -120,6 +132,7 @@ public sealed class SimulatedSession
         HarnessMessage[] messages = [EngineWorld.User("Go on.")];
         if (pending is { Paused: true } && _random.Next(3) > 0)
         {
+            Resumed++;
             var offered = pending.Unanswered.Where(call => pending.Offered.Contains(call.Id)).ToList();
             var answered = offered.Take(_random.Next(4) == 0 ? 1 : offered.Count).ToArray();
             var results = EngineWorld.Results([.. answered.Select(call => (call.Id, "approved"))]);
@@ -241,6 +254,7 @@ public sealed class SimulatedSession
             sandbox.Current?.End("the machine died");
         }
 
+        Crashes++;
         _world.Crash();
     }
 

@@ -10,11 +10,18 @@ public sealed class SimulationTests(ITestOutputHelper output)
 {
     private const int Seeds = 1000;
 
+    private int _crashes;
+    private int _acknowledged;
+    private int _effects;
+    private int _resumed;
+
     [Fact]
     public async Task ThousandBadDays_NothingIsLost()
     {
         var failures = await RunAsync(Seeds, holdIntents: false);
 
+        output.WriteLine($"{_crashes} servers died, {_acknowledged} turns were acknowledged, {_effects} effects happened, {_resumed} pauses were answered.");
+        Assert.True(_crashes > Seeds / 2 && _acknowledged > Seeds && _effects > Seeds && _resumed > Seeds / 10, "The days were too quiet to prove anything.");
         Assert.True(failures.IsEmpty, string.Join('\n', failures.OrderBy(pair => pair.Key).Take(5).Select(pair => $"seed {pair.Key}: {pair.Value}")));
     }
 
@@ -50,7 +57,12 @@ public sealed class SimulationTests(ITestOutputHelper output)
             string[] problems;
             try
             {
-                problems = [.. await new SimulatedSession(seed, holdIntents).RunAsync().WaitAsync(TimeSpan.FromSeconds(60), cancellationToken)];
+                var session = new SimulatedSession(seed, holdIntents);
+                problems = [.. await session.RunAsync().WaitAsync(TimeSpan.FromSeconds(60), cancellationToken)];
+                Interlocked.Add(ref _crashes, session.Crashes);
+                Interlocked.Add(ref _acknowledged, session.Acknowledged);
+                Interlocked.Add(ref _effects, session.Effects);
+                Interlocked.Add(ref _resumed, session.Resumed);
             }
             catch (Exception exception)
             {

@@ -1,0 +1,346 @@
+using Belay.Agents;
+using Belay.Contracts.Faults;
+using Belay.Contracts.Invocations;
+using Belay.Contracts.Runtimes;
+using Belay.Models;
+using Belay.Sandboxes;
+using Belay.Sessions;
+using Belay.Testing.Sessions;
+using Belay.Tools;
+
+namespace Belay.Tests.Sessions;
+
+public sealed class SessionTests
+{
+    [Fact]
+    public async Task SecondCall_WhileOneRuns_IsRefusedAndThenWorks()
+    {
+        await using var world = new EngineWorld();
+        var go = new TaskCompletionSource();
+        world.Model.Reply((_, _) => After(go.Task)).Say("Two.");
+
+        await using var accepted = await world.StartAsync(world.Request(EngineWorld.User("First")));
+        var fault = await Assert.ThrowsAsync<ServiceException>(() => world.InvokeAsync(EngineWorld.User("Second")));
+        go.SetResult();
+        await EngineWorld.ReadAsync(accepted);
+        var events = await world.InvokeAsync(EngineWorld.User("Second"));
+
+        Assert.Equal(FaultCode.RuntimeClientError, fault.Code);
+        Assert.Equal($"Session {EngineWorld.SessionId} is already processing a request. Concurrent invocations are not supported.", fault.Message);
+        Assert.Equal("messageStop EndTurn", Shown.Of(events[^2]));
+    }
+
+    [Fact]
+    public async Task ReaderLeavesInMidTurn_ToolIsKilledHistoryIsWholeSessionIsFree()
+    {
+        await using var world = new EngineWorld();
+        world.Model.Call(("a1", "shell", """{"command":"sleep"}""")).Say("Well.");
+        var accepted = await world.StartAsync(world.Request(EngineWorld.User("Go")));
+        await foreach (var item in accepted.ReadAsync(CancellationToken.None))
+        {
+            break;
+        }
+
+        await world.Disk.Slept.Task;
+        await accepted.DisposeAsync();
+
+        Assert.Equal(0, world.Sandboxes[0].Current!.Running);
+        var ended = Assert.Single((await world.EntriesAsync()).OfType<InvocationEnded>());
+        Assert.Equal("The client left the stream.", ended.Why);
+        var events = await world.InvokeAsync(EngineWorld.User("Still there?"));
+        Assert.Equal("messageStop EndTurn", Shown.Of(events[^2]));
+        Assert.Equal(4, world.Model.Requests[1].Messages.Count);
+    }
+
+    [Fact]
+    public async Task ReaderLeavesBeforeReading_AndWhenTheBufferIsFull_EndsTheInvocation()
+    {
+        await using var world = new EngineWorld { Invocations = new() { BufferedEvents = 1 } };
+        world.Model.Say([.. Enumerable.Repeat("x", 100)]);
+
+        var accepted = await world.StartAsync(world.Request(EngineWorld.User("Go")));
+        await accepted.DisposeAsync();
+
+        Assert.Single((await world.EntriesAsync()).OfType<InvocationEnded>());
+    }
+
+    [Fact]
+    public async Task Detached_GoesOnWhenTheReaderLeaves()
+    {
+        await using var world = new EngineWorld { Invocations = new() { FinishOnDisconnect = true, BufferedEvents = 1 } };
+        var go = new TaskCompletionSource();
+        world.Model.Reply((_, _) => After(go.Task));
+
+        var accepted = await world.StartAsync(world.Request(EngineWorld.User("Go")));
+        await accepted.DisposeAsync();
+        go.SetResult();
+        await accepted.Ended;
+
+        Assert.Equal(HarnessStopReason.EndTurn, Assert.Single((await world.EntriesAsync()).OfType<InvocationEnded>()).StopReason);
+    }
+
+    [Fact]
+    public async Task Stop_DuringAnInvocation_EndsItInterrupted()
+    {
+        await using var world = new EngineWorld();
+        world.Model.Call(("a1", "shell", """{"command":"sleep"}""")).Say("Back.");
+        await using var accepted = await world.StartAsync(world.Request(EngineWorld.User("Go")));
+        var reading = EngineWorld.ReadAsync(accepted);
+        await world.Disk.Slept.Task;
+
+        await world.Host.StopAsync(world.Key, null, CancellationToken.None);
+
+        Assert.Equal(["messageStop Interrupted", "metadata 10/5"], (await reading).Select(Shown.Of).TakeLast(2));
+        Assert.Null(world.Sandboxes[0].Current);
+        Assert.Equal("stopped", Assert.Single((await world.EntriesAsync()).OfType<SandboxEnded>()).Reason);
+        var again = await Assert.ThrowsAsync<ServiceException>(() => world.Host.StopAsync(world.Key, null, CancellationToken.None));
+        Assert.Equal(FaultCode.ResourceNotFoundException, again.Code);
+        await world.InvokeAsync(EngineWorld.User("Hello?"));
+    }
+
+    [Fact]
+    public async Task Stop_RepeatedWithItsToken_IsAnsweredAlike()
+    {
+        await using var world = new EngineWorld();
+        world.Model.Say("Hi.");
+        await world.InvokeAsync(EngineWorld.User("Go"));
+        var token = new string('t', 33);
+
+        await world.Host.StopAsync(world.Key, token, CancellationToken.None);
+        await world.Host.StopAsync(world.Key, token, CancellationToken.None);
+
+        await Assert.ThrowsAsync<ServiceException>(() => world.Host.StopAsync(world.Key, new string('u', 33), CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task Stop_OfAnUnknownSession_IsNotFound()
+    {
+        await using var world = new EngineWorld();
+
+        var fault = await Assert.ThrowsAsync<ServiceException>(() => world.Host.StopAsync(world.Key, null, CancellationToken.None));
+
+        Assert.Equal(FaultCode.ResourceNotFoundException, fault.Code);
+    }
+
+    [Fact]
+    public async Task Shutdown_EndsTheStreamWithPartialTurn_AndAnotherServerGoesOn()
+    {
+        await using var world = new EngineWorld();
+        world.Model.Hang(new ModelEvent.Text(0, "Half")).Say("Whole.");
+        await using var accepted = await world.StartAsync(world.Request(EngineWorld.User("Go")));
+        var reading = EngineWorld.ReadAsync(accepted);
+        while (world.Model.Requests.Count == 0)
+        {
+            await Task.Yield();
+        }
+
+        await world.Host.DisposeAsync();
+        var events = await reading;
+        world.Crash();
+        await world.InvokeAsync(EngineWorld.User("Go on"));
+
+        Assert.Equal("messageStop PartialTurn", Shown.Of(events[^2]));
+    }
+
+    [Fact]
+    public async Task AnotherActor_IsRefused_AndAnOmittedOneIsTheSessions()
+    {
+        await using var world = new EngineWorld();
+        world.Model.Say("Hi Ann.").Say("Hi again.");
+        await world.InvokeAsync(world.Request(EngineWorld.User("I am Ann")) with { ActorId = "ann" });
+
+        var fault = await Assert.ThrowsAsync<ServiceException>(() => world.InvokeAsync(world.Request(EngineWorld.User("I am Bob")) with { ActorId = "bob" }));
+        await world.InvokeAsync(EngineWorld.User("Me again"));
+
+        Assert.Equal(ValidationReason.ResourceConflict, fault.Reason);
+    }
+
+    [Fact]
+    public async Task ServerDiesInMidTool_NextCallSeesTheCallInterrupted()
+    {
+        await using var world = new EngineWorld();
+        world.Model.Call(("a1", "shell", """{"command":"sleep"}""")).Say("Well.");
+        var accepted = await world.StartAsync(world.Request(EngineWorld.User("Go")));
+        await world.Disk.Slept.Task;
+        world.Crash();
+
+        await world.InvokeAsync(EngineWorld.User("And?"));
+
+        var result = Assert.IsType<Block.ToolResult>(Assert.Single(world.Model.Requests[1].Messages[2].Blocks));
+        Assert.Equal("Tool was interrupted.", Assert.IsType<ToolContent.Text>(Assert.Single(result.Content)).Value);
+        Assert.Contains(await world.EntriesAsync(), entry => entry is InvocationEnded { Fault: "InternalServerException" });
+        await accepted.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task TooManyActiveSessions_AreRefusedWith402()
+    {
+        await using var world = new EngineWorld { Sessions = new() { MaxActive = 1 } };
+        world.Model.Hang();
+        await using var accepted = await world.StartAsync(world.Request(EngineWorld.User("Go")));
+
+        var other = world.Key with { SessionId = EngineWorld.SessionId + "x" };
+        var fault = await Assert.ThrowsAsync<ServiceException>(() => world.Host.RunCommandAsync(other, world.Harness, "echo", 1, CancellationToken.None));
+
+        Assert.Equal(FaultCode.ServiceQuotaExceededException, fault.Code);
+    }
+
+    [Fact]
+    public async Task IdleSessions_AreGivenBack_AndOpenAgain()
+    {
+        await using var world = new EngineWorld { Sessions = new() { MaxIdle = 0 } };
+        world.Model.Say("One.").Say("Two.");
+
+        await world.InvokeAsync(EngineWorld.User("First"));
+        await world.InvokeAsync(EngineWorld.User("Second"));
+
+        Assert.Equal(3, world.Model.Requests[1].Messages.Count);
+    }
+
+    [Fact]
+    public async Task Command_StreamsBothOutputsAndItsExitCode()
+    {
+        await using var world = new EngineWorld();
+
+        await using var command = await world.Host.RunCommandAsync(world.Key, world.Harness, "echo out; err bad; exit 7", 60, CancellationToken.None);
+        var chunks = await ReadAsync(command);
+
+        Assert.NotNull(chunks[0].ContentStart);
+        Assert.Equal(["out\n", "bad\n"], chunks[1..^1].Select(chunk => chunk.ContentDelta!.Stdout ?? chunk.ContentDelta.Stderr));
+        Assert.Equal(new ContentStopEvent { ExitCode = 7, Status = CommandExecutionStatus.Completed }, chunks[^1].ContentStop);
+        Assert.Equal(["SandboxStarted", "CommandIntent", "CommandOutcome"], (await world.EntriesAsync()).Select(entry => entry.GetType().Name));
+    }
+
+    [Fact]
+    public async Task Command_TimedOut_SaysSo()
+    {
+        await using var world = new EngineWorld();
+        await using var command = await world.Host.RunCommandAsync(world.Key, world.Harness, "sleep", 3, CancellationToken.None);
+        var reading = ReadAsync(command);
+        await world.Disk.Slept.Task;
+        world.Time.Advance(TimeSpan.FromSeconds(3));
+
+        Assert.Equal(new ContentStopEvent { ExitCode = 124, Status = CommandExecutionStatus.TimedOut }, (await reading)[^1].ContentStop);
+    }
+
+    [Fact]
+    public async Task Command_ReaderLeaves_IsKilledAndRecorded()
+    {
+        await using var world = new EngineWorld();
+        var command = await world.Host.RunCommandAsync(world.Key, world.Harness, "sleep", 60, CancellationToken.None);
+        using var leave = new CancellationTokenSource();
+        var reading = Task.Run(async () =>
+        {
+            await foreach (var chunk in command.ReadAsync(leave.Token))
+            {
+            }
+        });
+        await world.Disk.Slept.Task;
+        await leave.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => reading);
+        await command.DisposeAsync();
+
+        Assert.Equal(0, world.Sandboxes[0].Current!.Running);
+        Assert.Equal("FAILED", Assert.Single((await world.EntriesAsync()).OfType<CommandOutcome>()).Status);
+    }
+
+    [Fact]
+    public async Task NinthCommand_IsRefusedAsRetryable()
+    {
+        await using var world = new EngineWorld();
+        var commands = new List<StartedCommand>();
+        for (var i = 0; i < 8; i++)
+        {
+            commands.Add(await world.Host.RunCommandAsync(world.Key, world.Harness, "sleep", 60, CancellationToken.None));
+        }
+
+        var fault = await Assert.ThrowsAsync<ServiceException>(() => world.Host.RunCommandAsync(world.Key, world.Harness, "sleep", 60, CancellationToken.None));
+
+        Assert.Equal(FaultCode.RetryableConflictException, fault.Code);
+        foreach (var command in commands)
+        {
+            await command.DisposeAsync();
+        }
+
+        await using var again = await world.Host.RunCommandAsync(world.Key, world.Harness, "echo hi", 60, CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task ToolThatThrows_AndOneThatIgnoresItsCancellation_EndNoTurnAndHoldNothing()
+    {
+        await using var world = new EngineWorld();
+        var stuck = new Tool("stuck", (_, _) => new TaskCompletionSource<ToolResult>().Task);
+        world.BuiltIns.Add(new Tool("bad", (_, _) => throw new InvalidOperationException("boom")));
+        world.BuiltIns.Add(stuck);
+        world.Model.Call(("a1", "bad", "{}")).Say("Sorry.").Call(("a2", "stuck", "{}")).Say("Back.");
+
+        await world.InvokeAsync(EngineWorld.User("Go"));
+        await using var accepted = await world.StartAsync(world.Request(EngineWorld.User("Go")) with { TimeoutSeconds = 2 });
+        var reading = EngineWorld.ReadAsync(accepted);
+        await stuck.Called.Task;
+        while (!reading.IsCompleted)
+        {
+            await Task.Yield();
+            world.Time.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        await world.InvokeAsync(EngineWorld.User("Go"));
+
+        var result = Assert.IsType<Block.ToolResult>(Assert.Single(world.Model.Requests[1].Messages[2].Blocks));
+        Assert.Equal("Error: boom", Assert.IsType<ToolContent.Text>(Assert.Single(result.Content)).Value);
+    }
+
+    [Fact]
+    public async Task SandboxThatCannotStart_IsForTheModelInATurnAndAFaultForACommand()
+    {
+        await using var world = new EngineWorld();
+        world.Model.Say("Hi.").Call(("a1", "shell", """{"command":"echo"}""")).Say("No sandbox.");
+        await world.InvokeAsync(EngineWorld.User("Go"));
+        world.Sandboxes[0].Refusal = new SandboxException("No room.");
+
+        await world.InvokeAsync(EngineWorld.User("Go"));
+        var fault = await Assert.ThrowsAsync<ServiceException>(() => world.Host.RunCommandAsync(world.Key, world.Harness, "echo", 1, CancellationToken.None));
+
+        Assert.Equal((FaultCode.RuntimeClientError, "No room."), (fault.Code, fault.Message));
+    }
+
+    private static async Task<List<ResponseChunk>> ReadAsync(StartedCommand command)
+    {
+        var chunks = new List<ResponseChunk>();
+        await foreach (var chunk in command.ReadAsync(CancellationToken.None))
+        {
+            chunks.Add(chunk);
+        }
+
+        return chunks;
+    }
+
+    private static async IAsyncEnumerable<ModelEvent> After(Task go)
+    {
+        await go;
+        foreach (var item in Belay.Testing.Models.FakeModel.Text("One."))
+        {
+            yield return item;
+        }
+    }
+
+    private sealed class Tool(string name, Func<ToolCall, CancellationToken, Task<ToolResult>> run) : ITool
+    {
+        public TaskCompletionSource Called { get; } = new();
+
+        public ToolSpec Spec { get; } = new()
+        {
+            Name = name,
+            Description = name,
+            InputSchema = ToolArguments.Empty,
+            Server = AllowedTools.BuiltIn,
+            Kind = HarnessToolUseType.ToolUse,
+        };
+
+        public Task<ToolResult> RunAsync(ToolCall call, ToolContext context, CancellationToken cancellationToken)
+        {
+            Called.TrySetResult();
+            return run(call, cancellationToken);
+        }
+    }
+}
