@@ -1,5 +1,5 @@
-using Belay.Sandboxes;
 using Belay.Cli.Serving;
+using Belay.Sandboxes;
 using Belay.Storage;
 
 namespace Belay.Cli.CommandLine;

@@ -49,7 +49,8 @@ internal static class Examination
     private static readonly TimeSpan ProbeDeadline = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan ServerDeadline = TimeSpan.FromSeconds(2);
 
-    private static readonly string[] ProviderKeys = ["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY"];
+    // Those that an adapter of this version uses.
+    private static readonly string[] ProviderKeys = ["OPENAI_API_KEY"];
 
     /// <summary>Runs every check.</summary>
     public static async Task<Report> RunAsync(CliHost host, string dataDirectory, Uri server, CancellationToken cancellationToken)

@@ -10,15 +10,12 @@ internal sealed class ServeOptions
     private readonly Option<int?> _port = new("--port", "-p") { Description = "Port to listen on; 0 lets the system choose (default 8642).", HelpName = "PORT" };
     private readonly Option<string?> _data = new("--data") { Description = "Directory for everything the server keeps (default ./.belay).", HelpName = "DIR" };
     private readonly Option<string> _address = new("--host") { Description = "Address to listen on.", HelpName = "ADDRESS", DefaultValueFactory = _ => "127.0.0.1" };
-    private readonly Option<string?> _certificate = new("--tls-certificate") { Description = "Certificate for TLS, a PEM file.", HelpName = "FILE" };
-    private readonly Option<string?> _certificateKey = new("--tls-key") { Description = "Private key of the certificate, a PEM file, when the certificate's file has none.", HelpName = "FILE" };
-    private readonly Option<bool> _plainHttp = new("--allow-plain-http") { Description = "Serve other machines without TLS; for use behind a proxy that speaks it." };
     private readonly Option<string> _sandbox = new("--sandbox") { Description = "Where tools run: auto, process, or unconfined, which isolates nothing.", HelpName = "DRIVER", DefaultValueFactory = _ => "auto" };
     private readonly Option<string> _store = new("--store") { Description = "Where state is kept.", HelpName = "STORE", DefaultValueFactory = _ => "sqlite" };
     private readonly Option<string?> _region = new("--region") { Description = "Region of the resources (default us-west-2).", HelpName = "REGION" };
     private readonly Option<string> _account = new("--account") { Description = "Account of the first access key.", HelpName = "DIGITS", DefaultValueFactory = _ => ServeSettings.DefaultAccount };
     private readonly Option<string?> _model = new("--default-model") { Description = "Model of harnesses that name none.", HelpName = "ID" };
-    private readonly Option<bool> _providerKeys = new("--provider-keys") { Description = "Let harnesses use OPENAI_API_KEY, ANTHROPIC_API_KEY and GEMINI_API_KEY of this environment." };
+    private readonly Option<bool> _providerKeys = new("--provider-keys") { Description = "Let harnesses use the OPENAI_API_KEY of this environment." };
     private readonly Option<string[]> _set = new("--set") { Description = "A setting by name; can be repeated.", HelpName = "NAME=VALUE", DefaultValueFactory = _ => [] };
 
     /// <summary>Adds the options to the verb.</summary>
@@ -42,7 +39,7 @@ internal sealed class ServeOptions
                 result.AddError($"--set takes NAME=VALUE; \"{token.Value}\" is not that.");
             }
         });
-        Option[] all = [_port, _data, _address, _certificate, _certificateKey, _plainHttp, _sandbox, _store, _region, _account, _model, _providerKeys, _set];
+        Option[] all = [_port, _data, _address, _sandbox, _store, _region, _account, _model, _providerKeys, _set];
         foreach (var option in all)
         {
             command.Add(option);
@@ -55,9 +52,6 @@ internal sealed class ServeOptions
         DataDirectory = ConnectionOptions.DataDirectory(parsed.GetValue(_data), host),
         Host = parsed.GetRequiredValue(_address) is "localhost" ? "127.0.0.1" : parsed.GetRequiredValue(_address),
         Port = parsed.GetValue(_port) ?? ServeSettings.DefaultPort,
-        CertificatePath = AbsolutePath(parsed.GetValue(_certificate), host),
-        CertificateKeyPath = AbsolutePath(parsed.GetValue(_certificateKey), host),
-        AllowPlainHttp = parsed.GetValue(_plainHttp),
         Sandbox = parsed.GetRequiredValue(_sandbox),
         Region = ConnectionOptions.Region(parsed.GetValue(_region), host),
         Account = parsed.GetRequiredValue(_account),
@@ -66,6 +60,4 @@ internal sealed class ServeOptions
         Named = parsed.GetRequiredValue(_set).Select(pair => pair.Split('=', 2)).GroupBy(pair => pair[0]).ToDictionary(group => group.Key, group => group.Last()[1]),
         Environment = host.Environment,
     };
-
-    private static string? AbsolutePath(string? path, CliHost host) => path is null ? null : Path.GetFullPath(path, host.WorkingDirectory);
 }

@@ -24,15 +24,6 @@ internal sealed record ServeSettings
     /// <summary>Port to listen on; 0 lets the system choose.</summary>
     public int Port { get; init; } = DefaultPort;
 
-    /// <summary>Certificate for TLS, as a PEM file; null for plain HTTP.</summary>
-    public string? CertificatePath { get; init; }
-
-    /// <summary>Private key of the certificate, as a PEM file; null when the certificate's file has it.</summary>
-    public string? CertificateKeyPath { get; init; }
-
-    /// <summary>Allows plain HTTP on an address that other machines reach.</summary>
-    public bool AllowPlainHttp { get; init; }
-
     /// <summary>Name of a sandbox driver, or <c>auto</c> for the first one that works here and isolates.</summary>
     public string Sandbox { get; init; } = "auto";
 

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using Belay.Cli.CommandLine;
+using Belay.Sandboxes;
+using Belay.Storage;
 
 namespace Belay.Cli.Serving;
 
@@ -28,7 +30,7 @@ internal static class ServeVerb
             Examples:
               belay serve
               belay serve --port 9000 --data /var/lib/belay --default-model global.anthropic.claude-sonnet-4-6
-              belay serve --host 0.0.0.0 --tls-certificate server.pem
+              belay serve --host 0.0.0.0 --set Server:Certificate=/etc/belay/server.pem
               belay serve --set Tools:Concurrency=1 --set Models:StallSeconds=60
             """);
     }
@@ -52,9 +54,18 @@ internal static class ServeVerb
         {
             throw new CliException(ExitCode.Failed, $"Could not start the server: no permission to use {settings.DataDirectory}.", "Choose another directory with --data.", cause);
         }
-        catch (InvalidDataException cause)
+        catch (Exception cause) when (cause is InvalidDataException or StorageException or ArgumentException)
         {
+            // Wrong settings, or a data directory that is damaged or another server's: the message is written for people.
             throw new CliException(ExitCode.Failed, $"Could not start the server: {cause.Message}", cause: cause);
+        }
+        catch (SandboxException cause)
+        {
+            throw new CliException(
+                ExitCode.Failed,
+                $"Could not start the server: no sandbox works as asked. {cause.Message}",
+                "See what each driver needs: belay doctor. Running tools without isolation must be asked for: --sandbox unconfined",
+                cause);
         }
     }
 

@@ -36,8 +36,8 @@ internal sealed class FakeService : HttpMessageHandler
     }
 
     /// <summary>The routes that resolve the name <c>hello</c>.</summary>
-    public FakeService WithHarness() => this
-        .On("GET /harnesses?", () => Json(new JsonObject { ["harnesses"] = new JsonArray(Harness()) }))
+    public FakeService WithHarness() =>
+        On("GET /harnesses?", () => Json(new JsonObject { ["harnesses"] = new JsonArray(Harness()) }))
         .On($"GET /harnesses/{Id}", () => Json(new JsonObject { ["harness"] = Harness() }));
 
     public static HttpResponseMessage Json(JsonNode body, HttpStatusCode status = HttpStatusCode.OK) =>
