@@ -23,4 +23,23 @@ public sealed record InvocationSettings
 
     /// <summary>How long the last events of a stream wait for a reader that has stopped reading.</summary>
     public TimeSpan ClosingTime { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Everything wrong with these settings, in the operator's words. Empty when they are valid.</summary>
+    public IEnumerable<string> Problems()
+    {
+        if (ToolConcurrency < 1)
+        {
+            yield return $"Tools:Concurrency must be at least 1, but was {ToolConcurrency}.";
+        }
+
+        if (ToolResultBytes < 1024)
+        {
+            yield return $"Tools:ResultBytes must be at least 1024, but was {ToolResultBytes}.";
+        }
+
+        if (BufferedEvents < 1)
+        {
+            yield return $"Invoke:BufferedEvents must be at least 1, but was {BufferedEvents}.";
+        }
+    }
 }

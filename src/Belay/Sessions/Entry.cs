@@ -102,7 +102,7 @@ public sealed record ModelIntent(string InvocationId, int Iteration, string Prov
 /// <summary>A model call ended.</summary>
 /// <param name="InvocationId">Id of the invocation.</param>
 /// <param name="Iteration">From 1; 0 for a call that counts as none.</param>
-/// <param name="Message">What the model said, as the conversation keeps it; null when nothing is kept.</param>
+/// <param name="Message">What the model said, as it was streamed; what the conversation keeps of it is a fold. Null when it said nothing.</param>
 /// <param name="StopReason">How the message ended; null when the call failed or was cut off.</param>
 /// <param name="Usage">Tokens.</param>
 /// <param name="Deltas">Lengths of the pieces in which each block arrived, in arrival order, so that a replay can be byte-identical.</param>

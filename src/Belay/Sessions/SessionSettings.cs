@@ -20,4 +20,19 @@ public sealed record SessionSettings
 
     /// <summary>Appends of one session that wait for the store before their writers do.</summary>
     public int MailboxDepth { get; init; } = 256;
+
+    /// <summary>Everything wrong with these settings, in the operator's words. Empty when they are valid.</summary>
+    public IEnumerable<string> Problems()
+    {
+        foreach (var (name, value, least) in new[]
+        {
+            (nameof(MaxActive), MaxActive, 1), (nameof(MaxIdle), MaxIdle, 0), (nameof(MaxCommands), MaxCommands, 1), (nameof(MailboxDepth), MailboxDepth, 1),
+        })
+        {
+            if (value < least)
+            {
+                yield return $"Sessions:{name} must be at least {least}, but was {value}.";
+            }
+        }
+    }
 }

@@ -17,7 +17,11 @@ public sealed class InvocationResolverTests
         var plain = Resolve(world, world.Request(EngineWorld.User("Hi")));
         var changed = Resolve(world, world.Request(EngineWorld.User("Hi")) with
         {
-            SystemPrompt = [], Tools = [], AllowedTools = ["none"], MaxIterations = 100, TimeoutSeconds = 9999,
+            SystemPrompt = [],
+            Tools = [],
+            AllowedTools = ["none"],
+            MaxIterations = 100,
+            TimeoutSeconds = 9999,
         });
 
         Assert.Equal(["Old."], plain.System);

@@ -304,6 +304,39 @@ public sealed class SessionTests
         Assert.Equal((FaultCode.RuntimeClientError, "No room."), (fault.Code, fault.Message));
     }
 
+    [Fact]
+    public async Task CallerWhoLeftBefore_LeavesTheSessionFree()
+    {
+        await using var world = new EngineWorld();
+        world.Model.Say("Hi.");
+        var invocation = world.Resolver.Resolve(new(world.Harness, "DEFAULT", world.Belay), world.Request(EngineWorld.User("Go")));
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => world.Host.InvokeAsync(world.Key, invocation, new CancellationToken(canceled: true)));
+
+        Assert.Equal("messageStop EndTurn", Shown.Of((await world.InvokeAsync(EngineWorld.User("Go")))[^2]));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    [InlineData(4)]
+    public async Task JournalThatFails_EndsTheInvocation_AndTheNextCallOpensTheSessionAgain(int failing)
+    {
+        await using var world = new EngineWorld();
+        world.Model.Say("One.").Say("Two.").Say("Three.");
+        var appends = 0;
+        world.Journal.BeforeAppend = (_, _, _) => ++appends == failing ? throw new Belay.Storage.StorageException("The disk is full.") : Task.CompletedTask;
+
+        await Assert.ThrowsAsync<Belay.Storage.StorageException>(() => world.InvokeAsync(EngineWorld.User("Go")));
+        var events = await world.InvokeAsync(EngineWorld.User("Go"));
+
+        Assert.Equal("messageStop EndTurn", Shown.Of(events[^2]));
+        var entries = await world.EntriesAsync();
+        Assert.Equal(
+            entries.OfType<InvocationStarted>().Select(entry => entry.InvocationId),
+            entries.OfType<InvocationEnded>().Select(entry => entry.InvocationId));
+    }
+
     private static async Task<List<ResponseChunk>> ReadAsync(StartedCommand command)
     {
         var chunks = new List<ResponseChunk>();
