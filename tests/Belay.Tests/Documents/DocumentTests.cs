@@ -42,8 +42,22 @@ public sealed partial class DocumentTests
 
         Assert.Equal(decisions.Count, decisions.Select(path => Path.GetFileName(path)[..4]).Distinct().Count());
         Assert.All(decisions, path => Assert.All(
-            (string[])["\nStatus: ", "\n## Context\n", "\n## Drivers\n", "\n## Options\n", "\n## Decision\n", "\n## Consequences\n"],
+            (string[])["\nStatus: ", "\n## Context\n", "\n## Options\n", "\n## Decision\n", "\n## Consequences\n"],
             part => Assert.Contains(part, File.ReadAllText(path), StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void Promises_NameTestsThatExist()
+    {
+        var source = string.Concat(Directory.EnumerateFiles(Path.Combine(Root, "tests"), "*.cs", SearchOption.AllDirectories).Select(File.ReadAllText));
+        var promises = File.ReadLines(Path.Combine(Root, "SPECIFICATION.md"))
+            .Where(line => line.StartsWith("| ", StringComparison.Ordinal) && !line.StartsWith("| promise |", StringComparison.Ordinal))
+            .Select(line => line.Split('|')[^2]);
+
+        var wrong = promises.Where(tests => tests.Trim() != "not yet tested"
+            && (!Name().IsMatch(tests) || Name().Matches(tests).Any(name => !source.Contains($"class {name.Groups[1].Value}", StringComparison.Ordinal))));
+
+        Assert.Empty(wrong);
     }
 
     private static IEnumerable<string> Links(string path)
@@ -76,6 +90,9 @@ public sealed partial class DocumentTests
 
     [GeneratedRegex(@"\]\((?<target>[^)\s]+)\)")]
     private static partial Regex Link();
+
+    [GeneratedRegex("`([A-Za-z]+)`")]
+    private static partial Regex Name();
 
     [GeneratedRegex(@"[^\w\- ]")]
     private static partial Regex NotInAnchors();
