@@ -62,6 +62,13 @@ public sealed class ProcessDriver(string dataDirectory, SandboxSettings settings
 
     internal async Task<ChildPlace> StartPlaceAsync(SandboxSpec spec)
     {
+        var (command, filter) = await CommandAsync(spec);
+        return await ChildPlace.StartAsync(spec.Id, command, filter, spec.Limits, Records, time);
+    }
+
+    /// <summary>The command that becomes a sandbox, and the file that it must find open as descriptor 9.</summary>
+    internal async Task<(IReadOnlyList<string> Command, string Filter)> CommandAsync(SandboxSpec spec)
+    {
         var prepared = _prepared ??= await PrepareAsync();
         if (!Directory.Exists(spec.Workspace))
         {
@@ -94,7 +101,7 @@ public sealed class ProcessDriver(string dataDirectory, SandboxSettings settings
         // Last: what is mounted is there, and nothing can be added beside it.
         command.AddRange(["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", Belay.Guest.Protocol.GuestProtocol.Workspace, "--"]);
         command.AddRange(prepared.Guest.Command(GuestPath, RuntimePath));
-        return await ChildPlace.StartAsync(spec.Id, command, prepared.Filter, spec.Limits, Records, time);
+        return (command, prepared.Filter);
     }
 
     private async Task<Prepared> PrepareAsync()

@@ -9,6 +9,9 @@ namespace Belay.Sandboxes.Process;
 internal sealed class ProcessProbe(ProcessDriver driver, string directory, TimeProvider time, IdSource ids)
 {
     private const string Label = "process isolation, shared kernel";
+    // The first of the guarantees, without which the driver does not offer itself.
+    private const int Essential = 7;
+
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
     private static readonly SandboxLimits Limits = new() { Cpus = 1, MemoryMiB = 256, Processes = 64 };
 
@@ -19,7 +22,8 @@ internal sealed class ProcessProbe(ProcessDriver driver, string directory, TimeP
         while read -r k v; do case $k in Seccomp:) echo seccomp=$v;; NoNewPrivs:) echo nnp=$v;; CapEff:) echo caps=$v;; esac; done < /proc/self/status
         echo net=$(tail -n +3 /proc/net/dev | cut -d: -f1 | tr -d ' \n')
         echo home=$(ls -A /home /root 2>/dev/null | grep -v : | tr -d '\n')
-        touch /usr/belay-probe 2>/dev/null && echo usr=writable || echo usr=read-only
+        test -w /usr && echo usr=writable || echo usr=read-only
+        echo settings=$(find /proc -path '/proc/[0-9]*' -prune -o -type f -writable -print -quit 2>/dev/null | grep -v -e ^/proc/self/ -e ^/proc/thread-self/)
         unshare -U true 2>/dev/null && echo userns=allowed || echo userns=refused
         echo pid1=$(tr '\0' ' ' < /proc/1/environ | wc -w)
         """;
@@ -77,6 +81,7 @@ internal sealed class ProcessProbe(ProcessDriver driver, string directory, TimeP
         List<SandboxGuarantee> guarantees =
         [
             new("file system", Is("home", "") && Is("usr", "read-only"), "own root: /usr and some of /etc read-only, nothing of /home, /root and /var; only /workspace and mounts are shared"),
+            new("machine settings", Is("settings", ""), "none in /proc can be changed"),
             new("privileges", Is("caps", "0000000000000000") && Is("nnp", "1"), "no capabilities, and none to be had; user 0 inside is the server's user outside"),
             new("system calls", Is("seccomp", "2"), "filtered: no mounts, no namespaces, no tracing, no key rings, no rare socket families"),
             new("user namespaces", Is("userns", "refused"), "none can be made inside"),
@@ -88,8 +93,10 @@ internal sealed class ProcessProbe(ProcessDriver driver, string directory, TimeP
             new("disk limit", false, "NOT limited: /workspace is a directory of the host; /tmp counts as memory"),
             new("own kernel", false, "NO: the host's kernel is shared; a hole in it is a way out"),
         ];
-        var works = Is("uid", "0") && guarantees.Take(6).All(guarantee => guarantee.Holds);
-        return new SandboxProbe(works, Label, works ? "" : Bubblewrap.Explain("a guarantee does not hold: " + string.Join(", ", guarantees.Take(6).Where(g => !g.Holds).Select(g => g.Name))), guarantees);
+        var broken = guarantees.Take(Essential).Where(guarantee => !guarantee.Holds).Select(guarantee => guarantee.Name).ToList();
+        return broken.Count == 0
+            ? new SandboxProbe(true, Label, "", guarantees)
+            : new SandboxProbe(false, Label, $"The process driver starts sandboxes here, but they do not hold: {string.Join(", ", broken)}. It is not used.", guarantees);
     }
 
     private static async Task<(int ExitCode, string Output)> RunAsync(GuestSandbox sandbox, string script, CancellationToken cancellationToken)

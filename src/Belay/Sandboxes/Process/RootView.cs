@@ -18,7 +18,15 @@ internal static class RootView
     ];
 
     // What a kernel shows of itself and the host without asking for a capability.
-    private static readonly string[] Covered = ["kcore", "keys", "key-users", "kallsyms", "timer_list", "sched_debug", "latency_stats", "kpagecount", "kpageflags", "kpagecgroup", "config.gz"];
+    private static readonly string[] Covered =
+    [
+        "config.gz", "kallsyms", "kcore", "key-users", "keys", "kmsg", "kpagecgroup", "kpagecount", "kpageflags", "latency_stats", "mtrr", "sched_debug",
+        "sysrq-trigger", "timer_list", "timer_stats",
+    ];
+
+    // Settings of the machine. Their files belong to user 0, and where the server is root, user 0 inside is user 0 outside: no
+    // capability is asked of it. Bubblewrap itself covers some of them only when the directory, not its files, looks writable.
+    private static readonly string[] ReadOnly = ["acpi", "asound", "bus", "driver", "dynamic_debug", "fs", "irq", "pressure", "scsi", "sys"];
 
     private static readonly (string Name, string Content)[] Made =
     [
@@ -29,11 +37,14 @@ internal static class RootView
         ("resolv.conf", ""),
     ];
 
+    // An empty file, read-only where it is mounted. A device would not do: it looks writable.
+    private const string Nothing = ".nothing";
+
     /// <summary>Writes the files of /etc that are not the host's.</summary>
     public static void Prepare(string directory)
     {
         Directory.CreateDirectory(directory);
-        foreach (var (name, content) in Made)
+        foreach (var (name, content) in Made.Append((Nothing, "")))
         {
             var path = Path.Join(directory, name);
             if (!File.Exists(path) || File.ReadAllText(path) != content)
@@ -81,7 +92,15 @@ internal static class RootView
         {
             if (File.Exists("/proc/" + name))
             {
-                arguments.AddRange(["--ro-bind", "/dev/null", "/proc/" + name]);
+                arguments.AddRange(["--ro-bind", Path.Join(prepared, Nothing), "/proc/" + name]);
+            }
+        }
+
+        foreach (var name in ReadOnly)
+        {
+            if (Directory.Exists("/proc/" + name))
+            {
+                arguments.AddRange(["--ro-bind", "/proc/" + name, "/proc/" + name]);
             }
         }
 
