@@ -57,7 +57,8 @@ internal static class ServeVerb
         catch (Exception cause) when (cause is InvalidDataException or StorageException or ArgumentException)
         {
             // Wrong settings, or a data directory that is damaged or another server's: the message is written for people.
-            throw new CliException(ExitCode.Failed, $"Could not start the server: {cause.Message}", cause: cause);
+            // What ArgumentException adds to it, a parameter's name, is not.
+            throw new CliException(ExitCode.Failed, $"Could not start the server: {cause.Message.Split(" (Parameter '")[0]}", cause: cause);
         }
         catch (SandboxException cause)
         {

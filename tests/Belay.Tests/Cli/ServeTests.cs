@@ -1,4 +1,6 @@
 using Belay.Cli.Serving;
+using Belay.Sandboxes;
+using Belay.Storage;
 using Microsoft.AspNetCore.Connections;
 
 namespace Belay.Tests.Cli;
@@ -69,6 +71,26 @@ public sealed class ServeTests
 
         Assert.Equal(1, await run.RunAsync("serve", "--port", "9000"));
         Assert.StartsWith("Could not start the server: port 9000 on 127.0.0.1 is taken.\n", run.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(typeof(ArgumentException), "")]
+    [InlineData(typeof(StorageException), "")]
+    [InlineData(typeof(InvalidDataException), "")]
+    [InlineData(typeof(SandboxException), "no sandbox works as asked. ")]
+    public async Task WhatKeepsAServerFromStarting_IsSaidInWords(Type kind, string before)
+    {
+        Exception failure = kind.Name switch
+        {
+            nameof(ArgumentException) => new ArgumentException("The port is wrong.", nameof(kind)),
+            nameof(StorageException) => new StorageException("The port is wrong."),
+            nameof(SandboxException) => new SandboxException("The port is wrong."),
+            _ => new InvalidDataException("The port is wrong."),
+        };
+        using var run = new CliRun { StartServer = _ => throw failure };
+
+        Assert.Equal(1, await run.RunAsync("serve"));
+        Assert.Equal($"Could not start the server: {before}The port is wrong.", run.Error.Split('\n')[0]);
     }
 
     [Fact]
