@@ -120,6 +120,9 @@ internal static class Composition
     private static void Configure(ILoggingBuilder builder, ServeSettings settings)
     {
         builder.SetMinimumLevel(settings.Log ? LogLevel.Information : LogLevel.None);
+
+        // A start that fails is said in words by whoever started the server.
+        builder.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
         builder.AddFilter("Microsoft", settings.Log ? LogLevel.Warning : LogLevel.None);
         builder.AddSimpleConsole(console =>
         {

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using Belay.Cli.CommandLine;
 using Belay.Sandboxes;
+using Belay.Server;
 using Belay.Storage;
 
 namespace Belay.Cli.Serving;
@@ -26,12 +27,15 @@ internal static class ServeVerb
             await WaitAsync(server, cancellationToken);
             return (int)ExitCode.Done;
         });
-        return new Verb(command, """
+        return new Verb(command, $"""
             Examples:
               belay serve
               belay serve --port 9000 --data /var/lib/belay --default-model global.anthropic.claude-sonnet-4-6
               belay serve --host 0.0.0.0 --set Server:Certificate=/etc/belay/server.pem
               belay serve --set Tools:Concurrency=1 --set Models:StallSeconds=60
+
+            Settings for --set:
+            {string.Join('\n', NamedSettings.All.Select(setting => $"  {setting.Name,-28} {setting.Help}"))}
             """);
     }
 

@@ -21,7 +21,7 @@ public static class HarnessEndpoints
     [
         new("CreateHarness", HttpMethods.Post, Harnesses, Operation.ControlBodyBytes, async (call, cancellationToken) =>
         {
-            var request = call.Bind(BelayJson.Default.CreateHarnessRequest);
+            var request = call.Bind(BelayJson.Default.CreateHarnessRequest, request => HarnessRules.Create(request, catalog.Settings));
             var harness = await catalog.CreateAsync(call.Caller.Scope, request, cancellationToken);
             await call.RespondAsync(StatusCodes.Status201Created, new() { Harness = harness }, BelayJson.Default.CreateHarnessResponse);
         }),
@@ -33,7 +33,7 @@ public static class HarnessEndpoints
         }),
         new("UpdateHarness", HttpMethods.Patch, Harness, Operation.ControlBodyBytes, async (call, cancellationToken) =>
         {
-            var request = call.Bind(BelayJson.Default.UpdateHarnessRequest);
+            var request = call.Bind(BelayJson.Default.UpdateHarnessRequest, request => HarnessRules.Update(request, catalog.Settings));
             var harness = await catalog.UpdateAsync(call.Caller.Scope, request, cancellationToken);
             await call.RespondAsync(StatusCodes.Status200OK, new() { Harness = harness }, BelayJson.Default.UpdateHarnessResponse);
         }),

@@ -18,7 +18,7 @@ public static class InvocationEndpoints
     [
         new("InvokeHarness", HttpMethods.Post, "/harnesses/invoke", Operation.InvokeBodyBytes, async (call, cancellationToken) =>
         {
-            var request = call.Bind(BelayJson.Default.InvokeHarnessRequest);
+            var request = call.Bind(BelayJson.Default.InvokeHarnessRequest, resolver.Problems);
             var served = await catalog.ServeAsync(call.Caller.Scope, request.HarnessArn, request.Qualifier, cancellationToken);
             var invocation = resolver.Resolve(served, request);
             var key = new SessionKey(call.Caller.Scope, served.Harness.HarnessId, request.RuntimeSessionId);

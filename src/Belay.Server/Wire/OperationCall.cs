@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Belay.Contracts.Faults;
 using Belay.Contracts.Validation;
 using Belay.Storage;
 using Microsoft.AspNetCore.Http;
@@ -44,11 +45,15 @@ public sealed class OperationCall(HttpContext http, Operation operation, Caller 
     /// The request as one record: labels, query and headers by <see cref="BoundToAttribute"/>, everything
     /// else from the body. Throws one <see cref="Contracts.Faults.ServiceException"/> that names every field that breaks its rules.
     /// </summary>
-    public T Bind<T>(JsonTypeInfo<T> type)
+    /// <param name="type">The record.</param>
+    /// <param name="rules">What the record's own limits cannot say. It is asked only when these limits are broken, so that all
+    /// problems are reported at once, about a request in which the members that broke them are absent, required ones too; whoever
+    /// serves the operation checks it again.</param>
+    public T Bind<T>(JsonTypeInfo<T> type, Func<T, IEnumerable<FieldProblem>>? rules = null)
         where T : class
     {
         var target = RequestTarget.Parse(Http.Features.Get<IHttpRequestFeature>()!.RawTarget);
-        return RequestBinder.Bind(type, Labels, target.Query, Http.Request.Headers, Body);
+        return RequestBinder.Bind(type, Labels, target.Query, Http.Request.Headers, Body, rules);
     }
 
     /// <summary>Answers with JSON. Members that travel in headers are sent there.</summary>

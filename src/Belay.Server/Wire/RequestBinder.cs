@@ -16,13 +16,25 @@ namespace Belay.Server.Wire;
 /// </summary>
 internal static class RequestBinder
 {
+    private static readonly JsonSerializerOptions Lenient = new(BelayJson.Default.Options)
+    {
+        TypeInfoResolver = BelayJson.Default.WithAddedModifier(static type =>
+        {
+            foreach (var property in type.Properties)
+            {
+                property.IsRequired = false;
+            }
+        }),
+    };
+
     /// <summary>Binds a request, or throws one fault that names everything that is wrong.</summary>
     public static T Bind<T>(
         JsonTypeInfo<T> type,
         IReadOnlyDictionary<string, string> labels,
         IReadOnlyDictionary<string, List<string>> query,
         IHeaderDictionary headers,
-        ReadOnlyMemory<byte> body)
+        ReadOnlyMemory<byte> body,
+        Func<T, IEnumerable<FieldProblem>>? rules)
         where T : class
     {
         var problems = new List<FieldProblem>();
@@ -37,11 +49,34 @@ internal static class RequestBinder
 
         if (problems.Count > 0)
         {
-            throw ServiceException.Invalid(problems);
+            throw ServiceException.Invalid(rules is null ? problems : [.. problems, .. rules(Rest(type, merged, problems, deepest))]);
         }
 
         var reader = new Utf8JsonReader(merged.Span, new JsonReaderOptions { MaxDepth = deepest });
         return JsonSerializer.Deserialize(ref reader, type)!;
+    }
+
+    /// <summary>The request without the members that have the wrong form, so that whoever corrects those hears of everything else
+    /// that is wrong at the same time. Required members may be missing in it.</summary>
+    private static T Rest<T>(JsonTypeInfo<T> type, ReadOnlyMemory<byte> merged, List<FieldProblem> problems, int deepest)
+        where T : class
+    {
+        var wrong = problems.Select(problem => problem.Name.Split('.', '[')[0]).ToHashSet(StringComparer.Ordinal);
+        using var document = JsonDocument.Parse(merged, new JsonDocumentOptions { MaxDepth = deepest });
+        var output = new ArrayBufferWriter<byte>(merged.Length);
+        using (var json = new Utf8JsonWriter(output))
+        {
+            json.WriteStartObject();
+            foreach (var member in document.RootElement.EnumerateObject().Where(member => !wrong.Contains(member.Name)))
+            {
+                member.WriteTo(json);
+            }
+
+            json.WriteEndObject();
+        }
+
+        var reader = new Utf8JsonReader(output.WrittenSpan, new JsonReaderOptions { MaxDepth = deepest });
+        return (T)JsonSerializer.Deserialize(ref reader, Lenient.GetTypeInfo(type.Type))!;
     }
 
     private static ReadOnlyMemory<byte> Merge(

@@ -10,6 +10,7 @@ namespace Belay.Agents;
 public sealed class EventWriter(ChannelWriter<InvocationEvent> events)
 {
     private int? _openBlock;
+    private HarnessConversationRole? _openMessage;
     private HarnessStopReason? _lastStop;
     private volatile bool _detached;
 
@@ -29,18 +30,29 @@ public sealed class EventWriter(ChannelWriter<InvocationEvent> events)
             HarnessContentBlockStopEvent or HarnessMessageStopEvent => null,
             _ => _openBlock,
         };
+        _openMessage = invocationEvent switch
+        {
+            HarnessMessageStartEvent start => start.Role,
+            HarnessMessageStopEvent => null,
+            _ => _openMessage,
+        };
         _lastStop = (invocationEvent as HarnessMessageStopEvent)?.StopReason;
     }
 
     /// <summary>
     /// Makes <paramref name="reason"/> the last stop reason: closes an open block and message with it, or sends it bare, unless it was
-    /// the last thing sent.
+    /// the last thing sent. A message of tool results always ends as one, so that only the model's messages end with what stopped it.
     /// </summary>
     public async Task StopAsync(HarnessStopReason reason, CancellationToken cancellationToken)
     {
         if (_openBlock is { } block)
         {
             await WriteAsync(new HarnessContentBlockStopEvent { ContentBlockIndex = block }, cancellationToken);
+        }
+
+        if (_openMessage == HarnessConversationRole.User && reason != HarnessStopReason.ToolResult)
+        {
+            await WriteAsync(new HarnessMessageStopEvent { StopReason = HarnessStopReason.ToolResult }, cancellationToken);
         }
 
         if (_lastStop != reason)

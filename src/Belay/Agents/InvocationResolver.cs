@@ -27,7 +27,7 @@ public sealed class InvocationResolver(Func<HarnessModelConfiguration, ResolvedM
     {
         var harness = served.Harness;
         ThrowIfForbidden(served, request);
-        var problems = Problems(served, request).ToList();
+        IReadOnlyList<FieldProblem> problems = [.. Problems(request), .. NotBuilt(served, request)];
         if (problems.Count > 0)
         {
             throw ServiceException.Invalid(problems);
@@ -109,9 +109,10 @@ public sealed class InvocationResolver(Func<HarnessModelConfiguration, ResolvedM
         ThrowIfUnservable(served.Harness);
     }
 
-    private IEnumerable<FieldProblem> Problems(ServedHarness served, InvokeHarnessRequest request) =>
+    /// <summary>Everything wrong with a call, whatever harness it is for. <c>Messages</c> may be missing.</summary>
+    public IEnumerable<FieldProblem> Problems(InvokeHarnessRequest request) =>
     [
-        .. History.Problems(request.Messages),
+        .. request.Messages is null ? [] : History.Problems(request.Messages),
         .. request.Model is null ? [] : HarnessRules.Model(request.Model, "model"),
         .. HarnessRules.SystemPrompt(request.SystemPrompt, "systemPrompt"),
         .. HarnessRules.Tools(request.Tools, "tools", catalog),
@@ -119,7 +120,6 @@ public sealed class InvocationResolver(Func<HarnessModelConfiguration, ResolvedM
         .. HarnessRules.AllowedTools(request.AllowedTools, "allowedTools"),
         .. HarnessRules.Limits(request.MaxIterations, request.MaxTokens, request.TimeoutSeconds),
         .. request.ActorId is { Length: 0 or > 255 } ? [new FieldProblem("actorId", "must be 1 to 255 characters.")] : Array.Empty<FieldProblem>(),
-        .. NotBuilt(served, request),
     ];
 
     private static IEnumerable<FieldProblem> NotBuilt(ServedHarness served, InvokeHarnessRequest request)

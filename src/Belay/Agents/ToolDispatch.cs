@@ -20,12 +20,16 @@ public sealed class ToolDispatch(InvocationSettings settings, TimeProvider time)
         var stored = 0;
         try
         {
-            await run.Events.WriteAsync(new HarnessMessageStartEvent { Role = HarnessConversationRole.User }, cancellationToken);
             foreach (var call in calls)
             {
                 var outcome = await call;
                 cancellationToken.ThrowIfCancellationRequested();
                 await run.AppendAsync(Durability.Queued, outcome);
+                if (stored == 0)
+                {
+                    await run.Events.WriteAsync(new HarnessMessageStartEvent { Role = HarnessConversationRole.User }, cancellationToken);
+                }
+
                 foreach (var shown in ToolResultEvents.Of(outcome.Result, stored++))
                 {
                     await run.Events.WriteAsync(shown, cancellationToken);

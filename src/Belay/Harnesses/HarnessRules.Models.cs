@@ -90,9 +90,9 @@ public static partial class HarnessRules
             yield break;
         }
 
-        if (!Uri.TryCreate(apiBase, UriKind.Absolute, out var url) || (url.Scheme != Uri.UriSchemeHttps && url.Scheme != Uri.UriSchemeHttp))
+        if (!Uri.TryCreate(apiBase, UriKind.Absolute, out var url) || (url.Scheme != Uri.UriSchemeHttps && url.Scheme != Uri.UriSchemeHttp) || url.UserInfo.Length > 0)
         {
-            yield return new($"{path}.apiBase", "must be an http or https URL");
+            yield return new($"{path}.apiBase", "must be an http or https URL without user information");
         }
         else if (IPAddress.TryParse(url.DnsSafeHost, out var address) && IsLinkLocal(address))
         {

@@ -47,7 +47,7 @@ public sealed class MasterKey
     /// the file appears complete or not at all, and the first one wins.</summary>
     public static MasterKey LoadOrCreate(string dataDirectory)
     {
-        Directory.CreateDirectory(dataDirectory);
+        Directory.CreateDirectory(dataDirectory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         if (TryLoad(dataDirectory) is { } existing)
         {
             return existing;

@@ -116,7 +116,8 @@ public sealed partial class LiveSession : IAsyncDisposable
         {
             await TakeForActorAsync(invocation, cancellationToken);
             var (entries, accepted) = Accept(invocation);
-            await _mailbox.AppendAsync(entries, Durability.Queued);
+            // Synced: once the client sees its stream begin, what it said is history, whatever happens next.
+            await _mailbox.AppendAsync(entries, Durability.Synced);
             running = Start(accepted);
         }
         finally

@@ -17,6 +17,13 @@ public sealed class DataDirectoryLock : IDisposable
     /// <summary>EWOULDBLOCK: another open file holds the lock.</summary>
     private const int WouldBlock = 11;
 
+    private static readonly FileStreamOptions OwnerOnly = new()
+    {
+        Mode = FileMode.Create,
+        Access = FileAccess.Write,
+        UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+    };
+
     private readonly FileStream _file;
 
     private DataDirectoryLock(FileStream file) => _file = file;
@@ -29,12 +36,13 @@ public sealed class DataDirectoryLock : IDisposable
             Mode = FileMode.OpenOrCreate,
             Access = FileAccess.ReadWrite,
             Share = FileShare.None,
-            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            UnixCreateMode = OwnerOnly.UnixCreateMode,
         };
         try
         {
             var held = new DataDirectoryLock(new FileStream(Path.Combine(dataDirectory, FileName), options));
-            File.WriteAllText(Path.Combine(dataDirectory, HolderFile), Environment.ProcessId.ToString(CultureInfo.InvariantCulture));
+            using var holder = new StreamWriter(Path.Combine(dataDirectory, HolderFile), OwnerOnly);
+            holder.Write(Environment.ProcessId.ToString(CultureInfo.InvariantCulture));
             return held;
         }
         catch (IOException cause) when (cause.HResult == WouldBlock)

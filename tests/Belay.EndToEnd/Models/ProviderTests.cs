@@ -85,7 +85,7 @@ public sealed class ProviderTests(SharedServer server) : IAsyncLifetime
         Assert.Equal(["user", "assistant", "tool", "tool"], last.Roles.Where(role => role != "system"));
         Assert.Empty(last.PairingProblems());
         Assert.Contains("from the sandbox", ChatRequest.TextOf(last.Messages[^2]));
-        Assert.Equal("Unknown tool: no_such_tool", ChatRequest.TextOf(last.Messages[^1]));
+        Assert.Equal("[error] Unknown tool: no_such_tool", ChatRequest.TextOf(last.Messages[^1]));
     }
 
     [Fact]
@@ -117,7 +117,7 @@ public sealed class ProviderTests(SharedServer server) : IAsyncLifetime
 
         var last = Provider.Requests[^1];
         Assert.Empty(last.PairingProblems());
-        Assert.Contains(last.Messages, message => (string)message["role"]! == "tool" && ChatRequest.TextOf(message) == "Tool was interrupted.");
+        Assert.Contains(last.Messages, message => (string)message["role"]! == "tool" && ChatRequest.TextOf(message) == "[error] Tool was interrupted.");
         Assert.Equal("Never mind.", ChatRequest.TextOf(last.Messages[^1]));
     }
 
@@ -161,7 +161,7 @@ public sealed class ProviderTests(SharedServer server) : IAsyncLifetime
     public async Task Stream_ThatBreaks_IsAnErrorAndNeverAnAnswer(string kind)
     {
         ChatPiece[] half = [new ChatPiece.Text("Half an "), new ChatPiece.Text("answ")];
-        Provider.Answer = request => request.Messages.Any(message => ChatRequest.TextOf(message) == "Again.")
+        Provider.Answer = request => request.Messages.Any(message => ChatRequest.TextOf(message).EndsWith("Again.", StringComparison.Ordinal))
             ? ChatReply.Say("Whole.")
             : kind switch
             {

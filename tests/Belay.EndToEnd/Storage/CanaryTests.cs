@@ -58,7 +58,7 @@ public sealed class CanaryTests : IAsyncLifetime
     {
         // 1. Plant and run.
         var model = _provider!.Model();
-        model["liteLlmModelConfig"]!["apiBase"] = _provider.BaseUrl.ToString().Replace("http://", $"http://user:{ApiBasePassword}@", StringComparison.Ordinal);
+        model["liteLlmModelConfig"]!["apiBase"] = $"{_provider.BaseUrl.ToString().TrimEnd('/')}/{ApiBasePassword}";
         var harness = await Server.Client.CreateHarnessAsync(
             "canary",
             new JsonObject

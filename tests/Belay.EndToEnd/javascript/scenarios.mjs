@@ -289,7 +289,7 @@ const scenarios = {
       openAiModelConfig: {
         modelId: 'a-model',
         apiKeyArn: 'arn:aws:bedrock-agentcore:us-west-2:123456789012:token-vault/default/apikeycredentialprovider/openai',
-        apiBase: `http://user:${secret}@127.0.0.1:9/v1`,
+        apiBase: `http://127.0.0.1:9/${secret}/v1`,
       },
     };
     const harness = await world.harness({ model });

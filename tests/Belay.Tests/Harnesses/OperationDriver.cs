@@ -45,11 +45,11 @@ internal static class OperationDriver
     /// <summary>Tokens that are the position, bound to the operation and its parameters.</summary>
     public sealed class PlainPageTokens : IPageTokens
     {
-        public string Issue(Scope scope, string operation, string parameters, string position) => $"{scope.Account}|{operation}|{parameters}|{position}";
+        public string Issue(Scope scope, string operation, string parameters, string position) => $"{scope.Account}|{operation}|{parameters}|{Uri.EscapeDataString(position)}";
 
         public string Read(Scope scope, string operation, string parameters, string token) =>
             token.StartsWith($"{scope.Account}|{operation}|{parameters}|", StringComparison.Ordinal)
-                ? token[(token.LastIndexOf('|') + 1)..]
+                ? Uri.UnescapeDataString(token[(token.LastIndexOf('|') + 1)..])
                 : throw ServiceException.Invalid([new FieldProblem("nextToken", "is not one of ours for this request")]);
     }
 }

@@ -62,7 +62,7 @@ public sealed class LimitTests
         world.Time.Advance(TimeSpan.FromSeconds(2));
         var events = await reading;
 
-        Assert.Equal(["messageStart user", "messageStop TimeoutExceeded", "metadata 10/5"], events.Select(Shown.Of).TakeLast(3));
+        Assert.Equal(["messageStop ToolUse", "messageStop TimeoutExceeded", "metadata 10/5"], events.Select(Shown.Of).TakeLast(3));
         Assert.Equal(0, world.Sandboxes[0].Current!.Running);
         var next = await world.InvokeAsync(EngineWorld.User("Are you there?"));
         Assert.Equal("messageStop EndTurn", Shown.Of(next[^2]));

@@ -47,7 +47,7 @@ public sealed class SqliteDatabase : IAsyncDisposable
         SqliteDatabase? database = null;
         try
         {
-            Directory.CreateDirectory(dataDirectory);
+            Directory.CreateDirectory(dataDirectory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
             held = DataDirectoryLock.TryTake(dataDirectory)
                 ?? throw new StorageException($"The data directory {dataDirectory} is in use by the Belay process with id {DataDirectoryLock.Holder(dataDirectory)}; stop it, or choose another directory.");
             MakeFile(path);

@@ -20,7 +20,7 @@ public sealed class SqliteDatabaseTests : IDisposable
         await using (Open())
         {
             var refusal = Assert.Throws<StorageException>(Open);
-            Assert.Contains("in use by another Belay process", refusal.Message, StringComparison.Ordinal);
+            Assert.Contains($"in use by the Belay process with id {Environment.ProcessId}", refusal.Message, StringComparison.Ordinal);
         }
 
         await using var again = Open();
@@ -34,7 +34,7 @@ public sealed class SqliteDatabaseTests : IDisposable
 
         var files = Directory.GetFiles(_directory.Path);
 
-        Assert.Equal(4, files.Length);
+        Assert.Equal(5, files.Length);
         Assert.All(files, file => Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, System.IO.File.GetUnixFileMode(file)));
     }
 
