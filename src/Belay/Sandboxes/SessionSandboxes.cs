@@ -66,19 +66,20 @@ public sealed class SessionSandboxes(
         var started = false;
         try
         {
-            var storage = SandboxEnvironment.Directory(Path.Join(_data, "session-storage"), session);
+            var (workspaces, storages) = (Path.Join(_data, "workspaces"), Path.Join(_data, "session-storage"));
+            var storage = SandboxEnvironment.Directory(storages, session);
             var spec = new SandboxSpec
             {
                 Id = ids.NewUuid(),
-                Workspace = SandboxEnvironment.Directory(Path.Join(_data, "workspaces"), session),
+                Workspace = SandboxEnvironment.Directory(workspaces, session),
                 Mounts = SandboxEnvironment.Mounts(harness, storage, settings),
                 Environment = SandboxEnvironment.Variables(session, harness),
                 Limits = settings.Limits,
             };
-            Directory.CreateDirectory(spec.Workspace, OnlyOwner);
+            MakePrivate(workspaces, spec.Workspace);
             if (spec.Mounts.Values.Contains(storage))
             {
-                Directory.CreateDirectory(storage, OnlyOwner);
+                MakePrivate(storages, storage);
             }
 
             var sandbox = await driver.StartAsync(spec, either.Token);
@@ -97,6 +98,13 @@ public sealed class SessionSandboxes(
                 Forget(session, owner);
             }
         }
+    }
+
+    // The directory itself is the sandbox's to open up to everyone, setuid programs in it included; the folder above is not.
+    private static void MakePrivate(string folder, string directory)
+    {
+        Directory.CreateDirectory(folder, OnlyOwner);
+        Directory.CreateDirectory(directory, OnlyOwner);
     }
 
     internal void Forget(SessionKey session, SessionSandbox owner) => _running.TryRemove(KeyValuePair.Create(session, owner));
