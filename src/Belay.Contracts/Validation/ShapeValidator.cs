@@ -19,14 +19,18 @@ public static class ShapeValidator
     public const int MaxProblems = 100;
 
     /// <summary>Everything wrong with a value; empty when it is valid.</summary>
-    public static IReadOnlyList<FieldProblem> Validate(JsonTypeInfo type, JsonElement value)
+    public static IReadOnlyList<FieldProblem> Validate(JsonTypeInfo type, JsonElement value) => Validate(type, value, new HashSet<string>());
+
+    /// <summary>The same; <paramref name="misshapen"/> receives the names of the outermost members in which something has the wrong form or is
+    /// missing, as opposed to a value of the right form that breaks a limit.</summary>
+    public static IReadOnlyList<FieldProblem> Validate(JsonTypeInfo type, JsonElement value, ISet<string> misshapen)
     {
-        var walk = new Walk();
+        var walk = new Walk(misshapen);
         walk.Check(Shape.Of(type), [], Part.Self, value);
         return walk.Problems;
     }
 
-    private sealed class Walk
+    private sealed class Walk(ISet<string> misshapen)
     {
         private readonly StringBuilder _path = new();
 
@@ -49,7 +53,7 @@ public static class ShapeValidator
                 case ShapeKind.Enumeration when Is(value, JsonValueKind.String, "a string"):
                     if (!shape.Names.Any(value.ValueEquals))
                     {
-                        Report($"must be one of {string.Join(", ", shape.Names)}");
+                        ReportForm($"must be one of {string.Join(", ", shape.Names)}");
                     }
 
                     break;
@@ -59,7 +63,7 @@ public static class ShapeValidator
                 case ShapeKind.Time when Is(value, JsonValueKind.String, "an ISO 8601 time"):
                     if (!DateTimeOffset.TryParse(value.GetString(), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out _))
                     {
-                        Report("must be an ISO 8601 time such as 2026-07-07T23:10:13.675Z");
+                        ReportForm("must be an ISO 8601 time such as 2026-07-07T23:10:13.675Z");
                     }
 
                     break;
@@ -69,7 +73,7 @@ public static class ShapeValidator
                 case ShapeKind.Truth:
                     if (value.ValueKind is not (JsonValueKind.True or JsonValueKind.False))
                     {
-                        Report("must be true or false");
+                        ReportForm("must be true or false");
                     }
 
                     break;
@@ -112,7 +116,7 @@ public static class ShapeValidator
                 if (member.Required && !present[member.Index])
                 {
                     var length = Enter(member.Name);
-                    Report("is required");
+                    ReportForm("is required");
                     _path.Length = length;
                 }
             }
@@ -135,7 +139,7 @@ public static class ShapeValidator
             }
 
             var found = set.Count == 0 ? "none" : string.Join(", ", set);
-            Report($"must have exactly one of the members {string.Join(", ", shape.Members.Select(member => member.Name))}, but has {found}");
+            ReportForm($"must have exactly one of the members {string.Join(", ", shape.Members.Select(member => member.Name))}, but has {found}");
         }
 
         private void CheckList(Shape item, IReadOnlyList<BoundAttribute> bounds, Part part, JsonElement value)
@@ -179,7 +183,7 @@ public static class ShapeValidator
         {
             if (element.ValueKind == JsonValueKind.Null && item.Kind != ShapeKind.Document)
             {
-                Report("must not be null");
+                ReportForm("must not be null");
             }
             else
             {
@@ -214,7 +218,7 @@ public static class ShapeValidator
         {
             if (!value.TryGetBytesFromBase64(out var bytes))
             {
-                Report("must be base64 with padding");
+                ReportForm("must be base64 with padding");
             }
             else
             {
@@ -227,19 +231,19 @@ public static class ShapeValidator
             var real = value.GetDouble();
             if (kind == ShapeKind.Whole && !value.TryGetInt32(out _) && !WireIntegerConverter.IsInteger(real))
             {
-                Report("must be a whole number of 32 bits");
+                ReportForm("must be a whole number of 32 bits");
                 return;
             }
 
             if (kind == ShapeKind.WholeLong && !value.TryGetInt64(out _))
             {
-                Report("must be a whole number of 64 bits");
+                ReportForm("must be a whole number of 64 bits");
                 return;
             }
 
             if (!double.IsFinite(real))
             {
-                Report("must be a finite number");
+                ReportForm("must be a finite number");
                 return;
             }
 
@@ -316,7 +320,7 @@ public static class ShapeValidator
                 return true;
             }
 
-            Report($"must be {what}");
+            ReportForm($"must be {what}");
             return false;
         }
 
@@ -342,6 +346,12 @@ public static class ShapeValidator
 
             var end = name.Length > Shown && char.IsHighSurrogate(name[Shown - 1]) ? Shown - 1 : Shown;
             return name.Length <= Shown ? name : string.Concat(name.AsSpan(0, end), "…");
+        }
+
+        private void ReportForm(string message)
+        {
+            misshapen.Add(_path.ToString().Split('.', '[')[0]);
+            Report(message);
         }
 
         private void Report(string message)

@@ -38,18 +38,21 @@ internal static class RequestBinder
         where T : class
     {
         var problems = new List<FieldProblem>();
+        var misshapen = new HashSet<string>(StringComparer.Ordinal);
         var merged = Merge(Shape.Of(type), labels, query, headers, body.Span, problems);
 
         // A payload stands one level deeper here than it was sent.
         var deepest = BelayJson.MaxDepth + 1;
         using (var document = JsonDocument.Parse(merged, new JsonDocumentOptions { MaxDepth = deepest }))
         {
-            problems.AddRange(ShapeValidator.Validate(type, document.RootElement));
+            problems.AddRange(ShapeValidator.Validate(type, document.RootElement, misshapen));
         }
 
         if (problems.Count > 0)
         {
-            throw ServiceException.Invalid(rules is null ? problems : [.. problems, .. rules(Rest(type, merged, problems, deepest))]);
+            var known = problems.Select(problem => problem.Name).ToHashSet(StringComparer.Ordinal);
+            throw ServiceException.Invalid(
+                rules is null ? problems : [.. problems, .. rules(Rest(type, merged, misshapen, deepest)).Where(problem => !known.Contains(problem.Name))]);
         }
 
         var reader = new Utf8JsonReader(merged.Span, new JsonReaderOptions { MaxDepth = deepest });
@@ -58,16 +61,15 @@ internal static class RequestBinder
 
     /// <summary>The request without the members that have the wrong form, so that whoever corrects those hears of everything else
     /// that is wrong at the same time. Required members may be missing in it.</summary>
-    private static T Rest<T>(JsonTypeInfo<T> type, ReadOnlyMemory<byte> merged, List<FieldProblem> problems, int deepest)
+    private static T Rest<T>(JsonTypeInfo<T> type, ReadOnlyMemory<byte> merged, HashSet<string> misshapen, int deepest)
         where T : class
     {
-        var wrong = problems.Select(problem => problem.Name.Split('.', '[')[0]).ToHashSet(StringComparer.Ordinal);
         using var document = JsonDocument.Parse(merged, new JsonDocumentOptions { MaxDepth = deepest });
         var output = new ArrayBufferWriter<byte>(merged.Length);
         using (var json = new Utf8JsonWriter(output))
         {
             json.WriteStartObject();
-            foreach (var member in document.RootElement.EnumerateObject().Where(member => !wrong.Contains(member.Name)))
+            foreach (var member in document.RootElement.EnumerateObject().Where(member => !misshapen.Contains(member.Name)))
             {
                 member.WriteTo(json);
             }

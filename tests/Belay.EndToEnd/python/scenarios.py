@@ -631,7 +631,7 @@ def two_sessions_isolated(world):
             world.command, harness, one, f"echo private > /workspace/mine; echo private > /tmp/mine; {WAIT_FOR_GO}")
         try:
             until("the first session runs", running(world, harness, one))
-            true(world.command(harness, one, count_processes("sleep 0.05")).stdout.strip() != "0", "its own processes are seen")
+            until("its own processes are seen", lambda: world.command(harness, one, count_processes("sleep 0.05")).stdout.strip() != "0")
             files = world.command(harness, two, "ls -A /workspace; grep -rls private /workspace /tmp /mnt /home /root /var; true")
             equal(files.stdout, "", "nothing of the other session's files is seen")
             processes = world.command(harness, two, count_processes("sleep 0.05"))

@@ -53,6 +53,17 @@ public sealed class HarnessOperationsTests
     }
 
     [Fact]
+    public async Task Create_WrongShapeAndBrokenRules_AreReportedTogether()
+    {
+        var request = """{"harnessName":"1","executionRoleArn":7,"maxIterations":0,"tools":[{"type":"remote_mcp","name":"a b"}],"skills":"none"}""";
+
+        var answer = await OperationDriver.CallAsync(_operations["CreateHarness"], Mine, JsonNode.Parse(request)!.AsObject());
+
+        Assert.Equal(
+            ["executionRoleArn", "harnessName", "maxIterations", "skills", "tools[0].config", "tools[0].name"], answer.Fault?.Fields.Select(field => field.Name).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public async Task Pages_CarryTokens_ThatFitOnlyTheirRequest()
     {
         for (var number = 0; number < 5; number++)
