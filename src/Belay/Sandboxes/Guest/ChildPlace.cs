@@ -52,7 +52,7 @@ internal sealed class ChildPlace : GuestPlace
     public static async Task<ChildPlace> StartAsync(
         string id, IReadOnlyList<string> command, string filter, SandboxLimits limits, string records, TimeProvider time)
     {
-        var group = ControlGroup.Create("belay-" + id, limits);
+        var group = ControlGroup.Create(id, limits);
         var record = SandboxRecord.Create(records, id, group.Directories);
         System.Diagnostics.Process? process = null;
         try
