@@ -40,7 +40,7 @@ internal sealed class ProcessProbe(ProcessDriver driver, string directory, TimeP
         }
         catch (SandboxException exception)
         {
-            var reason = exception.Message == Bubblewrap.HowToInstall ? exception.Message : Bubblewrap.Explain(exception.Message);
+            var reason = exception.Message == Bubblewrap.HowToInstall ? exception.Message : Bubblewrap.Explain(exception.InnerException?.Message ?? exception.Message);
             return new SandboxProbe(false, Label, reason, []);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)

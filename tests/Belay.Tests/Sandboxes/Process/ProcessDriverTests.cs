@@ -53,13 +53,14 @@ public sealed class ProcessDriverTests
     }
 
     [Fact]
-    public async Task Start_MountMissing_SaysWhyAndLeavesNothingBehind()
+    public async Task Start_MountMissing_SaysWhyToTheLogAndLeavesNothingBehind()
     {
         await StartOrSkipAsync();
         var spec = TestDrivers.Spec() with { Mounts = new Dictionary<string, string> { ["/mnt/x"] = "/does/not/exist" } };
 
         var exception = await Assert.ThrowsAsync<SandboxException>(() => TestDrivers.Process.StartAsync(spec, CancellationToken.None));
-        Assert.Contains("/does/not/exist", exception.Message, StringComparison.Ordinal);
+        Assert.Equal("The sandbox ended as it started. The server's log says why.", exception.Message);
+        Assert.Contains("/does/not/exist", exception.InnerException!.Message, StringComparison.Ordinal);
         AssertNothingLeft(spec.Id);
     }
 
