@@ -390,6 +390,12 @@ internal sealed class CommandServer(Channel channel, Reaper reaper) : IDisposabl
             return;
         }
 
+        if (arguments.Exists(argument => argument.Contains('\0')))
+        {
+            channel.Fail(stream, GuestError.BadRequest, "an argument contains a NUL character");
+            return;
+        }
+
         if (!Native.TryStat(directory, follow: true, out var state) || !state.IsDirectory)
         {
             channel.Fail(stream, GuestError.NotDirectory, $"the working directory {directory} does not exist");

@@ -18,7 +18,7 @@ internal sealed class ProcessTree(int leader, string marker, long startedAt)
     private const int MaxEnvironment = 2 * 1024 * 1024;
     private static readonly byte[] AnyMarker = Encoding.ASCII.GetBytes(GuestProtocol.Marker + "=");
     private static readonly byte[] Stat = new byte[4096];
-    private static byte[] environment = new byte[256 * 1024];
+    private static byte[] _environment = new byte[256 * 1024];
 
     private readonly byte[] _marker = Encoding.ASCII.GetBytes(GuestProtocol.Marker + "=" + marker);
     private readonly HashSet<int> _stopped = [];
@@ -191,14 +191,14 @@ internal sealed class ProcessTree(int leader, string marker, long startedAt)
     private static ReadOnlySpan<byte> Environment(int pid)
     {
         var path = string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/environ");
-        var length = Native.ReadInto(path, environment);
-        if (length == environment.Length && length < MaxEnvironment)
+        var length = Native.ReadInto(path, _environment);
+        if (length == _environment.Length && length < MaxEnvironment)
         {
-            environment = new byte[MaxEnvironment];
-            length = Native.ReadInto(path, environment);
+            _environment = new byte[MaxEnvironment];
+            length = Native.ReadInto(path, _environment);
         }
 
-        return environment.AsSpan(0, length);
+        return _environment.AsSpan(0, length);
     }
 
     private static bool Carries(ReadOnlySpan<byte> block, ReadOnlySpan<byte> text, bool whole)

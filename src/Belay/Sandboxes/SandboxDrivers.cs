@@ -12,7 +12,7 @@ public static class SandboxDrivers
 
     /// <summary>All drivers, strongest isolation first.</summary>
     public static IReadOnlyList<ISandboxDriver> Create(string dataDirectory, SandboxSettings settings, TimeProvider time, IdSource ids) =>
-        [new ProcessDriver(dataDirectory, settings, time, ids), new UnconfinedDriver(dataDirectory, settings, time)];
+        [new ProcessDriver(dataDirectory, settings, time, ids), new UnconfinedDriver(dataDirectory, settings, time, ids)];
 
     /// <summary>
     /// The driver of a name, or with <see cref="Auto"/> the first one that works here and isolates. Throws

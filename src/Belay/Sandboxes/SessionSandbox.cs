@@ -162,6 +162,11 @@ public sealed partial class SessionSandbox : ISessionSandbox, IAsyncDisposable
             await report(new SandboxStarted(sandbox.Id, driver, took));
             return life;
         }
+        catch (SandboxException exception)
+        {
+            Log.StartFailed(_logger, _session.HarnessId, exception);
+            throw;
+        }
         finally
         {
             lock (_gate)
@@ -262,6 +267,9 @@ public sealed partial class SessionSandbox : ISessionSandbox, IAsyncDisposable
     {
         [LoggerMessage(LogLevel.Information, "Sandbox {SandboxId} was started by the driver {Driver} in {Milliseconds} ms.")]
         public static partial void Started(ILogger logger, string sandboxId, string driver, long milliseconds);
+
+        [LoggerMessage(LogLevel.Error, "No sandbox could be started for a session of harness {HarnessId}.")]
+        public static partial void StartFailed(ILogger logger, string harnessId, Exception exception);
 
         [LoggerMessage(LogLevel.Information, "Sandbox {SandboxId} has ended: {Reason}.")]
         public static partial void Ended(ILogger logger, string sandboxId, string reason);

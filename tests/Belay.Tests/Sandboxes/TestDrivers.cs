@@ -12,7 +12,7 @@ internal static class TestDrivers
 
     public static readonly ProcessDriver Process = new(Data, new SandboxSettings(), TimeProvider.System, IdSource.System);
 
-    public static readonly UnconfinedDriver Unconfined = new(Data, new SandboxSettings(), TimeProvider.System);
+    public static readonly UnconfinedDriver Unconfined = new(Data, new SandboxSettings(), TimeProvider.System, IdSource.System);
 
     static TestDrivers() => AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(Data, recursive: true);
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text;
 
 namespace Belay.Sandboxes.Guest;
@@ -52,11 +53,12 @@ internal sealed class ChildPlace : GuestPlace
     public static async Task<ChildPlace> StartAsync(
         string id, IReadOnlyList<string> command, string filter, SandboxLimits limits, string records, TimeProvider time)
     {
-        var group = ControlGroup.Create("belay-" + id, limits);
-        var record = SandboxRecord.Create(records, id, group.Directories);
+        var group = ControlGroup.Create(id, limits);
+        SandboxRecord? record = null;
         System.Diagnostics.Process? process = null;
         try
         {
+            record = SandboxRecord.Create(records, id, group.Directories);
             var start = new ProcessStartInfo("/bin/sh")
             {
                 RedirectStandardInput = true,
@@ -70,7 +72,8 @@ internal sealed class ChildPlace : GuestPlace
                 start.Environment[name] = value;
             }
 
-            foreach (var argument in (IEnumerable<string>)["-c", Script, "sh", group.Directories.Count.ToString(System.Globalization.CultureInfo.InvariantCulture), .. group.Directories, filter, .. command])
+            var groups = group.Directories.Count.ToString(CultureInfo.InvariantCulture);
+            foreach (var argument in (IEnumerable<string>)["-c", Script, "sh", groups, .. group.Directories, filter, .. command])
             {
                 start.ArgumentList.Add(argument);
             }
@@ -83,12 +86,16 @@ internal sealed class ChildPlace : GuestPlace
 
             return new ChildPlace(process, group, record, limits, time);
         }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new SandboxException("The sandbox could not be noted in the data directory. The server's log says why.", exception);
+        }
         finally
         {
             if (process is null)
             {
                 await group.RemoveAsync(time, CancellationToken.None);
-                record.Remove();
+                record?.Remove();
             }
         }
     }

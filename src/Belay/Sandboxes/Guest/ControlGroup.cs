@@ -8,6 +8,7 @@ namespace Belay.Sandboxes.Guest;
 /// </summary>
 internal sealed class ControlGroup
 {
+    private const string Prefix = "belay-";
     private const int PeriodMicroseconds = 100_000;
     private readonly List<string> _directories;
 
@@ -25,9 +26,30 @@ internal sealed class ControlGroup
     /// <summary>Whether processor time is limited.</summary>
     public bool LimitsCpu { get; private set; }
 
-    /// <summary>Makes a group, as far as this machine lets us.</summary>
-    public static ControlGroup Create(string name, SandboxLimits limits)
+    /// <summary>
+    /// Removes old groups without members. A server that was killed, and whose data directory is gone too, leaves such groups and
+    /// nobody who knows of them.
+    /// </summary>
+    public static void SweepEmpty(TimeProvider time)
     {
+        var before = time.GetUtcNow().UtcDateTime - TimeSpan.FromMinutes(10);
+        foreach (var parent in Hierarchies().SelectMany(hierarchy => hierarchy.IsUnified ? hierarchy.Directories : [hierarchy.Directories[0]]))
+        {
+            foreach (var directory in Directory.GetDirectories(parent, Prefix + "*"))
+            {
+                // One that has members, or that another server has just made, is left alone: the kernel refuses the first.
+                if (Directory.GetLastWriteTimeUtc(directory) < before)
+                {
+                    TryRemove(directory);
+                }
+            }
+        }
+    }
+
+    /// <summary>Makes a group for a sandbox, as far as this machine lets us.</summary>
+    public static ControlGroup Create(string id, SandboxLimits limits)
+    {
+        var name = Prefix + id;
         var group = new ControlGroup([]);
         var bytes = (limits.MemoryMiB * 1024L * 1024L).ToString(CultureInfo.InvariantCulture);
         var processes = limits.Processes.ToString(CultureInfo.InvariantCulture);

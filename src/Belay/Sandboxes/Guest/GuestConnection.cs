@@ -9,6 +9,9 @@ namespace Belay.Sandboxes.Guest;
 /// </summary>
 internal sealed class GuestConnection : IAsyncDisposable
 {
+    /// <summary>What <see cref="Ended"/> says when the guest left without a word.</summary>
+    public const string Gone = "its guest is gone";
+
     private readonly Stream _from;
     private readonly Stream _to;
     private readonly GuestSettings _settings;
@@ -112,7 +115,7 @@ internal sealed class GuestConnection : IAsyncDisposable
         catch (Exception exception) when (exception is OperationCanceledException or IOException or ObjectDisposedException)
         {
             // Half a frame may be out: nothing that follows would make sense.
-            End(deadline.IsCancellationRequested ? "it stopped listening" : "its guest is gone");
+            End(deadline.IsCancellationRequested ? "it stopped listening" : Gone);
             throw await GoneAsync();
         }
     }
@@ -203,7 +206,7 @@ internal sealed class GuestConnection : IAsyncDisposable
         }
         catch (Exception exception) when (exception is IOException or ObjectDisposedException)
         {
-            reason = "its guest is gone";
+            reason = Gone;
         }
 
         End(reason);

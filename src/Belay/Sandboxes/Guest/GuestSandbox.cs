@@ -46,8 +46,9 @@ internal sealed class GuestSandbox : ISandbox
         }
         catch (SandboxException exception)
         {
+            // What the place says of itself names directories of the host: for the log, not for a caller.
             throw await place.DescribeEndAsync() is { } cause
-                ? new SandboxException($"The sandbox ended as it started: {cause}.", exception)
+                ? new SandboxException("The sandbox ended as it started. The server's log says why.", new SandboxException(cause, exception))
                 : new SandboxException(exception.Message, exception);
         }
         finally
@@ -188,7 +189,7 @@ internal sealed class GuestSandbox : ISandbox
     private async Task<string> DescribeEndAsync()
     {
         var reason = await _connection.Ended;
-        return await _place.DescribeEndAsync() ?? reason;
+        return reason == GuestConnection.Gone ? await _place.DescribeEndAsync() ?? reason : reason;
     }
 
     private static string Checked(string path) =>

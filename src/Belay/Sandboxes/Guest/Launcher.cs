@@ -10,37 +10,37 @@ namespace Belay.Sandboxes.Guest;
 /// </summary>
 internal static class Launcher
 {
-    private static readonly Lazy<BlockingCollection<Order>> Orders = new(Open);
+    private static readonly Lazy<BlockingCollection<Task<System.Diagnostics.Process>>> Orders = new(Open);
 
     /// <summary>Starts a process. Throws <see cref="SandboxException"/> when it cannot be started.</summary>
-    public static Task<System.Diagnostics.Process> StartAsync(ProcessStartInfo start)
+    public static async Task<System.Diagnostics.Process> StartAsync(ProcessStartInfo start)
     {
-        var order = new Order(start, new TaskCompletionSource<System.Diagnostics.Process>(TaskCreationOptions.RunContinuationsAsynchronously));
+        // Whoever waits must not go on on the launcher's thread.
+        var order = new Task<System.Diagnostics.Process>(() => System.Diagnostics.Process.Start(start)!, TaskCreationOptions.RunContinuationsAsynchronously);
         Orders.Value.Add(order);
-        return order.Started.Task;
+        try
+        {
+            return await order;
+        }
+        catch (Win32Exception exception)
+        {
+            throw new SandboxException($"'{start.FileName}' could not be started: {exception.Message}.", exception);
+        }
     }
 
-    private static BlockingCollection<Order> Open()
+    private static BlockingCollection<Task<System.Diagnostics.Process>> Open()
     {
-        var orders = new BlockingCollection<Order>();
+        var orders = new BlockingCollection<Task<System.Diagnostics.Process>>();
         new Thread(() => Run(orders)) { IsBackground = true, Name = "sandbox launcher" }.Start();
         return orders;
     }
 
-    private static void Run(BlockingCollection<Order> orders)
+    private static void Run(BlockingCollection<Task<System.Diagnostics.Process>> orders)
     {
-        foreach (var (start, started) in orders.GetConsumingEnumerable())
+        // A task takes whatever goes wrong to whoever waits for it, so nothing can end the thread.
+        foreach (var order in orders.GetConsumingEnumerable())
         {
-            try
-            {
-                started.SetResult(System.Diagnostics.Process.Start(start)!);
-            }
-            catch (Win32Exception exception)
-            {
-                started.SetException(new SandboxException($"'{start.FileName}' could not be started: {exception.Message}.", exception));
-            }
+            order.RunSynchronously(TaskScheduler.Default);
         }
     }
-
-    private sealed record Order(ProcessStartInfo Start, TaskCompletionSource<System.Diagnostics.Process> Started);
 }

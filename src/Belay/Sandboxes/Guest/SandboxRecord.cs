@@ -31,6 +31,7 @@ internal sealed class SandboxRecord
     /// <summary>Ends and removes everything that is noted in a directory; the number of sandboxes.</summary>
     public static async Task<int> ReapAsync(string directory, TimeProvider time, CancellationToken cancellationToken)
     {
+        ControlGroup.SweepEmpty(time);
         if (!Directory.Exists(directory))
         {
             return 0;

@@ -17,6 +17,7 @@ public sealed class ProcessDriver(string dataDirectory, SandboxSettings settings
     private const string RuntimePath = "/.belay/dotnet";
 
     private readonly string _directory = Path.Join(Path.GetFullPath(dataDirectory), "sandboxes");
+    private readonly SemaphoreSlim _probing = new(1, 1);
     private readonly SemaphoreSlim _preparing = new(1, 1);
     private Prepared? _prepared;
     private SandboxProbe? _probe;
@@ -29,14 +30,14 @@ public sealed class ProcessDriver(string dataDirectory, SandboxSettings settings
     /// <inheritdoc/>
     public async Task<SandboxProbe> ProbeAsync(CancellationToken cancellationToken)
     {
-        await _preparing.WaitAsync(cancellationToken);
+        await _probing.WaitAsync(cancellationToken);
         try
         {
             return _probe ??= await new ProcessProbe(this, Path.Join(_directory, "probe"), time, ids).RunAsync(cancellationToken);
         }
         finally
         {
-            _preparing.Release();
+            _probing.Release();
         }
     }
 
@@ -58,7 +59,11 @@ public sealed class ProcessDriver(string dataDirectory, SandboxSettings settings
     public Task<int> ReapAsync(CancellationToken cancellationToken) => SandboxRecord.ReapAsync(Records, time, cancellationToken);
 
     /// <inheritdoc/>
-    public void Dispose() => _preparing.Dispose();
+    public void Dispose()
+    {
+        _probing.Dispose();
+        _preparing.Dispose();
+    }
 
     internal async Task<ChildPlace> StartPlaceAsync(SandboxSpec spec)
     {
@@ -69,7 +74,7 @@ public sealed class ProcessDriver(string dataDirectory, SandboxSettings settings
     /// <summary>The command that becomes a sandbox, and the file that it must find open as descriptor 9.</summary>
     internal async Task<(IReadOnlyList<string> Command, string Filter)> CommandAsync(SandboxSpec spec)
     {
-        var prepared = _prepared ??= await PrepareAsync();
+        var prepared = await PreparedAsync();
         if (!Directory.Exists(spec.Workspace))
         {
             throw new SandboxException("The workspace of the sandbox does not exist.");
@@ -102,6 +107,23 @@ public sealed class ProcessDriver(string dataDirectory, SandboxSettings settings
         command.AddRange(["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", Belay.Guest.Protocol.GuestProtocol.Workspace, "--"]);
         command.AddRange(prepared.Guest.Command(GuestPath, RuntimePath));
         return (command, prepared.Filter);
+    }
+
+    private async Task<Prepared> PreparedAsync()
+    {
+        await _preparing.WaitAsync();
+        try
+        {
+            return _prepared ??= await PrepareAsync();
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new SandboxException("The driver could not write to the data directory. The server's log says why.", exception);
+        }
+        finally
+        {
+            _preparing.Release();
+        }
     }
 
     private async Task<Prepared> PrepareAsync()

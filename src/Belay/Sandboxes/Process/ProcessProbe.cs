@@ -40,7 +40,7 @@ internal sealed class ProcessProbe(ProcessDriver driver, string directory, TimeP
         }
         catch (SandboxException exception)
         {
-            var reason = exception.Message == Bubblewrap.HowToInstall ? exception.Message : Bubblewrap.Explain(exception.Message);
+            var reason = exception.Message == Bubblewrap.HowToInstall ? exception.Message : Bubblewrap.Explain(exception.InnerException?.Message ?? exception.Message);
             return new SandboxProbe(false, Label, reason, []);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
@@ -67,7 +67,7 @@ internal sealed class ProcessProbe(ProcessDriver driver, string directory, TimeP
         };
         var place = await driver.StartPlaceAsync(spec);
         var (memory, processes, cpu) = (place.Group.LimitsMemory, place.Group.LimitsProcesses, place.Group.LimitsCpu);
-        var guest = new GuestSettings { Workspace = Belay.Guest.Protocol.GuestProtocol.Workspace, Environment = spec.Environment };
+        var guest = new GuestSettings { Workspace = Belay.Guest.Protocol.GuestProtocol.Workspace, Environment = spec.Environment, Processes = Limits.Processes };
         await using var sandbox = await GuestSandbox.ConnectAsync(spec.Id, place, guest, time, cancellationToken);
         var (_, answers) = await RunAsync(sandbox, Questions, cancellationToken);
         var seen = answers.Split('\n').Select(line => line.Split('=', 2)).Where(parts => parts.Length == 2).ToDictionary(parts => parts[0], parts => parts[1].Trim());
@@ -76,7 +76,7 @@ internal sealed class ProcessProbe(ProcessDriver driver, string directory, TimeP
         // More than the limit, in one buffer that is written to; then more processes than allowed.
         var memoryHolds = memory && (await RunAsync(sandbox, "dd if=/dev/zero of=/dev/null bs=400M count=1 2>/dev/null", cancellationToken)).ExitCode == 137;
         var (_, started) = await RunAsync(sandbox, "i=0; while [ $i -lt 150 ]; do sleep 20 & i=$((i+1)); echo $i; done 2>/dev/null", cancellationToken);
-        var processesHold = processes && !started.Contains("150", StringComparison.Ordinal);
+        var processesHold = !started.Contains("150", StringComparison.Ordinal);
 
         List<SandboxGuarantee> guarantees =
         [
@@ -88,7 +88,12 @@ internal sealed class ProcessProbe(ProcessDriver driver, string directory, TimeP
             new("network", Is("net", "lo"), "none: its own empty one, loopback only; outbound access is not there yet"),
             new("processes", true, "its own; none of the host's can be seen or signalled, and all end with the sandbox or the server"),
             new("memory limit", memoryHolds, memoryHolds ? "by control group" : "NOT limited: control groups cannot be written here"),
-            new("process limit", processesHold, processesHold ? "by control group" : "NOT limited for certain: control groups cannot be written here; a resource limit applies when the server is not root"),
+            new("process limit", processesHold, (processesHold, processes) switch
+            {
+                (true, true) => "by control group",
+                (true, false) => "by resource limit, which counts all sandboxes of the server's user where the kernel is older than 5.14",
+                _ => "NOT limited: control groups cannot be written here, and resource limits do not bind root",
+            }),
             new("processor limit", cpu, cpu ? "by control group" : "NOT limited: control groups cannot be written here"),
             new("disk limit", false, "NOT limited: /workspace is a directory of the host; /tmp counts as memory"),
             new("own kernel", false, "NO: the host's kernel is shared; a hole in it is a way out"),

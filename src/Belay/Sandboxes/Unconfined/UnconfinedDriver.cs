@@ -1,4 +1,5 @@
 using Belay.Sandboxes.Guest;
+using Belay.Storage;
 
 namespace Belay.Sandboxes.Unconfined;
 
@@ -9,7 +10,8 @@ namespace Belay.Sandboxes.Unconfined;
 /// <param name="dataDirectory">The server's data directory.</param>
 /// <param name="settings">Settings.</param>
 /// <param name="time">Clock.</param>
-public sealed class UnconfinedDriver(string dataDirectory, SandboxSettings settings, TimeProvider time) : ISandboxDriver
+/// <param name="ids">Ids of probes.</param>
+public sealed class UnconfinedDriver(string dataDirectory, SandboxSettings settings, TimeProvider time, IdSource ids) : ISandboxDriver
 {
     private const string Label = "no isolation";
 
@@ -19,13 +21,13 @@ public sealed class UnconfinedDriver(string dataDirectory, SandboxSettings setti
     public string Name => "unconfined";
 
     /// <inheritdoc/>
-    public Task<SandboxProbe> ProbeAsync(CancellationToken cancellationToken)
+    public async Task<SandboxProbe> ProbeAsync(CancellationToken cancellationToken)
     {
-        SandboxProbe probe;
         try
         {
-            GuestProgram.Find(settings.GuestDirectory);
-            probe = new SandboxProbe(true, Label, "",
+            var spec = new SandboxSpec { Id = "probe-" + ids.NewUuid(), Workspace = Path.GetTempPath() };
+            await (await StartAsync(spec, cancellationToken)).DisposeAsync();
+            return new SandboxProbe(true, Label, "",
             [
                 new("isolation", false, "NONE: commands run on this machine with the rights of the server, its files and network included"),
                 new("environment", true, "commands do not inherit the server's environment or open files"),
@@ -33,10 +35,8 @@ public sealed class UnconfinedDriver(string dataDirectory, SandboxSettings setti
         }
         catch (SandboxException exception)
         {
-            probe = new SandboxProbe(false, Label, exception.Message, []);
+            return new SandboxProbe(false, Label, exception.Message, []);
         }
-
-        return Task.FromResult(probe);
     }
 
     /// <inheritdoc/>

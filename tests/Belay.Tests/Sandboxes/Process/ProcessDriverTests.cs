@@ -3,6 +3,7 @@ using System.Globalization;
 using Belay.Sandboxes;
 using Belay.Sandboxes.Process;
 using Belay.Storage;
+using Belay.Testing;
 using Belay.Testing.Sandboxes;
 
 namespace Belay.Tests.Sandboxes.Process;
@@ -52,13 +53,14 @@ public sealed class ProcessDriverTests
     }
 
     [Fact]
-    public async Task Start_MountMissing_SaysWhyAndLeavesNothingBehind()
+    public async Task Start_MountMissing_SaysWhyToTheLogAndLeavesNothingBehind()
     {
         await StartOrSkipAsync();
         var spec = TestDrivers.Spec() with { Mounts = new Dictionary<string, string> { ["/mnt/x"] = "/does/not/exist" } };
 
         var exception = await Assert.ThrowsAsync<SandboxException>(() => TestDrivers.Process.StartAsync(spec, CancellationToken.None));
-        Assert.Contains("/does/not/exist", exception.Message, StringComparison.Ordinal);
+        Assert.Equal("The sandbox ended as it started. The server's log says why.", exception.Message);
+        Assert.Contains("/does/not/exist", exception.InnerException!.Message, StringComparison.Ordinal);
         AssertNothingLeft(spec.Id);
     }
 
@@ -166,7 +168,12 @@ public sealed class ProcessDriverTests
     {
         var data = (await Console.In.ReadLineAsync())!;
         using var driver = new ProcessDriver(data, new SandboxSettings(), TimeProvider.System, IdSource.System);
-        var spec = TestDrivers.Spec() with { Workspace = Directory.CreateDirectory(Path.Join(data, "w")).FullName };
+        var spec = new SandboxSpec
+        {
+            Id = IdSource.System.NewUuid(),
+            Workspace = Directory.CreateDirectory(Path.Join(data, "w")).FullName,
+            Environment = new Dictionary<string, string> { ["PATH"] = "/usr/bin:/bin" },
+        };
         await using var sandbox = await driver.StartAsync(spec, CancellationToken.None);
         await sandbox.ShAsync($"setsid sleep 4.{Environment.ProcessId} > /dev/null 2>&1 & sleep 0.2");
         await File.WriteAllTextAsync(Path.Join(data, "ready"), "");
@@ -229,6 +236,21 @@ public sealed class ProcessDriverTests
         Assert.SkipUnless(File.Exists("/usr/bin/bwrap"), "bubblewrap is not installed.");
 
         Assert.Contains("guest program is missing", (await Assert.ThrowsAsync<SandboxException>(() => driver.StartAsync(TestDrivers.Spec(), CancellationToken.None))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Reap_OldEmptyGroupsOfAnyServer_AreSwept()
+    {
+        await StartOrSkipAsync();
+        var group = Belay.Sandboxes.Guest.ControlGroup.Create(IdSource.System.NewUuid(), new SandboxLimits());
+        Assert.SkipWhen(group.Directories.Count == 0, "Control groups cannot be written here.");
+        var now = new ManualTime(new DateTimeOffset(Directory.GetLastWriteTimeUtc(group.Directories[0])));
+
+        Belay.Sandboxes.Guest.ControlGroup.SweepEmpty(now);
+        Assert.All(group.Directories, directory => Assert.True(Directory.Exists(directory)));
+        now.Advance(TimeSpan.FromMinutes(11));
+        Belay.Sandboxes.Guest.ControlGroup.SweepEmpty(now);
+        Assert.All(group.Directories, directory => Assert.False(Directory.Exists(directory)));
     }
 
     private static Task StartOrSkipAsync() => TestDrivers.SkipUnlessWorksAsync(TestDrivers.Process);
