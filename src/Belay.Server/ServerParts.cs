@@ -37,7 +37,7 @@ public sealed partial record ServerParts
     /// <summary>What works in the background while the server runs.</summary>
     public IReadOnlyList<IHostedService> Background { get; init; } = [];
 
-    /// <summary>Driver and label of the sandboxes that are started; empty where there are none.</summary>
+    /// <summary>Driver and label of the sandboxes that are started, and why it is no better one; empty where there are none.</summary>
     public string Sandbox { get; init; } = "";
 
     /// <summary>What is disposed after the last request has ended, in this order.</summary>
@@ -134,6 +134,7 @@ public sealed partial record ServerParts
         ServerSettings settings, IReadOnlyList<ISandboxDriver> drivers, ILoggerFactory logging, CancellationToken cancellationToken)
     {
         ISandboxDriver driver;
+        var because = "";
         try
         {
             driver = await SandboxDrivers.ChooseAsync(settings.Sandboxes.Driver, drivers, cancellationToken);
@@ -142,11 +143,12 @@ public sealed partial record ServerParts
         {
             Log.LastResort(logging.CreateLogger<ServerParts>(), refusal.Message);
             driver = await SandboxDrivers.ChooseAsync("unconfined", drivers, cancellationToken);
+            because = $", because nothing that isolates works here. {refusal.Message}";
         }
 
         var probe = await driver.ProbeAsync(cancellationToken);
         Log.Chosen(logging.CreateLogger<ServerParts>(), driver.Name, probe.Label);
-        return (driver, $"{driver.Name} ({probe.Label})");
+        return (driver, $"{driver.Name} ({probe.Label}){because}");
     }
 
     private static partial class Log
