@@ -10,10 +10,15 @@ namespace Belay.Tests;
 internal static class Vectors
 {
     /// <summary>A file or folder of the vectors.</summary>
-    public static string Require(string name, int cases) => Require("BELAY_VECTORS", "vectors", name, $"{cases} cases");
+    public static string Require(string name, int cases)
+    {
+        var path = Find("BELAY_VECTORS", "vectors") is { } root ? Path.Combine(root, name) : null;
+        Assert.SkipWhen(path is null || !Path.Exists(path), $"{cases} cases of {name} are not run: it is not there (BELAY_VECTORS names its folder).");
+        return path!;
+    }
 
-    /// <summary>A file of the published service models.</summary>
-    public static string RequireModels(string name, int operations) => Require("BELAY_MODELS", "spec/aws/models", name, $"{operations} operations");
+    /// <summary>The folder of the published service models; null when there is none.</summary>
+    public static string? FindModels() => Find("BELAY_MODELS", "spec/aws/models");
 
     /// <summary>One vector file as JSON.</summary>
     public static JsonElement Read(string name, int cases)
@@ -26,7 +31,7 @@ internal static class Vectors
     public static IEnumerable<string> NaughtyStrings() =>
         Read("naughty-strings.json", 515).EnumerateArray().Select(item => item.GetString()!); // The file holds strings only.
 
-    private static string Require(string variable, string sibling, string name, string what)
+    private static string? Find(string variable, string sibling)
     {
 #pragma warning disable RS0030 // Test data is found through the environment; nothing of the product is.
         var root = Environment.GetEnvironmentVariable(variable);
@@ -37,8 +42,6 @@ internal static class Vectors
             root = Directory.Exists(candidate) ? candidate : null;
         }
 
-        var path = root is null ? null : Path.Combine(root, name);
-        Assert.SkipWhen(path is null || !Path.Exists(path), $"{what} of {name} are not run: it is not there ({variable} names its folder).");
-        return path!;
+        return Directory.Exists(root) ? root : null;
     }
 }

@@ -16,7 +16,7 @@ public readonly record struct CredentialScope(string Date, string Region, string
 
 /// <summary>
 /// Signature version 4, header form, as pure functions: canonical request, string to sign, signature. The server's verifier and
-/// the command line's signer share them.
+/// the signer share them.
 /// </summary>
 public static class SigV4
 {

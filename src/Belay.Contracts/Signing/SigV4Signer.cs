@@ -10,7 +10,7 @@ public static class SigV4Signer
     /// <c>x-amz…</c> header present, so those must be set before; the request's URI must be absolute and sent as it is.
     /// </summary>
     public static void Sign(
-        HttpRequestMessage request, byte[] body, string accessKey, string secretKey, string region, string service, DateTimeOffset at)
+        HttpRequestMessage request, ReadOnlySpan<byte> body, string accessKey, string secretKey, string region, string service, DateTimeOffset at)
     {
         var time = SigV4.Time(at);
         var scope = new CredentialScope(time[..8], region, service);

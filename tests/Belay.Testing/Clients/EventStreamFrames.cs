@@ -11,7 +11,9 @@ namespace Belay.Testing.Clients;
 /// <param name="Payload">Its JSON.</param>
 public sealed record WireFrame(string MessageType, string Type, JsonObject Payload);
 
-/// <summary>Reads frames and checks both checksums; written apart from the server's framing on purpose.</summary>
+/// <summary>
+/// Reads frames and checks both checksums. Written apart from the server's framing on purpose, so that a shared mistake cannot hide.
+/// </summary>
 public static class EventStreamFrames
 {
     private const byte StringHeader = 7;

@@ -5,7 +5,7 @@ using Belay.Identity;
 using Belay.Server.Auth;
 using Belay.Server.Wire;
 using Belay.Storage;
-using Belay.Tests.Wire;
+using Belay.Testing;
 using Microsoft.AspNetCore.Http;
 
 namespace Belay.Tests.Auth;
@@ -14,16 +14,16 @@ public sealed class SigV4VerifierTests : IDisposable
 {
     private const string Mismatch = "The request signature we calculated does not match the signature you provided.";
     private readonly string _directory = Directory.CreateTempSubdirectory("belay-auth-").FullName;
-    private readonly ManualClock _clock = new();
+    private readonly ManualTime _time = new(new DateTimeOffset(2026, 7, 7, 23, 10, 13, TimeSpan.Zero));
     private readonly AccessKeys _keys;
     private readonly AccessKey _key;
     private readonly SigV4Verifier _verifier;
 
     public SigV4VerifierTests()
     {
-        _keys = AccessKeys.Open(_directory, MasterKey.LoadOrCreate(_directory), _clock, IdSource.System);
+        _keys = AccessKeys.Open(_directory, MasterKey.LoadOrCreate(_directory), _time, IdSource.System);
         _key = _keys.Create("123456789012", null);
-        _verifier = new SigV4Verifier(_keys, _clock);
+        _verifier = new SigV4Verifier(_keys, _time);
     }
 
     public void Dispose() => Directory.Delete(_directory, recursive: true);
@@ -62,7 +62,7 @@ public sealed class SigV4VerifierTests : IDisposable
     [Fact]
     public void DateHeader_WillDo()
     {
-        var request = Make("GET", "/harnesses", "", ("date", _clock.GetUtcNow().ToString("r")));
+        var request = Make("GET", "/harnesses", "", ("date", _time.GetUtcNow().ToString("r")));
         request.Headers.Remove("x-amz-date");
         request.Sign(_key, "date;host");
 
@@ -124,11 +124,11 @@ public sealed class SigV4VerifierTests : IDisposable
     {
         var request = Make("GET", "/harnesses", "");
         request.Sign(_key, "host;x-amz-date");
-        _clock.Advance(TimeSpan.FromSeconds(seconds));
+        var server = new ManualTime(_time.GetUtcNow().AddSeconds(seconds));
 
         Assert.Equal(
-            accepted ? null : $"Signature expired: 20260707T231013Z is not within 5 minutes of the server's time {SigV4.Time(_clock.GetUtcNow())}.",
-            request.Refusal(_verifier));
+            accepted ? null : $"Signature expired: 20260707T231013Z is not within 5 minutes of the server's time {SigV4.Time(server.GetUtcNow())}.",
+            request.Refusal(new SigV4Verifier(_keys, server)));
     }
 
     [Fact]
@@ -222,7 +222,7 @@ public sealed class SigV4VerifierTests : IDisposable
 
     private Signed Make(string method, string target, string body, params (string Name, string Value)[] headers)
     {
-        var request = new Signed { Method = method, Target = target, Body = body, Time = _clock.GetUtcNow() };
+        var request = new Signed { Method = method, Target = target, Body = body, Time = _time.GetUtcNow() };
         request.Headers["host"] = "localhost:8642";
         request.Headers["x-amz-date"] = SigV4.Time(request.Time);
         foreach (var (name, value) in headers)

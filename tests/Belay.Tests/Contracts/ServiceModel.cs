@@ -2,11 +2,10 @@ using System.Text.Json;
 
 namespace Belay.Tests.ServiceModels;
 
-/// <summary>The published service models, where they are: in the folder that BELAY_MODELS names, else in a folder
-/// <c>shared/spec/aws/models</c> beside the repository or above it.</summary>
+/// <summary>The published service models, where they are there.</summary>
 internal sealed class ServiceModel
 {
-    private static readonly Lazy<string?> Folder = new(FindFolder);
+    private static readonly Lazy<string?> Folder = new(Vectors.FindModels);
 
     private ServiceModel(JsonElement root) => Root = root;
 
@@ -23,6 +22,13 @@ internal sealed class ServiceModel
             ? JsonDocument.Parse(File.ReadAllBytes(file)).RootElement
             : null;
 
+    /// <summary>The model, or a skipped test that says how many operations it does not check.</summary>
+    public static ServiceModel Require(ServiceModel? model, int operations)
+    {
+        Assert.SkipWhen(model is null, $"The service models are not there; {operations} operations unchecked. Name their folder in BELAY_MODELS.");
+        return model!;
+    }
+
     public JsonElement Operation(string name) => Root.GetProperty("operations").GetProperty(name);
 
     public JsonElement Shape(string name) => Root.GetProperty("shapes").GetProperty(name);
@@ -33,26 +39,5 @@ internal sealed class ServiceModel
             ? Directory.GetFiles(Path.Combine(folder, service), "service-2.json", SearchOption.AllDirectories).Order(StringComparer.Ordinal).LastOrDefault()
             : null;
         return file is null ? null : new(JsonDocument.Parse(File.ReadAllBytes(file)).RootElement);
-    }
-
-    private static string? FindFolder()
-    {
-#pragma warning disable RS0030 // Where the models are is known to who runs the tests, not to the code.
-        if (Environment.GetEnvironmentVariable("BELAY_MODELS") is { Length: > 0 } named)
-#pragma warning restore RS0030
-        {
-            return Directory.Exists(named) ? named : null;
-        }
-
-        for (var directory = new DirectoryInfo(AppContext.BaseDirectory); directory is not null; directory = directory.Parent)
-        {
-            var candidate = Path.Combine(directory.FullName, "shared", "spec", "aws", "models");
-            if (Directory.Exists(candidate))
-            {
-                return candidate;
-            }
-        }
-
-        return null;
     }
 }

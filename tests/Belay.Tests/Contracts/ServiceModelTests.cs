@@ -96,12 +96,8 @@ public sealed class ServiceModelTests
         }
     }
 
-    private static ServiceModel Model(string operation)
-    {
-        var model = DataOperations.Contains(operation) ? ServiceModel.Data : ServiceModel.Control;
-        Assert.SkipWhen(model is null, $"The service models are not there; {ControlOperations.Length + DataOperations.Length} operations unchecked. Name their folder in BELAY_MODELS.");
-        return model!;
-    }
+    private static ServiceModel Model(string operation) => ServiceModel.Require(
+        DataOperations.Contains(operation) ? ServiceModel.Data : ServiceModel.Control, ControlOperations.Length + DataOperations.Length);
 
     private static Type RecordNamed(string name) => RecordOrNull(name) ?? throw new InvalidOperationException($"There is no record {name}.");
 

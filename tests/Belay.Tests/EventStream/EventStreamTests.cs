@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Binary;
 using System.Text;
 using System.Text.Json;
 using Belay.Contracts.EventStream;
@@ -159,14 +160,21 @@ public sealed class EventStreamTests
     }
 
     [Theory]
-    [InlineData(EventStreamReader.MaxHeaderBytes + 1, 0)]
-    [InlineData(0, EventStreamReader.MaxPayloadBytes + 1)]
-    public void LengthsBeyondTheLimits_AreRefusedFromThePrelude(int headers, int payload)
+    [InlineData(16 + EventStreamReader.MaxHeaderBytes + 1, EventStreamReader.MaxHeaderBytes + 1)]
+    [InlineData(16 + EventStreamReader.MaxPayloadBytes + 1, 0)]
+    [InlineData(int.MaxValue, 0)]
+    [InlineData(uint.MaxValue, uint.MaxValue)]
+    [InlineData(20, int.MaxValue)]
+    [InlineData(20, 5)]
+    [InlineData(3, 0)]
+    public void LengthsOutOfBounds_AreRefusedFromThePrelude(uint total, uint headers)
     {
-        var frame = new byte[16 + headers + payload];
-        EventStreamWriter.Seal(frame, headers);
+        var prelude = new byte[EventStreamWriter.PreludeBytes];
+        BinaryPrimitives.WriteUInt32BigEndian(prelude, total);
+        BinaryPrimitives.WriteUInt32BigEndian(prelude.AsSpan(4), headers);
+        BinaryPrimitives.WriteUInt32BigEndian(prelude.AsSpan(8), Crc32.Compute(prelude.AsSpan(0, 8)));
 
-        Assert.Throws<EventStreamException>(() => Decode(frame[..12], 12));
+        Assert.Throws<EventStreamException>(() => Decode(prelude, prelude.Length));
     }
 
     [Fact]

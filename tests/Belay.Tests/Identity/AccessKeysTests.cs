@@ -1,14 +1,14 @@
 using System.Text;
 using Belay.Identity;
 using Belay.Storage;
-using Belay.Tests.Wire;
+using Belay.Testing;
 
 namespace Belay.Tests.Identity;
 
 public sealed class AccessKeysTests : IDisposable
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("belay-keys-").FullName;
-    private readonly ManualClock _clock = new();
+    private readonly ManualTime _time = new();
 
     public void Dispose() => Directory.Delete(_directory, recursive: true);
 
@@ -49,12 +49,12 @@ public sealed class AccessKeysTests : IDisposable
         var made = Open().Create("123456789012", null);
 
         Assert.False(here.TryFind(made.Id, out _));
-        _clock.Advance(TimeSpan.FromSeconds(1));
+        _time.Advance(TimeSpan.FromSeconds(1));
         Assert.True(here.TryFind(made.Id, out var found));
         Assert.Equal(made, found);
 
         Open().Delete(made.Id);
-        _clock.Advance(TimeSpan.FromSeconds(1));
+        _time.Advance(TimeSpan.FromSeconds(1));
         Assert.False(here.TryFind(made.Id, out _));
     }
 
@@ -85,5 +85,5 @@ public sealed class AccessKeysTests : IDisposable
     [InlineData("12345678901x")]
     public void AccountThatIsNone_IsRefused(string account) => Assert.Throws<ArgumentException>(() => Open().Create(account, null));
 
-    private AccessKeys Open() => AccessKeys.Open(_directory, MasterKey.LoadOrCreate(_directory), _clock, IdSource.System);
+    private AccessKeys Open() => AccessKeys.Open(_directory, MasterKey.LoadOrCreate(_directory), _time, IdSource.System);
 }

@@ -1,4 +1,5 @@
 using System.Text;
+using Belay.Contracts.EventStream;
 using Belay.Models;
 using Belay.Models.Bedrock;
 using Belay.Models.OpenAi;
@@ -123,7 +124,7 @@ public sealed class ReplyFuzzTests
 
     private static IEnumerable<byte[]> Payloads(byte[] stream)
     {
-        var frames = new BedrockFrames();
+        var frames = new EventStreamReader();
         frames.Append(stream);
         var payloads = new List<byte[]>();
         try
@@ -133,7 +134,7 @@ public sealed class ReplyFuzzTests
                 payloads.Add(frame.Payload.ToArray());
             }
         }
-        catch (ModelException)
+        catch (EventStreamException)
         {
             // Some streams of the corpus are broken on purpose.
         }

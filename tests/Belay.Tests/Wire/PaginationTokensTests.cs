@@ -2,6 +2,7 @@ using Belay.Contracts.Faults;
 using Belay.Identity;
 using Belay.Server.Wire;
 using Belay.Storage;
+using Belay.Testing;
 
 namespace Belay.Tests.Wire;
 
@@ -9,10 +10,10 @@ public sealed class PaginationTokensTests : IDisposable
 {
     private static readonly Scope Here = new("123456789012", "us-west-2");
     private readonly string _directory = Directory.CreateTempSubdirectory("belay-pages-").FullName;
-    private readonly ManualClock _clock = new();
+    private readonly ManualTime _time = new();
     private readonly PaginationTokens _tokens;
 
-    public PaginationTokensTests() => _tokens = new PaginationTokens(MasterKey.LoadOrCreate(_directory), _clock);
+    public PaginationTokensTests() => _tokens = new PaginationTokens(MasterKey.LoadOrCreate(_directory), _time);
 
     public void Dispose() => Directory.Delete(_directory, recursive: true);
 
@@ -63,10 +64,10 @@ public sealed class PaginationTokensTests : IDisposable
     public void Token_LivesADay()
     {
         var token = _tokens.Issue(Here, "ListHarnesses", "", "x");
-        _clock.Advance(PaginationTokens.Lifetime);
+        _time.Advance(PaginationTokens.Lifetime);
         Assert.Equal("x", _tokens.Read(Here, "ListHarnesses", "", token));
 
-        _clock.Advance(TimeSpan.FromSeconds(1));
+        _time.Advance(TimeSpan.FromSeconds(1));
 
         Refused(() => _tokens.Read(Here, "ListHarnesses", "", token));
     }

@@ -9,6 +9,7 @@ using Belay.Contracts.Invocations;
 using Belay.Contracts.Runtimes;
 using Belay.Server;
 using Belay.Server.Wire;
+using Belay.Tests.ServiceModels;
 
 namespace Belay.Tests.Wire;
 
@@ -180,10 +181,9 @@ public sealed class WireTests
     public void KnownOperations_AreThoseOfTheModels()
     {
         var expected = new List<string>();
-        foreach (var (plane, path) in new[] { ("Control", "bedrock-agentcore-control/2023-06-05"), ("Data", "bedrock-agentcore/2024-02-28") })
+        foreach (var (plane, model) in new[] { ("Control", ServiceModel.Control), ("Data", ServiceModel.Data) })
         {
-            using var model = JsonDocument.Parse(File.ReadAllBytes(Vectors.RequireModels($"{path}/service-2.json", 231)));
-            expected.AddRange(model.RootElement.GetProperty("operations").EnumerateObject().Select(operation =>
+            expected.AddRange(ServiceModel.Require(model, 231).Root.GetProperty("operations").EnumerateObject().Select(operation =>
             {
                 var http = operation.Value.GetProperty("http");
                 return $"{plane} {http.GetProperty("method")} {http.GetProperty("requestUri")} {operation.Name}";

@@ -1,4 +1,5 @@
 using System.Net.Http.Headers;
+using Belay.Contracts.Signing;
 
 namespace Belay.Models.Bedrock;
 
@@ -14,7 +15,7 @@ internal sealed class BedrockModel(
     /// <summary>Name of the provider.</summary>
     public const string ProviderName = "bedrock";
 
-    private const string ContentType = "application/json";
+    private const string SigningName = "bedrock";
 
     /// <inheritdoc/>
     public string Provider => ProviderName;
@@ -36,28 +37,15 @@ internal sealed class BedrockModel(
         var keys = await credentials.GetAsync(cancellationToken);
         var body = BedrockRequest.Write(modelId, request, caching);
         var uri = ModelEndpoint.Under(EndpointOf(settings), $"/model/{Uri.EscapeDataString(modelId)}/converse-stream");
-        var at = time.GetUtcNow();
-        var signed = new SortedDictionary<string, string>(StringComparer.Ordinal)
-        {
-            ["content-type"] = ContentType,
-            ["host"] = uri.Authority,
-            ["x-amz-date"] = SigV4.Time(at),
-        };
+        var message = new HttpRequestMessage(HttpMethod.Post, uri) { Content = new ReadOnlyMemoryContent(body) };
+        message.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        message.Headers.Accept.ParseAdd("application/vnd.amazon.eventstream");
         if (!string.IsNullOrEmpty(keys.Token))
         {
-            signed["x-amz-security-token"] = keys.Token;
+            message.Headers.TryAddWithoutValidation("x-amz-security-token", keys.Token);
         }
 
-        var message = new HttpRequestMessage(HttpMethod.Post, uri) { Content = new ReadOnlyMemoryContent(body) };
-        message.Content.Headers.ContentType = new MediaTypeHeaderValue(ContentType);
-        message.Headers.Accept.ParseAdd("application/vnd.amazon.eventstream");
-        foreach (var (name, value) in signed.Where(header => header.Key.StartsWith("x-amz-", StringComparison.Ordinal)))
-        {
-            message.Headers.TryAddWithoutValidation(name, value);
-        }
-
-        var key = new SigningKey(keys.AccessKey, keys.SecretKey, settings.Region, "bedrock");
-        message.Headers.TryAddWithoutValidation("Authorization", SigV4.Authorize("POST", uri.AbsolutePath, signed, body.Span, key, at));
+        SigV4Signer.Sign(message, body.Span, keys.AccessKey, keys.SecretKey, settings.Region, SigningName, time.GetUtcNow());
         return message;
     }
 }

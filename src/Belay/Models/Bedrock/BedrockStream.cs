@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Belay.Contracts;
+using Belay.Contracts.EventStream;
 using Belay.Contracts.Invocations;
 
 namespace Belay.Models.Bedrock;
@@ -11,7 +12,7 @@ internal sealed class BedrockStream : IReplyParser
     private const int MaxBlocks = 1024;
     private const int MaxHeldBytes = 32 * 1024 * 1024;
     private static readonly JsonDocumentOptions Json = new() { MaxDepth = BelayJson.MaxDepth };
-    private readonly BedrockFrames _frames = new();
+    private readonly EventStreamReader _frames = new();
     private readonly Dictionary<int, Part> _parts = [];
     private readonly Dictionary<string, Part> _serverTools = new(StringComparer.Ordinal);
     private int _blocks;
@@ -41,7 +42,7 @@ internal sealed class BedrockStream : IReplyParser
     public void Feed(ReadOnlySpan<byte> bytes, List<ModelEvent> events)
     {
         _frames.Append(bytes);
-        while (!Ended && _frames.TryRead(out var frame))
+        while (!Ended && TryRead(out var frame))
         {
             Take(frame, events);
         }
@@ -64,40 +65,46 @@ internal sealed class BedrockStream : IReplyParser
         events.Add(new ModelEvent.Stopped(Reason(_stop)));
     }
 
-    private void Take(BedrockFrame frame, List<ModelEvent> events)
+    private bool TryRead(out EventStreamMessage frame)
+    {
+        try
+        {
+            return _frames.TryRead(out frame);
+        }
+        catch (EventStreamException exception)
+        {
+            throw Failure(ModelFailure.Malformed, $"the stream is damaged. {exception.Message}", exception);
+        }
+    }
+
+    private void Take(EventStreamMessage frame, List<ModelEvent> events)
     {
         switch (frame.MessageType)
         {
-            case "event":
+            case "event" or null:
                 break;
             case "exception":
                 throw Exception(frame);
             case "error":
-                throw ProviderError.FromStream(BedrockModel.ProviderName, null, frame.Type, frame.Message);
+                throw ProviderError.FromStream(BedrockModel.ProviderName, null, frame.Text(":error-code") ?? "", frame.Text(":error-message") ?? "");
             default:
                 throw Failure(ModelFailure.Malformed, "a frame is of an unknown kind");
         }
 
         try
         {
-            if (frame.Type == "contentBlockDelta" && TakeText(frame.Payload, events))
+            if (frame.EventType == "contentBlockDelta" && TakeText(frame.Payload.Span, events))
             {
                 return;
             }
 
-            using var document = Parse(frame.Payload);
-            TakeEvent(frame.Type, document.RootElement, events);
+            using var document = JsonDocument.Parse(frame.Payload, Json);
+            TakeEvent(frame.EventType, document.RootElement, events);
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)
         {
             throw Failure(ModelFailure.Malformed, "an event of the stream is not what it should be", exception);
         }
-    }
-
-    private static JsonDocument Parse(ReadOnlySpan<byte> payload)
-    {
-        var reader = new Utf8JsonReader(payload, new JsonReaderOptions { MaxDepth = Json.MaxDepth });
-        return JsonDocument.ParseValue(ref reader);
     }
 
     /// <summary>
@@ -150,7 +157,7 @@ internal sealed class BedrockStream : IReplyParser
         return true;
     }
 
-    private void TakeEvent(string type, JsonElement json, List<ModelEvent> events)
+    private void TakeEvent(string? type, JsonElement json, List<ModelEvent> events)
     {
         switch (type)
         {
@@ -454,10 +461,11 @@ internal sealed class BedrockStream : IReplyParser
         _ => throw Failure(ModelFailure.Malformed, "the reply ended for a reason that is not known"),
     };
 
-    private static ModelException Exception(BedrockFrame frame)
+    private static ModelException Exception(EventStreamMessage frame)
     {
+        var type = frame.ExceptionType ?? "";
         string message = "";
-        int? status = frame.Type switch
+        int? status = type switch
         {
             "throttlingException" => 429,
             "serviceUnavailableException" or "modelNotReadyException" => 503,
@@ -468,7 +476,7 @@ internal sealed class BedrockStream : IReplyParser
         };
         try
         {
-            using var document = Parse(frame.Payload);
+            using var document = JsonDocument.Parse(frame.Payload, Json);
             var json = document.RootElement;
             message = Text(json, "message") ?? Text(json, "originalMessage") ?? "";
             // modelStreamErrorException repeats what the model's own server said.
@@ -482,7 +490,7 @@ internal sealed class BedrockStream : IReplyParser
             // The exception's name says enough.
         }
 
-        return ProviderError.FromStream(BedrockModel.ProviderName, status, frame.Type, message);
+        return ProviderError.FromStream(BedrockModel.ProviderName, status, type, message);
     }
 
     private static ModelException Failure(ModelFailure failure, string what, Exception? cause = null) =>

@@ -1,4 +1,7 @@
+using System.Security.Cryptography;
 using Amazon.Runtime;
+using Amazon.Runtime.Internal.Auth;
+using Amazon.Runtime.Internal.Util;
 using Belay.Contracts.Harnesses;
 using Belay.Models;
 using Belay.Models.Bedrock;
@@ -15,6 +18,10 @@ public sealed class BedrockModelTests : ModelContract
         ("contentBlockDelta", """{"contentBlockIndex":0,"delta":{"text":"Hello, "},"p":"abcdef"}"""),
         ("contentBlockDelta", """{"contentBlockIndex":0,"delta":{"text":"world!"}}"""));
 
+    /// <summary>
+    /// What the service verifies: the path that is already escaped is escaped once more, the session token is signed. The SDK's
+    /// own arithmetic says what the signature is.
+    /// </summary>
     [Fact]
     public async Task Request_IsSignedForTheModel()
     {
@@ -29,15 +36,24 @@ public sealed class BedrockModelTests : ModelContract
         var request = Assert.Single(provider.Requests);
         Assert.Equal(("POST", "/model/us.anthropic.claude-sonnet-4-20250514-v1%3A0/converse-stream"), (request.Method, request.Target));
         Assert.Equal(("20260101T000000Z", "token"), (request.Headers["x-amz-date"], request.Headers["x-amz-security-token"]));
-        var signed = new SortedDictionary<string, string>(StringComparer.Ordinal)
-        {
-            ["content-type"] = request.Headers["content-type"],
-            ["host"] = request.Headers["host"],
-            ["x-amz-date"] = request.Headers["x-amz-date"],
-            ["x-amz-security-token"] = "token",
-        };
-        var key = new SigningKey("AKIDEXAMPLE", "secret", "us-west-2", "bedrock");
-        Assert.Equal(SigV4.Authorize("POST", request.Target, signed, request.Body, key, time.GetUtcNow()), request.Headers["authorization"]);
+        const string Signed = "content-type;host;x-amz-content-sha256;x-amz-date;x-amz-security-token";
+        var hash = Convert.ToHexStringLower(SHA256.HashData(request.Body));
+        var canonical = string.Join(
+            '\n',
+            "POST",
+            "/model/us.anthropic.claude-sonnet-4-20250514-v1%253A0/converse-stream",
+            "",
+            "content-type:application/json",
+            $"host:{provider.Url.Authority}",
+            $"x-amz-content-sha256:{hash}",
+            "x-amz-date:20260101T000000Z",
+            "x-amz-security-token:token",
+            "",
+            Signed,
+            hash);
+        var expected = AWS4Signer.ComputeSignature(
+            "AKIDEXAMPLE", "secret", "us-west-2", time.GetUtcNow().UtcDateTime, "bedrock", Signed, canonical, new RequestMetrics());
+        Assert.Equal(expected.ForAuthorizationHeader, request.Headers["authorization"]);
     }
 
     [Fact]
