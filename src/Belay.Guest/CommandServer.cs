@@ -25,6 +25,8 @@ internal sealed class CommandServer(Channel channel, Reaper reaper) : IDisposabl
     /// <summary>Takes the channel from the standard descriptors and serves until it closes.</summary>
     public static int Run()
     {
+        // Commands run as the same user. Who could write into the guest's memory or channel would decide what "killed" means.
+        Native.KeepToItself();
         foreach (var signal in (ReadOnlySpan<int>)[Native.SIGHUP, Native.SIGINT, Native.SIGQUIT, Native.SIGTERM, Native.SIGPIPE])
         {
             Native.Ignore(signal);

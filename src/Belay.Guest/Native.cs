@@ -42,6 +42,7 @@ internal static unsafe partial class Native
     private const int FcntlSetStatus = 4;
     private const int IoctlBytesReadable = 0x541B;
     private const int SetChildSubreaper = 36;
+    private const int SetDumpable = 4;
     private const int LimitFiles = 7;
     private const int LimitProcesses = 6;
     private const int LimitCore = 4;
@@ -118,6 +119,12 @@ internal static unsafe partial class Native
 
     /// <summary>Makes <paramref name="target"/> mean what <paramref name="fd"/> means.</summary>
     public static void Replace(int fd, int target) => dup2(fd, target);
+
+    /// <summary>
+    /// Closes this process's memory, descriptors and environment in /proc to all others of the same user. Programs that it starts are
+    /// as open as any.
+    /// </summary>
+    public static void KeepToItself() => prctl(SetDumpable, 0, 0, 0, 0);
 
     /// <summary>Keeps every descriptor above the standard ones from children, also those that the guest itself was given.</summary>
     public static void KeepDescriptorsPrivate()

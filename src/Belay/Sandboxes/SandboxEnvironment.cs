@@ -50,6 +50,12 @@ internal static class SandboxEnvironment
                 { EfsAccessPoint: { } point } => (point.MountPath, Known(point.AccessPointArn)),
                 _ => throw new SandboxException("The harness mounts a kind of file system that this server does not have."),
             };
+            // The published pattern lets these two through. A mount on /mnt itself would let the session's files decide where the next one goes.
+            if (path.TrimEnd('/') is "/mnt/." or "/mnt/..")
+            {
+                throw new SandboxException($"The harness mounts a file system at {path}, which names no directory of its own below /mnt.");
+            }
+
             mounts[path.TrimEnd('/')] = source;
         }
 

@@ -238,6 +238,18 @@ public sealed class SessionSandboxesTests : IAsyncDisposable
             (TimeSpan.FromSeconds(expectedIdle), TimeSpan.FromSeconds(expectedLife)),
             SandboxEnvironment.Lifetimes(Harness(new LifecycleConfiguration { IdleRuntimeSessionTimeout = idle, MaxLifetime = life }), new SandboxSettings()));
 
+    [Theory]
+    [InlineData("/mnt/.")]
+    [InlineData("/mnt/./")]
+    [InlineData("/mnt/..")]
+    [InlineData("/mnt/../")]
+    public void Mounts_NoDirectoryOfItsOwn_IsRefused(string path)
+    {
+        var harness = Harness(systems: [new FilesystemConfiguration { SessionStorage = new SessionStorageConfiguration { MountPath = path } }]);
+
+        Assert.Contains(path, Assert.Throws<SandboxException>(() => SandboxEnvironment.Mounts(harness, "/s", new SandboxSettings())).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Mounts_UnknownAccessPoint_IsNamed()
     {

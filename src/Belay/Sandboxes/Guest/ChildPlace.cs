@@ -78,6 +78,7 @@ internal sealed class ChildPlace : GuestPlace
                 start.ArgumentList.Add(argument);
             }
 
+            InheritedDescriptors.KeepPrivate();
             process = await Launcher.StartAsync(start);
             if (HostProcess.Find(process.Id) is { } first)
             {

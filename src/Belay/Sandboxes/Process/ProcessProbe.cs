@@ -25,7 +25,6 @@ internal sealed class ProcessProbe(ProcessDriver driver, string directory, TimeP
         test -w /usr && echo usr=writable || echo usr=read-only
         echo settings=$(find /proc -path '/proc/[0-9]*' -prune -o -type f -writable -print -quit 2>/dev/null | grep -v -e ^/proc/self/ -e ^/proc/thread-self/)
         unshare -U true 2>/dev/null && echo userns=allowed || echo userns=refused
-        echo pid1=$(tr '\0' ' ' < /proc/1/environ | wc -w)
         """;
 
     public async Task<SandboxProbe> RunAsync(CancellationToken cancellationToken)
