@@ -1,25 +1,29 @@
+using Belay.Server;
+
 namespace Belay.Cli.Serving;
 
 /// <summary>How a server is to run, as the command line and the environment of the process say it.</summary>
 internal sealed record ServeSettings
 {
+    private static readonly ServerSettings Defaults = new();
+
     /// <summary>Port when none is given.</summary>
-    public const int DefaultPort = 8642;
+    public static int DefaultPort => Defaults.Port;
 
     /// <summary>Data directory when none is given, in the current directory.</summary>
-    public const string DefaultDataDirectory = ".belay";
+    public static string DefaultDataDirectory => Defaults.DataDirectory;
 
     /// <summary>Region when none is given.</summary>
-    public const string DefaultRegion = "us-west-2";
+    public static string DefaultRegion => Defaults.Region;
 
     /// <summary>Account when none is given.</summary>
-    public const string DefaultAccount = "000000000000";
+    public static string DefaultAccount => Defaults.DefaultAccount;
 
     /// <summary>Absolute path of the directory that holds everything the server keeps.</summary>
     public required string DataDirectory { get; init; }
 
     /// <summary>Address to listen on.</summary>
-    public string Host { get; init; } = "127.0.0.1";
+    public string Host { get; init; } = Defaults.Host;
 
     /// <summary>Port to listen on; 0 lets the system choose.</summary>
     public int Port { get; init; } = DefaultPort;

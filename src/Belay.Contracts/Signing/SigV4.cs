@@ -32,9 +32,6 @@ public static class SigV4
     /// <summary>Form of <c>x-amz-date</c>.</summary>
     public const string TimeFormat = "yyyyMMdd'T'HHmmss'Z'";
 
-    /// <summary>SHA-256 of nothing.</summary>
-    public const string EmptyHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-
     private const string Hex = "0123456789ABCDEF";
 
     /// <summary>The canonical request.</summary>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Belay.Contracts.Harnesses;
 using Belay.Contracts.Invocations;
+using Belay.Harnesses;
 
 namespace Belay.Agents;
 
@@ -10,7 +11,6 @@ namespace Belay.Agents;
 /// </summary>
 public static class ContextWindow
 {
-    private const int DefaultMessages = 150;
     private const double DefaultRatio = 0.3;
     private const int DefaultPreserved = 10;
     private const int LongText = 400;
@@ -21,7 +21,7 @@ public static class ContextWindow
     /// <summary>What one model call is shown of the conversation.</summary>
     public static IReadOnlyList<Message> View(IReadOnlyList<Message> messages, HarnessTruncationConfiguration truncation) =>
         truncation.Strategy == HarnessTruncationStrategy.SlidingWindow
-            ? Slide(messages, Math.Max(1, truncation.Config?.SlidingWindow?.MessagesCount ?? DefaultMessages))
+            ? Slide(messages, Math.Max(1, truncation.Config?.SlidingWindow?.MessagesCount ?? VersionBuilder.DefaultMessagesCount))
             : messages;
 
     /// <summary>The newest messages, about <paramref name="count"/>; everything when no cut is possible.</summary>

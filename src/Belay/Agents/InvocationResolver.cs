@@ -18,8 +18,6 @@ namespace Belay.Agents;
 /// <param name="ids">Where the invocation's id comes from.</param>
 public sealed class InvocationResolver(Func<HarnessModelConfiguration, ResolvedModel> resolve, InvocationSettings settings, CatalogSettings catalog, IdSource ids)
 {
-    private const int DefaultIterations = 75;
-    private const int DefaultTimeoutSeconds = 3600;
     private const string DefaultActor = "default-user";
 
     /// <summary>The invocation that a call asks for.</summary>
@@ -47,9 +45,9 @@ public sealed class InvocationResolver(Func<HarnessModelConfiguration, ResolvedM
             AllowedTools = request.AllowedTools ?? harness.AllowedTools,
             AllowedToolsGiven = request.AllowedTools is not null,
             Limits = new(
-                request.MaxIterations ?? harness.MaxIterations ?? DefaultIterations,
+                request.MaxIterations ?? harness.MaxIterations ?? VersionBuilder.DefaultMaxIterations,
                 request.MaxTokens ?? harness.MaxTokens,
-                request.TimeoutSeconds ?? harness.TimeoutSeconds ?? DefaultTimeoutSeconds),
+                request.TimeoutSeconds ?? harness.TimeoutSeconds ?? VersionBuilder.DefaultTimeoutSeconds),
             Truncation = harness.Truncation,
             Sent = request.Messages,
             ActorId = request.ActorId,

@@ -9,9 +9,14 @@ namespace Belay.Harnesses;
 /// </summary>
 internal static class VersionBuilder
 {
-    private const int DefaultMaxIterations = 75;
-    private const int DefaultTimeoutSeconds = 3600;
-    private const int DefaultMessagesCount = 150;
+    /// <summary>Model calls of an invocation, when nobody says.</summary>
+    public const int DefaultMaxIterations = 75;
+
+    /// <summary>Seconds of an invocation, when nobody says.</summary>
+    public const int DefaultTimeoutSeconds = 3600;
+
+    /// <summary>Messages that a sliding window keeps, when nobody says.</summary>
+    public const int DefaultMessagesCount = 150;
 
     /// <summary>Version 1.</summary>
     public static Harness Create(Scope scope, CreateHarnessRequest request, string harnessId, string runtimeId, CatalogSettings settings, DateTimeOffset now) => new()

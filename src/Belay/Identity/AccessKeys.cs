@@ -156,18 +156,7 @@ public sealed class AccessKeys
     {
         var plain = JsonSerializer.SerializeToUtf8Bytes([.. keys.Values], AccessKeysJson.Default.ListAccessKey);
         var temporary = $"{_path}.new";
-        var options = new FileStreamOptions
-        {
-            Mode = FileMode.Create,
-            Access = FileAccess.Write,
-            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-        };
-        using (var file = new FileStream(temporary, options))
-        {
-            file.Write(_masterKey.Seal(plain, "access-keys"u8));
-            file.Flush(flushToDisk: true);
-        }
-
+        PrivateFile.Write(temporary, FileMode.Create, _masterKey.Seal(plain, "access-keys"u8));
         CryptographicOperations.ZeroMemory(plain);
         File.Move(temporary, _path, overwrite: true);
         _snapshot = new Snapshot(Stamp(), keys);

@@ -55,18 +55,7 @@ public sealed class MasterKey
 
         var path = Path.Combine(dataDirectory, FileName);
         var temporary = $"{path}.{RandomNumberGenerator.GetHexString(8)}";
-        var options = new FileStreamOptions
-        {
-            Mode = FileMode.CreateNew,
-            Access = FileAccess.Write,
-            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-        };
-        using (var file = new FileStream(temporary, options))
-        {
-            file.Write(RandomNumberGenerator.GetBytes(KeyBytes));
-            file.Flush(flushToDisk: true);
-        }
-
+        PrivateFile.Write(temporary, FileMode.CreateNew, RandomNumberGenerator.GetBytes(KeyBytes));
         try
         {
             File.Move(temporary, path, overwrite: false);

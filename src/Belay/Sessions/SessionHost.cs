@@ -171,16 +171,7 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
                 continue;
             }
 
-            var hold = new Holder(() => Release(slot));
-            try
-            {
-                return (await slot.Opening.WaitAsync(cancellationToken), hold);
-            }
-            catch
-            {
-                hold.Dispose();
-                throw;
-            }
+            return await HoldAsync(slot, cancellationToken);
         }
     }
 
@@ -198,6 +189,12 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
             slot.Users++;
         }
 
+        return await HoldAsync(slot, cancellationToken);
+    }
+
+    // The slot's count of users already has the caller; the hold takes it back.
+    private async Task<(LiveSession Session, IDisposable Hold)> HoldAsync(Slot slot, CancellationToken cancellationToken)
+    {
         var hold = new Holder(() => Release(slot));
         try
         {

@@ -17,13 +17,6 @@ public interface ITool
     Task<ToolResult> RunAsync(ToolCall call, ToolContext context, CancellationToken cancellationToken);
 }
 
-/// <summary>Where tools come from: built-ins, inline functions, later MCP servers, gateways, browser and code interpreter.</summary>
-public interface IToolSource
-{
-    /// <summary>The tools of one entry, in a stable order.</summary>
-    Task<IReadOnlyList<ITool>> ListAsync(CancellationToken cancellationToken);
-}
-
 /// <summary>How the model knows a tool.</summary>
 public sealed record ToolSpec
 {

@@ -202,7 +202,7 @@ public sealed class SigV4VerifierTests : IDisposable
     [Fact]
     public void StatedHash_MustBeTheBodys()
     {
-        var request = Make("POST", "/harnesses", "{}", ("x-amz-content-sha256", SigV4.EmptyHash));
+        var request = Make("POST", "/harnesses", "{}", ("x-amz-content-sha256", SigV4.Hash([])));
         request.Sign(_key, "host;x-amz-content-sha256;x-amz-date");
         Assert.Equal("x-amz-content-sha256 does not match the body.", request.Refusal(_verifier));
 

@@ -1,5 +1,5 @@
-using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
+using Belay.Testing.Processes;
 
 namespace Belay.Tests.Documents;
 
@@ -8,7 +8,7 @@ public sealed partial class DocumentTests
 {
     private static readonly string[] NotOurs = ["artifacts", "node_modules", ".git", ".belay"];
 
-    private static string Root { get; } = FindRoot();
+    private static string Root => RepositoryPaths.Root;
 
     public static TheoryData<string> Documents => [.. Files(Root).Select(path => Path.GetRelativePath(Root, path)).Order(StringComparer.Ordinal)];
 
@@ -85,8 +85,6 @@ public sealed partial class DocumentTests
 
     private static IEnumerable<string> Files(string folder) => Directory.EnumerateFiles(folder, "*.md").Concat(
         Directory.EnumerateDirectories(folder).Where(child => !NotOurs.Contains(Path.GetFileName(child))).SelectMany(Files));
-
-    private static string FindRoot([CallerFilePath] string caller = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(caller)!, "..", "..", ".."));
 
     [GeneratedRegex(@"^```.*?^```|`[^`\n]*`", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex Fence();

@@ -1,5 +1,6 @@
 using Amazon.Runtime;
 using Amazon.Runtime.CredentialManagement;
+using Belay.Identity;
 
 namespace Belay.Models.Bedrock;
 
@@ -9,7 +10,6 @@ namespace Belay.Models.Bedrock;
 /// </summary>
 internal sealed class BedrockCredentials(BedrockSettings settings)
 {
-    private const string BelayPrefix = "BELAY";
     private const string DefaultProfile = "default";
     private readonly Lock _gate = new();
     private AWSCredentials? _found;
@@ -32,7 +32,7 @@ internal sealed class BedrockCredentials(BedrockSettings settings)
             throw Refused("the AWS credentials could not be read; check the profile and its source", exception);
         }
 
-        if (keys.AccessKey.StartsWith(BelayPrefix, StringComparison.Ordinal))
+        if (keys.AccessKey.StartsWith(AccessKeys.Prefix, StringComparison.Ordinal))
         {
             throw Refused("the AWS credentials of the server are Belay's own access keys, which Bedrock does not know; start the server without the variables of `belay env`, or name a profile");
         }

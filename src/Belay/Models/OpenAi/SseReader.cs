@@ -16,9 +16,6 @@ internal sealed class SseReader(int maxEventBytes)
     private bool _skipLineFeed;
     private bool _begun;
 
-    /// <summary>Bytes that are held.</summary>
-    public int Capacity => _line.Length + _data.Length;
-
     /// <summary>Takes from the front of <paramref name="bytes"/> until an event is complete; false when more bytes are needed. The
     /// data is valid until the next call.</summary>
     public bool TryRead(ref ReadOnlySpan<byte> bytes, out ReadOnlySpan<byte> data)

@@ -1,14 +1,8 @@
 namespace Belay.Tools.BuiltIn;
 
 /// <summary>The tools that every session has without asking for them. Others join the list under names of their own.</summary>
-public sealed class BuiltInTools : IToolSource
+public static class BuiltInTools
 {
-    /// <summary>Name under which tool patterns know the built-in tools.</summary>
-    public const string Server = "builtin";
-
     /// <summary>The tools, in the order in which the model sees them.</summary>
     public static IReadOnlyList<ITool> All { get; } = [new ShellTool(), new FileOperationsTool()];
-
-    /// <inheritdoc/>
-    public Task<IReadOnlyList<ITool>> ListAsync(CancellationToken cancellationToken) => Task.FromResult(All);
 }

@@ -36,7 +36,7 @@ public sealed class FileOperationsTool : ITool
               "view_range":{"type":"array","items":{"type":"integer"},"minItems":2,"maxItems":2,"description":"for view: [start, end], from 1; end -1 for the end of the file"}},
              "required":["command","path"]}
             """),
-        Server = BuiltInTools.Server,
+        Server = AllowedTools.BuiltIn,
         Kind = HarnessToolUseType.ToolUse,
     };
 

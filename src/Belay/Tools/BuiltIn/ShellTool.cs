@@ -30,7 +30,7 @@ public sealed class ShellTool : ITool
               "timeout":{"type":"integer","description":"seconds after which the command and everything it started is killed, 1 to 3600, default 300","minimum":1,"maximum":3600}},
              "required":["command"]}
             """),
-        Server = BuiltInTools.Server,
+        Server = AllowedTools.BuiltIn,
         Kind = HarnessToolUseType.ToolUse,
     };
 
