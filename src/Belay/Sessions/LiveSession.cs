@@ -46,8 +46,8 @@ public sealed partial class LiveSession : IAsyncDisposable
     private string? _version;
     private TimeSpan _idleTime;
     private RunningInvocation? _running;
-    private bool _reserved;
-    private bool _stopping;
+    private TaskCompletionSource? _reserved;
+    private StopCause? _stopping;
     private bool _up;
     private int _commands;
     private long _lastActivity;
@@ -74,7 +74,7 @@ public sealed partial class LiveSession : IAsyncDisposable
         {
             lock (_gate)
             {
-                return _reserved || _stopping || _commands > 0 || _conversation.SandboxId is not null;
+                return _reserved is not null || _stopping is not null || _commands > 0 || _conversation.SandboxId is not null;
             }
         }
     }
@@ -114,8 +114,9 @@ public sealed partial class LiveSession : IAsyncDisposable
         RunningInvocation? running = null;
         try
         {
-            await TakeForActorAsync(invocation, cancellationToken);
+            await ThrowIfAnothersAsync(invocation, cancellationToken);
             var (entries, accepted) = Accept(invocation);
+            await TakeForActorAsync(invocation, cancellationToken);
             // Synced: once the client sees its stream begin, what it said is history, whatever happens next.
             await _mailbox.AppendAsync(entries, Durability.Synced);
             running = Start(accepted);
@@ -190,7 +191,6 @@ public sealed partial class LiveSession : IAsyncDisposable
     /// </summary>
     public async Task<bool> StopAsync(string? clientToken, CancellationToken cancellationToken)
     {
-        RunningInvocation? running;
         lock (_gate)
         {
             ThrowIfStopping(FaultCode.RetryableConflictException);
@@ -199,13 +199,12 @@ public sealed partial class LiveSession : IAsyncDisposable
                 return clientToken is not null && clientToken == _stopToken;
             }
 
-            _stopping = true;
-            running = _running;
+            _stopping = StopCause.Stopped;
         }
 
         try
         {
-            await EndAsync(running, StopCause.Stopped, "stopped", cancellationToken);
+            await EndAsync(StopCause.Stopped, "stopped", cancellationToken);
             _stopToken = clientToken;
             return true;
         }
@@ -213,7 +212,7 @@ public sealed partial class LiveSession : IAsyncDisposable
         {
             lock (_gate)
             {
-                _stopping = false;
+                _stopping = null;
                 _up = false;
             }
         }
@@ -222,30 +221,36 @@ public sealed partial class LiveSession : IAsyncDisposable
     /// <summary>The server shuts down: what runs ends so that the session can go on elsewhere.</summary>
     public Task DrainAsync(CancellationToken cancellationToken)
     {
-        RunningInvocation? running;
         lock (_gate)
         {
-            _stopping = true;
-            running = _running;
+            _stopping = StopCause.ShuttingDown;
         }
 
-        return EndAsync(running, StopCause.ShuttingDown, "shutdown", cancellationToken);
+        return EndAsync(StopCause.ShuttingDown, "shutdown", cancellationToken);
     }
 
     /// <summary>Gives the session back. Nothing may run.</summary>
     public ValueTask DisposeAsync() => _mailbox.DisposeAsync();
 
-    private async Task EndAsync(RunningInvocation? running, StopCause cause, string reason, CancellationToken cancellationToken)
+    // Whoever calls has made sure that nothing new begins. An invocation that has been taken and does not run yet is told when it does.
+    private async Task EndAsync(StopCause cause, string reason, CancellationToken cancellationToken)
     {
+        RunningInvocation? running;
+        TaskCompletionSource? reserved;
+        lock (_gate)
+        {
+            (running, reserved) = (_running, _reserved);
+        }
+
         using var deadline = new CancellationTokenSource(_services.Settings.StopTime, _services.Time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
         running?.Run.Signal.Fire(cause);
         try
         {
             await _sandbox.StopAsync(reason, both.Token);
-            if (running is not null)
+            if (reserved is not null)
             {
-                await running.Ended.WaitAsync(both.Token);
+                await reserved.Task.WaitAsync(both.Token);
             }
         }
         catch (OperationCanceledException) when (deadline.IsCancellationRequested)
@@ -259,14 +264,14 @@ public sealed partial class LiveSession : IAsyncDisposable
         lock (_gate)
         {
             ThrowIfStopping(FaultCode.RuntimeClientError);
-            if (_reserved)
+            if (_reserved is not null)
             {
                 throw new ServiceException(
                     FaultCode.RuntimeClientError, $"Session {Key.SessionId} is already processing a request. Concurrent invocations are not supported.");
             }
 
             Follow(harness);
-            _reserved = true;
+            _reserved = new(TaskCreationOptions.RunContinuationsAsynchronously);
             _up = true;
         }
     }
@@ -274,7 +279,7 @@ public sealed partial class LiveSession : IAsyncDisposable
     // The environment belongs to a sandbox's start: a newer version holds from the next one on. While something runs, nothing changes hands.
     private void Follow(Harness harness)
     {
-        if (harness.HarnessVersion != _version && !_reserved && _commands == 0)
+        if (harness.HarnessVersion != _version && _reserved is null && _commands == 0)
         {
             (_sandbox, _idleTime, _version) = EnvironmentOf(harness);
         }
@@ -290,22 +295,29 @@ public sealed partial class LiveSession : IAsyncDisposable
 
     private void Free()
     {
+        TaskCompletionSource? reserved;
         lock (_gate)
         {
+            reserved = _reserved;
             _running = null;
-            _reserved = false;
+            _reserved = null;
             _lastActivity = _services.Time.GetTimestamp();
         }
+
+        reserved?.SetResult();
     }
 
     // A session belongs to the actor of its first invocation, for good: one person's files are never another's.
-    private async Task TakeForActorAsync(Invocation invocation, CancellationToken cancellationToken)
+    private async Task ThrowIfAnothersAsync(Invocation invocation, CancellationToken cancellationToken)
     {
         if (invocation.ActorId is { } actor && !await _journal.BelongsToAsync(actor, cancellationToken))
         {
             throw ServiceException.Invalid(ValidationReason.ResourceConflict, $"Session {Key.SessionId} belongs to another actor. Use a session of your own, or leave actorId out.");
         }
+    }
 
+    private async Task TakeForActorAsync(Invocation invocation, CancellationToken cancellationToken)
+    {
         if (_journal.ActorRef is null)
         {
             await _journal.FixActorAsync(invocation.ActorId ?? invocation.DefaultActorId, cancellationToken);
@@ -364,9 +376,9 @@ public sealed partial class LiveSession : IAsyncDisposable
         lock (_gate)
         {
             _running = running;
-            if (_stopping)
+            if (_stopping is { } cause)
             {
-                running.Run.Signal.Fire(StopCause.Stopped);
+                running.Run.Signal.Fire(cause);
             }
         }
 
@@ -479,11 +491,11 @@ public sealed partial class LiveSession : IAsyncDisposable
 
     // Without a sandbox there is nothing that could end by itself; then the idle time decides whether the session is still up.
     private bool IsUp() =>
-        _reserved || _commands > 0 || _conversation.SandboxId is not null || (_up && _services.Time.GetElapsedTime(_lastActivity) < _idleTime);
+        _reserved is not null || _commands > 0 || _conversation.SandboxId is not null || (_up && _services.Time.GetElapsedTime(_lastActivity) < _idleTime);
 
     private void ThrowIfStopping(FaultCode code)
     {
-        if (_stopping)
+        if (_stopping is not null)
         {
             throw new ServiceException(code, $"Session {Key.SessionId} is being stopped. Try again in a moment.");
         }
