@@ -50,6 +50,7 @@ public sealed partial class LiveSession : IAsyncDisposable
     private StopCause? _stopping;
     private bool _up;
     private int _commands;
+    private TaskCompletionSource? _quiet;
     private long _lastActivity;
     private string? _stopToken;
 
@@ -159,8 +160,11 @@ public sealed partial class LiveSession : IAsyncDisposable
             work.Dispose();
             lock (_gate)
             {
-                _commands--;
                 _lastActivity = _services.Time.GetTimestamp();
+                if (--_commands == 0)
+                {
+                    _quiet?.TrySetResult();
+                }
             }
 
             hold.Dispose();
@@ -204,7 +208,7 @@ public sealed partial class LiveSession : IAsyncDisposable
 
         try
         {
-            await EndAsync(StopCause.Stopped, "stopped", cancellationToken);
+            await EndAsync(StopCause.Stopped, "stopped", Task.CompletedTask, cancellationToken);
             _stopToken = clientToken;
             return true;
         }
@@ -219,21 +223,27 @@ public sealed partial class LiveSession : IAsyncDisposable
     }
 
     /// <summary>The server shuts down: what runs ends so that the session can go on elsewhere.</summary>
-    public Task DrainAsync(CancellationToken cancellationToken)
+    public async Task DrainAsync(CancellationToken cancellationToken)
     {
+        var quiet = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_gate)
         {
             _stopping = StopCause.ShuttingDown;
+            _quiet = quiet;
+            if (_commands == 0)
+            {
+                quiet.SetResult();
+            }
         }
 
-        return EndAsync(StopCause.ShuttingDown, "shutdown", cancellationToken);
+        await EndAsync(StopCause.ShuttingDown, "shutdown", quiet.Task, cancellationToken);
     }
 
     /// <summary>Gives the session back. Nothing may run.</summary>
     public ValueTask DisposeAsync() => _mailbox.DisposeAsync();
 
     // Whoever calls has made sure that nothing new begins. An invocation that has been taken and does not run yet is told when it does.
-    private async Task EndAsync(StopCause cause, string reason, CancellationToken cancellationToken)
+    private async Task EndAsync(StopCause cause, string reason, Task commands, CancellationToken cancellationToken)
     {
         RunningInvocation? running;
         TaskCompletionSource? reserved;
@@ -252,6 +262,9 @@ public sealed partial class LiveSession : IAsyncDisposable
             {
                 await reserved.Task.WaitAsync(both.Token);
             }
+
+            // What commands still have to record goes through the mailbox, which a drained session closes.
+            await commands.WaitAsync(both.Token);
         }
         catch (OperationCanceledException) when (deadline.IsCancellationRequested)
         {
