@@ -63,8 +63,13 @@ public sealed class BelayServer : IAsyncDisposable
     /// <summary>Listens; completes when requests are served.</summary>
     public Task StartAsync(CancellationToken cancellationToken) => _app.StartAsync(cancellationToken);
 
-    /// <summary>Takes no further requests and waits, within the settings' time, for those that run.</summary>
-    public Task StopAsync(CancellationToken cancellationToken) => _app.StopAsync(cancellationToken);
+    /// <summary>Takes no further requests, ends the sessions that run, and waits, within the settings' time, until every answer is out.</summary>
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        var drained = _parts.DrainAsync();
+        await _app.StopAsync(cancellationToken);
+        await drained;
+    }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

@@ -37,6 +37,9 @@ public sealed partial record ServerParts
     /// <summary>What works in the background while the server runs.</summary>
     public IReadOnlyList<IHostedService> Background { get; init; } = [];
 
+    /// <summary>Ends what runs so that it can go on after a restart; called as the server stops, while its streams can still say so.</summary>
+    public Func<Task> DrainAsync { get; init; } = () => Task.CompletedTask;
+
     /// <summary>Driver and label of the sandboxes that are started, and why it is no better one; empty where there are none.</summary>
     public string Sandbox { get; init; } = "";
 
@@ -100,6 +103,7 @@ public sealed partial record ServerParts
                 Ids = ids,
                 Logging = logging,
                 Background = [reconciler],
+                DrainAsync = () => sessions.DisposeAsync().AsTask(),
                 Sandbox = sandbox,
                 Owned = [.. owned],
             };

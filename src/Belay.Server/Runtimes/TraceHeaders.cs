@@ -1,3 +1,4 @@
+using System.Text;
 using Microsoft.AspNetCore.Http;
 
 namespace Belay.Server.Runtimes;
@@ -16,9 +17,10 @@ internal static class TraceHeaders
         http.Response.Headers[SessionId] = sessionId;
         foreach (var name in Echoed)
         {
-            if (http.Request.Headers.TryGetValue(name, out var value) && value.Count > 0)
+            // A value that is not ASCII may come in and cannot go out.
+            if (http.Request.Headers[name] is { Count: > 0 } values && values.All(value => value is not null && Ascii.IsValid(value)))
             {
-                http.Response.Headers[name] = value;
+                http.Response.Headers[name] = values;
             }
         }
     }

@@ -47,7 +47,8 @@ public sealed class ContextReduction(ModelTurn turn)
     {
         var configuration = run.Invocation.Truncation.Config?.Summarization;
         var messages = run.Conversation.Context;
-        if (ContextWindow.SummaryLength(messages, configuration) is not { } length)
+        // A summary that stands alone cannot be summarised further; asking again and again would never end.
+        if (ContextWindow.SummaryLength(messages, configuration) is not { } length || (length == 1 && ReferenceEquals(messages[0], run.Conversation.Reduced)))
         {
             return null;
         }

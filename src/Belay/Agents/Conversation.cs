@@ -18,6 +18,9 @@ public sealed class Conversation
     /// <summary>The messages that a model is shown, whole: every call in them has its result.</summary>
     public IReadOnlyList<Message> Context => _context;
 
+    /// <summary>The first message of what the last reduction left, such as a summary; null when there was none.</summary>
+    public Message? Reduced { get; private set; }
+
     /// <summary>Calls that wait for results; null when there are none.</summary>
     public OpenCalls? Open { get; private set; }
 
@@ -50,6 +53,7 @@ public sealed class Conversation
             case ContextReduced reduced:
                 _context.Clear();
                 _context.AddRange(reduced.Messages);
+                Reduced = reduced.Messages is [var first, ..] ? first : null;
                 break;
             case ModelOutcome outcome:
                 Answer(outcome);

@@ -89,13 +89,21 @@ public static class History
     /// session handed to the caller.</summary>
     public static IEnumerable<FieldProblem> AnswerProblems(IReadOnlyList<HarnessMessage> messages, OpenCalls? open)
     {
+        // The calls that the messages at hand may answer: at first the session's, then those of the assistant message before them.
         var pending = open?.Calls.Select(call => call.Id).ToHashSet(StringComparer.Ordinal) ?? [];
-        var preceding = new HashSet<string>(StringComparer.Ordinal);
+        var (calls, ofSession) = (pending, open is not null);
+        var answered = new HashSet<string>(StringComparer.Ordinal);
         for (var i = 0; i < messages.Count; i++)
         {
             if (messages[i].Role == HarnessConversationRole.Assistant)
             {
-                preceding = messages[i].Content.Where(block => block.ToolUse is not null).Select(block => block.ToolUse!.ToolUseId).ToHashSet(StringComparer.Ordinal);
+                var own = messages[i].Content.Where(block => block.ToolUse is not null).Select(block => block.ToolUse!.ToolUseId).ToHashSet(StringComparer.Ordinal);
+                if (i > 0 || !own.Overlaps(pending))
+                {
+                    (calls, ofSession) = (own, false);
+                    answered.Clear();
+                }
+
                 continue;
             }
 
@@ -107,20 +115,17 @@ public static class History
                 }
 
                 var path = $"messages[{i}].content[{j}].toolResult.toolUseId";
-                if (open is not null && pending.Contains(result.ToolUseId))
-                {
-                    if (!open.Offered.Contains(result.ToolUseId))
-                    {
-                        yield return new(path, "names a call that was not handed to the caller; the harness answers it.");
-                    }
-                    else if (open.Results.ContainsKey(result.ToolUseId))
-                    {
-                        yield return new(path, "names a call that is already answered.");
-                    }
-                }
-                else if (!preceding.Contains(result.ToolUseId))
+                if (!calls.Contains(result.ToolUseId))
                 {
                     yield return new(path, "answers no call: none of this id is in the preceding assistant message or pending in the session.");
+                }
+                else if (ofSession && !open!.Offered.Contains(result.ToolUseId))
+                {
+                    yield return new(path, "names a call that was not handed to the caller; the harness answers it.");
+                }
+                else if ((ofSession && open!.Results.ContainsKey(result.ToolUseId)) || (!answered.Add(result.ToolUseId) && IsFirst(messages[i], result.ToolUseId, j)))
+                {
+                    yield return new(path, "names a call that is already answered.");
                 }
             }
         }
@@ -143,23 +148,26 @@ public static class History
         return kept;
     }
 
-    /// <summary>Gives every call in the middle of a request a result, because providers refuse calls without one.</summary>
+    /// <summary>Gives every call in the middle of a request a result, in the message right after it, because providers refuse anything else.</summary>
     public static IReadOnlyList<Message> Whole(IReadOnlyList<Message> messages)
     {
         var whole = new List<Message>(messages.Count);
         for (var i = 0; i < messages.Count; i++)
         {
             whole.Add(messages[i]);
-            var next = i + 1 < messages.Count && messages[i + 1].Role == HarnessConversationRole.User ? messages[i + 1] : null;
-            var answered = next?.Blocks.OfType<Block.ToolResult>().Select(result => result.ToolUseId).ToHashSet(StringComparer.Ordinal) ?? [];
-            var missing = OpenCalls.CallsOf(messages[i]).Where(call => !answered.Contains(call.Id)).Select(Block (call) => Error(call.Id, Interrupted)).ToList();
-            if (missing.Count == 0)
+            if (!OpenCalls.CallsOf(messages[i]).Any())
             {
                 continue;
             }
 
-            whole.Add(new(HarnessConversationRole.User, next is null ? missing : [.. missing, .. next.Blocks]));
-            i += next is null ? 0 : 1;
+            // Answers that came in several messages become one, with what was said between them.
+            var after = messages.Skip(i + 1).TakeWhile(message => message.Role == HarnessConversationRole.User).ToList();
+            var last = after.FindLastIndex(message => message.Blocks.Any(block => block is Block.ToolResult));
+            var taken = after.Take(Math.Max(last, 0) + 1).SelectMany(message => message.Blocks).ToList();
+            var answered = taken.OfType<Block.ToolResult>().Select(result => result.ToolUseId).ToHashSet(StringComparer.Ordinal);
+            var missing = OpenCalls.CallsOf(messages[i]).Where(call => !answered.Contains(call.Id)).Select(Block (call) => Error(call.Id, Interrupted));
+            whole.Add(new(HarnessConversationRole.User, [.. missing, .. taken.OrderBy(block => block is not Block.ToolResult)]));
+            i += Math.Min(after.Count, Math.Max(last, 0) + 1);
         }
 
         return whole;
@@ -200,6 +208,10 @@ public static class History
     /// <summary>The conversation as a model may be shown it: no blank text in assistant messages, which some providers refuse.</summary>
     public static IReadOnlyList<Message> ForModel(IReadOnlyList<Message> messages) =>
         messages.Any(HasBlank) ? [.. messages.Select(message => HasBlank(message) ? WithoutBlank(message) : message)] : messages;
+
+    // A second one in the same message is reported with the message.
+    private static bool IsFirst(HarnessMessage message, string toolUseId, int index) =>
+        !message.Content.Take(index).Any(block => block.ToolResult?.ToolUseId == toolUseId);
 
     private static bool HasBlank(Message message) =>
         message.Role == HarnessConversationRole.Assistant && message.Blocks.Any(block => block is Block.Text text && string.IsNullOrWhiteSpace(text.Value));

@@ -35,7 +35,7 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids)
             }
             catch (ModelException failure) when (Delay(failure, call, fold.Started) is { } delay)
             {
-                await Task.Delay(delay, time, cancellationToken);
+                await WaitAsync(call, fold, request, failure, delay, cancellationToken);
             }
             catch (ModelException failure) when (fold.Started && failure.Failure == ModelFailure.Malformed)
             {
@@ -83,7 +83,7 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids)
             }
             catch (ModelException failure) when (Delay(failure, call, deltaSent: false) is { } delay)
             {
-                await Task.Delay(delay, time, cancellationToken);
+                await WaitAsync(call, fold, request, failure, delay, cancellationToken);
             }
             catch (ModelException failure)
             {
@@ -95,6 +95,20 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids)
                 await run.AppendAsync(Durability.Queued, Outcome(call, fold, request, null, StopSignal.Describe(cause)));
                 throw;
             }
+        }
+    }
+
+    // Before the next attempt. An invocation that stops here leaves the call with the outcome that it had so far.
+    private async Task WaitAsync(Call call, ReplyFold fold, ModelRequest request, ModelException failure, TimeSpan delay, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Task.Delay(delay, time, cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            await call.Run.AppendAsync(Durability.Queued, Outcome(call, fold, request, null, failure.Message));
+            throw;
         }
     }
 

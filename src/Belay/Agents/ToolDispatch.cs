@@ -25,12 +25,13 @@ public sealed class ToolDispatch(InvocationSettings settings, TimeProvider time)
                 var outcome = await call;
                 cancellationToken.ThrowIfCancellationRequested();
                 await run.AppendAsync(Durability.Queued, outcome);
-                if (stored == 0)
+                var index = stored++;
+                if (index == 0)
                 {
                     await run.Events.WriteAsync(new HarnessMessageStartEvent { Role = HarnessConversationRole.User }, cancellationToken);
                 }
 
-                foreach (var shown in ToolResultEvents.Of(outcome.Result, stored++))
+                foreach (var shown in ToolResultEvents.Of(outcome.Result, index))
                 {
                     await run.Events.WriteAsync(shown, cancellationToken);
                 }

@@ -46,10 +46,11 @@ public sealed partial class LiveSession : IAsyncDisposable
     private string? _version;
     private TimeSpan _idleTime;
     private RunningInvocation? _running;
-    private bool _reserved;
-    private bool _stopping;
+    private TaskCompletionSource? _reserved;
+    private StopCause? _stopping;
     private bool _up;
     private int _commands;
+    private TaskCompletionSource? _quiet;
     private long _lastActivity;
     private string? _stopToken;
 
@@ -74,7 +75,7 @@ public sealed partial class LiveSession : IAsyncDisposable
         {
             lock (_gate)
             {
-                return _reserved || _stopping || _commands > 0 || _conversation.SandboxId is not null;
+                return _reserved is not null || _stopping is not null || _commands > 0 || _conversation.SandboxId is not null;
             }
         }
     }
@@ -114,8 +115,9 @@ public sealed partial class LiveSession : IAsyncDisposable
         RunningInvocation? running = null;
         try
         {
-            await TakeForActorAsync(invocation, cancellationToken);
+            await ThrowIfAnothersAsync(invocation, cancellationToken);
             var (entries, accepted) = Accept(invocation);
+            await TakeForActorAsync(invocation, cancellationToken);
             // Synced: once the client sees its stream begin, what it said is history, whatever happens next.
             await _mailbox.AppendAsync(entries, Durability.Synced);
             running = Start(accepted);
@@ -158,8 +160,11 @@ public sealed partial class LiveSession : IAsyncDisposable
             work.Dispose();
             lock (_gate)
             {
-                _commands--;
                 _lastActivity = _services.Time.GetTimestamp();
+                if (--_commands == 0)
+                {
+                    _quiet?.TrySetResult();
+                }
             }
 
             hold.Dispose();
@@ -190,7 +195,6 @@ public sealed partial class LiveSession : IAsyncDisposable
     /// </summary>
     public async Task<bool> StopAsync(string? clientToken, CancellationToken cancellationToken)
     {
-        RunningInvocation? running;
         lock (_gate)
         {
             ThrowIfStopping(FaultCode.RetryableConflictException);
@@ -199,13 +203,12 @@ public sealed partial class LiveSession : IAsyncDisposable
                 return clientToken is not null && clientToken == _stopToken;
             }
 
-            _stopping = true;
-            running = _running;
+            _stopping = StopCause.Stopped;
         }
 
         try
         {
-            await EndAsync(running, StopCause.Stopped, "stopped", cancellationToken);
+            await EndAsync(StopCause.Stopped, "stopped", Task.CompletedTask, cancellationToken);
             _stopToken = clientToken;
             return true;
         }
@@ -213,40 +216,55 @@ public sealed partial class LiveSession : IAsyncDisposable
         {
             lock (_gate)
             {
-                _stopping = false;
+                _stopping = null;
                 _up = false;
             }
         }
     }
 
     /// <summary>The server shuts down: what runs ends so that the session can go on elsewhere.</summary>
-    public Task DrainAsync(CancellationToken cancellationToken)
+    public async Task DrainAsync(CancellationToken cancellationToken)
     {
-        RunningInvocation? running;
+        var quiet = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_gate)
         {
-            _stopping = true;
-            running = _running;
+            _stopping = StopCause.ShuttingDown;
+            _quiet = quiet;
+            if (_commands == 0)
+            {
+                quiet.SetResult();
+            }
         }
 
-        return EndAsync(running, StopCause.ShuttingDown, "shutdown", cancellationToken);
+        await EndAsync(StopCause.ShuttingDown, "shutdown", quiet.Task, cancellationToken);
     }
 
     /// <summary>Gives the session back. Nothing may run.</summary>
     public ValueTask DisposeAsync() => _mailbox.DisposeAsync();
 
-    private async Task EndAsync(RunningInvocation? running, StopCause cause, string reason, CancellationToken cancellationToken)
+    // Whoever calls has made sure that nothing new begins. An invocation that has been taken and does not run yet is told when it does.
+    private async Task EndAsync(StopCause cause, string reason, Task commands, CancellationToken cancellationToken)
     {
+        RunningInvocation? running;
+        TaskCompletionSource? reserved;
+        lock (_gate)
+        {
+            (running, reserved) = (_running, _reserved);
+        }
+
         using var deadline = new CancellationTokenSource(_services.Settings.StopTime, _services.Time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
         running?.Run.Signal.Fire(cause);
         try
         {
             await _sandbox.StopAsync(reason, both.Token);
-            if (running is not null)
+            if (reserved is not null)
             {
-                await running.Ended.WaitAsync(both.Token);
+                await reserved.Task.WaitAsync(both.Token);
             }
+
+            // What commands still have to record goes through the mailbox, which a drained session closes.
+            await commands.WaitAsync(both.Token);
         }
         catch (OperationCanceledException) when (deadline.IsCancellationRequested)
         {
@@ -259,14 +277,14 @@ public sealed partial class LiveSession : IAsyncDisposable
         lock (_gate)
         {
             ThrowIfStopping(FaultCode.RuntimeClientError);
-            if (_reserved)
+            if (_reserved is not null)
             {
                 throw new ServiceException(
                     FaultCode.RuntimeClientError, $"Session {Key.SessionId} is already processing a request. Concurrent invocations are not supported.");
             }
 
             Follow(harness);
-            _reserved = true;
+            _reserved = new(TaskCreationOptions.RunContinuationsAsynchronously);
             _up = true;
         }
     }
@@ -274,7 +292,7 @@ public sealed partial class LiveSession : IAsyncDisposable
     // The environment belongs to a sandbox's start: a newer version holds from the next one on. While something runs, nothing changes hands.
     private void Follow(Harness harness)
     {
-        if (harness.HarnessVersion != _version && !_reserved && _commands == 0)
+        if (harness.HarnessVersion != _version && _reserved is null && _commands == 0)
         {
             (_sandbox, _idleTime, _version) = EnvironmentOf(harness);
         }
@@ -290,22 +308,29 @@ public sealed partial class LiveSession : IAsyncDisposable
 
     private void Free()
     {
+        TaskCompletionSource? reserved;
         lock (_gate)
         {
+            reserved = _reserved;
             _running = null;
-            _reserved = false;
+            _reserved = null;
             _lastActivity = _services.Time.GetTimestamp();
         }
+
+        reserved?.SetResult();
     }
 
     // A session belongs to the actor of its first invocation, for good: one person's files are never another's.
-    private async Task TakeForActorAsync(Invocation invocation, CancellationToken cancellationToken)
+    private async Task ThrowIfAnothersAsync(Invocation invocation, CancellationToken cancellationToken)
     {
         if (invocation.ActorId is { } actor && !await _journal.BelongsToAsync(actor, cancellationToken))
         {
             throw ServiceException.Invalid(ValidationReason.ResourceConflict, $"Session {Key.SessionId} belongs to another actor. Use a session of your own, or leave actorId out.");
         }
+    }
 
+    private async Task TakeForActorAsync(Invocation invocation, CancellationToken cancellationToken)
+    {
         if (_journal.ActorRef is null)
         {
             await _journal.FixActorAsync(invocation.ActorId ?? invocation.DefaultActorId, cancellationToken);
@@ -364,9 +389,9 @@ public sealed partial class LiveSession : IAsyncDisposable
         lock (_gate)
         {
             _running = running;
-            if (_stopping)
+            if (_stopping is { } cause)
             {
-                running.Run.Signal.Fire(StopCause.Stopped);
+                running.Run.Signal.Fire(cause);
             }
         }
 
@@ -479,11 +504,11 @@ public sealed partial class LiveSession : IAsyncDisposable
 
     // Without a sandbox there is nothing that could end by itself; then the idle time decides whether the session is still up.
     private bool IsUp() =>
-        _reserved || _commands > 0 || _conversation.SandboxId is not null || (_up && _services.Time.GetElapsedTime(_lastActivity) < _idleTime);
+        _reserved is not null || _commands > 0 || _conversation.SandboxId is not null || (_up && _services.Time.GetElapsedTime(_lastActivity) < _idleTime);
 
     private void ThrowIfStopping(FaultCode code)
     {
-        if (_stopping)
+        if (_stopping is not null)
         {
             throw new ServiceException(code, $"Session {Key.SessionId} is being stopped. Try again in a moment.");
         }

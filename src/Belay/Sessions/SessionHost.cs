@@ -148,6 +148,12 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
                 }
 
                 var known = _slots.TryGetValue(key, out var existing);
+                if (existing is { Users: 0, Closing: null, IsSpent: true })
+                {
+                    // It broke while nobody was there to give it back.
+                    existing.Closing = CloseAsync(existing);
+                }
+
                 closing = existing?.Closing;
                 if (closing is null && !(known && existing!.Occupied))
                 {

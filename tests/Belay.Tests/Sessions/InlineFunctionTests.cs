@@ -48,6 +48,51 @@ public sealed class InlineFunctionTests
     }
 
     [Fact]
+    public async Task Resume_AnswerInASecondMessage_IsRefused()
+    {
+        await using var world = World();
+        world.Model.Call(("b1", "approve", """{"amount":120}""")).Say("Bought.");
+        await world.InvokeAsync(EngineWorld.User("Buy it"));
+        var (yes, no) = (EngineWorld.Results(("b1", "yes")), EngineWorld.Results(("b1", "no")));
+        var aside = new HarnessMessage { Role = HarnessConversationRole.Assistant, Content = [new() { Text = "Hm." }] };
+        var pending = ("b1", "approve", "{}");
+
+        await RefusedAsync("messages[1].content[0].toolResult.toolUseId", yes, no);
+        await RefusedAsync("messages[2].content[0].toolResult.toolUseId", yes, aside, no);
+        await RefusedAsync("messages[2].content[0].toolResult.toolUseId", EngineWorld.User("Well."), aside, yes);
+        await RefusedAsync("messages[1].content[1].toolResult.toolUseId", EngineWorld.Uses(pending, ("mine", "approve", "{}")), EngineWorld.Results(("b1", "yes"), ("mine", "yes")));
+        await RefusedAsync("messages[3].content[0].toolResult.toolUseId", EngineWorld.Uses(pending), yes, aside, no);
+        var events = await world.InvokeAsync(EngineWorld.User("It is:"), yes);
+
+        Assert.Equal("messageStop EndTurn", Shown.Of(events[^2]));
+        Assert.Empty(Belay.Testing.Simulation.JournalCheck.PairProblems(world.Model.Requests[1].Messages));
+
+        async Task RefusedAsync(string field, params HarnessMessage[] messages)
+        {
+            var fault = await Assert.ThrowsAsync<ServiceException>(() => world.InvokeAsync(messages));
+            Assert.Equal(field, Assert.Single(fault.Fields).Name);
+        }
+    }
+
+    [Fact]
+    public async Task Request_WithCallsOfItsOwn_IsMadeWhole_AndASecondAnswerIsRefused()
+    {
+        await using var world = World();
+        world.Model.Say("Thanks.");
+        var call = EngineWorld.Uses(("a1", "shell", "{}"), ("a2", "shell", "{}"));
+        var (one, two) = (EngineWorld.Results(("a1", "x")), EngineWorld.Results(("a2", "y")));
+
+        var fault = await Assert.ThrowsAsync<ServiceException>(() => world.InvokeAsync(call, one, one));
+        await world.InvokeAsync(call, EngineWorld.User("Wait."), one, two, EngineWorld.User("So?"));
+
+        Assert.Equal("messages[2].content[0].toolResult.toolUseId", Assert.Single(fault.Fields).Name);
+        var sent = world.Model.Requests[0].Messages;
+        Assert.Empty(Belay.Testing.Simulation.JournalCheck.PairProblems(sent));
+        Assert.Equal(["ToolResult", "ToolResult", "Text"], sent[1].Blocks.Select(block => block.GetType().Name));
+        Assert.Equal(3, sent.Count);
+    }
+
+    [Fact]
     public async Task Resume_KeepsReasoningInFrontAndAppendsWhatTheUserSays()
     {
         await using var world = World();

@@ -4,6 +4,7 @@ using Belay.Contracts.Harnesses;
 using Belay.Contracts.Invocations;
 using Belay.Models;
 using Belay.Sessions;
+using Belay.Testing.Models;
 using Belay.Testing.Sessions;
 
 namespace Belay.Tests.Sessions;
@@ -184,6 +185,24 @@ public sealed class LimitTests
         Assert.Equal("metadata 20/10", Shown.Of(events[^1]));
         Assert.Empty(world.Model.Requests[2].Tools);
         Assert.Equal(["- they said hello", "One.", "Second"], world.Model.Requests[3].Messages.Select(message => ((Block.Text)message.Blocks[0]).Value));
+    }
+
+    [Fact]
+    public async Task Overflow_SummarizationThatGetsNowhere_Stops()
+    {
+        await using var world = new EngineWorld();
+        world.Harness = world.Harness with
+        {
+            Truncation = new() { Strategy = HarnessTruncationStrategy.Summarization, Config = new() { Summarization = new() { PreserveRecentMessages = 1 } } },
+        };
+        world.Model.Otherwise = (request, _) => request.Messages.Count > 1 && request.Messages[^1].Blocks[0] is Block.Text { Value: "Huge" }
+            ? throw new ModelException(ModelFailure.ContextTooLong, "no")
+            : FakeModel.Yield(FakeModel.Text("- a long story, in short"));
+
+        var events = await world.InvokeAsync(EngineWorld.User(new('x', 200)), EngineWorld.User("Huge"));
+
+        Assert.Equal("messageStop ModelContextWindowExceeded", Shown.Of(events[^2]));
+        Assert.InRange(world.Model.Requests.Count, 2, 6);
     }
 
     [Theory]

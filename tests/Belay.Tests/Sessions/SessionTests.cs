@@ -99,6 +99,119 @@ public sealed class SessionTests
     }
 
     [Fact]
+    public async Task Timeout_AsTheFirstResultIsStored_StoresItOnce()
+    {
+        await using var world = new EngineWorld();
+        world.Model.Call(("a1", "shell", """{"command":"echo one"}"""));
+        world.Journal.BeforeAppend = (_, entries, _) =>
+        {
+            if (entries.Any(entry => entry.Kind == EntryKind.ToolOutcome))
+            {
+                world.Time.Advance(TimeSpan.FromSeconds(10));
+            }
+
+            return Task.CompletedTask;
+        };
+
+        var events = await world.InvokeAsync(world.Request(EngineWorld.User("Go")) with { TimeoutSeconds = 5 });
+
+        Assert.Equal("messageStop TimeoutExceeded", Shown.Of(events[^2]));
+        Assert.Single((await world.EntriesAsync()).OfType<ToolOutcome>());
+    }
+
+    [Fact]
+    public async Task Stop_OfASessionThatIsTakingAnInvocation_WaitsAndInterruptsIt()
+    {
+        await using var world = new EngineWorld();
+        world.Model.Hang();
+        var (appending, go) = (new TaskCompletionSource(), new TaskCompletionSource());
+        world.Journal.BeforeAppend = (_, entries, _) =>
+        {
+            appending.TrySetResult();
+            return entries.Any(entry => entry.Kind == EntryKind.InvocationStarted) ? go.Task : Task.CompletedTask;
+        };
+        var starting = world.StartAsync(world.Request(EngineWorld.User("Go")));
+        await appending.Task;
+
+        var stopping = world.Host.StopAsync(world.Key, null, CancellationToken.None);
+        Assert.False(stopping.IsCompleted);
+        go.SetResult();
+        await using var accepted = await starting;
+        await stopping;
+
+        Assert.Equal("messageStop Interrupted", Shown.Of((await EngineWorld.ReadAsync(accepted))[^2]));
+    }
+
+    [Fact]
+    public async Task Shutdown_OfASessionThatIsTakingAnInvocation_EndsItWithPartialTurn()
+    {
+        await using var world = new EngineWorld();
+        world.Model.Hang();
+        var (appending, go) = (new TaskCompletionSource(), new TaskCompletionSource());
+        world.Journal.BeforeAppend = (_, entries, _) =>
+        {
+            appending.TrySetResult();
+            return entries.Any(entry => entry.Kind == EntryKind.InvocationStarted) ? go.Task : Task.CompletedTask;
+        };
+        var starting = world.StartAsync(world.Request(EngineWorld.User("Go")));
+        await appending.Task;
+
+        var stopping = world.Host.DisposeAsync().AsTask();
+        Assert.False(stopping.IsCompleted);
+        go.SetResult();
+        await using var accepted = await starting;
+        await stopping;
+
+        Assert.Equal("messageStop PartialTurn", Shown.Of((await EngineWorld.ReadAsync(accepted))[^2]));
+    }
+
+    [Fact]
+    public async Task InvocationThatIsRefused_GivesTheSessionToNobody()
+    {
+        await using var world = new EngineWorld();
+        world.Model.Say("Hi Bob.");
+        var refused = world.Request(EngineWorld.Results(("nobody", "asked"))) with { ActorId = "ann" };
+        await Assert.ThrowsAsync<ServiceException>(() => world.InvokeAsync(refused));
+
+        var events = await world.InvokeAsync(world.Request(EngineWorld.User("I am Bob")) with { ActorId = "bob" });
+
+        Assert.Equal("messageStop EndTurn", Shown.Of(events[^2]));
+    }
+
+    [Fact]
+    public async Task SessionThatBrokeWhileNobodyUsedIt_WorksForTheNextCall()
+    {
+        await using var world = new EngineWorld();
+        world.Model.Call(("a1", "shell", """{"command":"echo one"}""")).Say("One.").Say("Two.");
+        await world.InvokeAsync(EngineWorld.User("Go"));
+        world.Journal.BeforeAppend = (_, _, _) => throw new Belay.Storage.StorageException("The disk is full.");
+        await Assert.ThrowsAsync<Belay.Storage.StorageException>(() => world.Sandboxes[0].StopAsync("idle", CancellationToken.None));
+        world.Journal.BeforeAppend = null;
+
+        var events = await world.InvokeAsync(EngineWorld.User("Still there?"));
+
+        Assert.Equal("messageStop EndTurn", Shown.Of(events[^2]));
+    }
+
+    [Fact]
+    public async Task Timeout_WhileAModelCallWaitsForItsNextAttempt_LeavesItsOutcome()
+    {
+        await using var world = new EngineWorld();
+        world.Model.Fail(ModelFailure.Throttled);
+        await using var accepted = await world.StartAsync(world.Request(EngineWorld.User("Go")));
+        var reading = EngineWorld.ReadAsync(accepted);
+        while (world.Time.ArmedTimers < 2)
+        {
+            await Task.Yield();
+        }
+
+        await world.Host.StopAsync(world.Key, null, CancellationToken.None);
+
+        Assert.Equal("messageStop Interrupted", Shown.Of((await reading)[^2]));
+        Assert.NotNull(Assert.Single((await world.EntriesAsync()).OfType<ModelOutcome>()).Failure);
+    }
+
+    [Fact]
     public async Task Stop_RepeatedWithItsToken_IsAnsweredAlike()
     {
         await using var world = new EngineWorld();

@@ -31,7 +31,7 @@ public sealed class WireServer : IAsyncDisposable
         _server = server;
         _directory = directory;
         Keys = keys;
-        Http = new HttpClient { BaseAddress = server.Address, Timeout = TimeSpan.FromSeconds(60) };
+        Http = new HttpClient(new SocketsHttpHandler { RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8 }) { BaseAddress = server.Address, Timeout = TimeSpan.FromSeconds(60) };
     }
 
     public AccessKeys Keys { get; }
@@ -40,11 +40,12 @@ public sealed class WireServer : IAsyncDisposable
 
     public HttpClient Http { get; }
 
-    public static async Task<WireServer> StartAsync(WireSettings? wire = null, Func<OperationCall, CancellationToken, Task>? invoke = null)
+    public static async Task<WireServer> StartAsync(WireSettings? wire = null, Func<OperationCall, CancellationToken, Task>? invoke = null, Func<ServerParts, ServerParts>? compose = null)
     {
         var directory = Directory.CreateTempSubdirectory("belay-wire-");
         var settings = new ServerSettings { DataDirectory = directory.FullName, Port = 0, Wire = wire ?? new() };
         var parts = Parts(settings) with { Operations = Operations(invoke ?? EchoAsync) };
+        parts = compose?.Invoke(parts) ?? parts;
         var server = BelayServer.Create(settings, parts);
         await server.StartAsync(CancellationToken.None);
         return new WireServer(server, directory, parts.Keys);
@@ -87,6 +88,8 @@ public sealed class WireServer : IAsyncDisposable
 
         return request;
     }
+
+    public Task StopAsync() => _server.StopAsync(CancellationToken.None);
 
     public async ValueTask DisposeAsync()
     {
