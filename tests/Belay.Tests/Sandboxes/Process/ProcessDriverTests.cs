@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Belay.Sandboxes;
+using Belay.Sandboxes.Guest;
 using Belay.Sandboxes.Process;
 using Belay.Storage;
 using Belay.Testing;
@@ -202,6 +203,23 @@ public sealed class ProcessDriverTests
         while (await shell.StandardOutput.BaseStream.ReadAsync(rest).AsTask().WaitAsync(Generous) > 0)
         {
         }
+    }
+
+    [Fact]
+    public async Task GuestThatNeverReads_OnRealPipes_CannotHoldTheHost()
+    {
+        // Says hello and pong, and never reads a byte: a write fills the pipe and stays in it.
+        const string hello = @"\020\0\0\0\0\0\0\0\001\0\0\0BLAY\001\0\001\0\007\0\0\0\0\0\0\0";
+        const string pong = @"\0\0\0\0\0\0\0\0\004\0\0\0";
+        var id = IdSource.System.NewUuid();
+        var place = await ChildPlace.StartAsync(
+            id, ["/bin/sh", "-c", $"printf '{hello}{pong}'; exec sleep 600"], "/dev/null", new SandboxLimits(), Path.Join(TestDrivers.Data, "deaf"), TimeProvider.System);
+        var settings = new GuestSettings { Workspace = "/", Environment = new Dictionary<string, string>(), Answer = TimeSpan.FromSeconds(1), Kill = TimeSpan.FromSeconds(1) };
+        var sandbox = await GuestSandbox.ConnectAsync(id, place, settings, TimeProvider.System, CancellationToken.None);
+
+        await Assert.ThrowsAsync<SandboxException>(() => sandbox.WriteFileAsync("file", new byte[1024 * 1024], CancellationToken.None).WaitAsync(Generous));
+        await sandbox.DisposeAsync().AsTask().WaitAsync(Generous);
+        AssertNothingLeft(id);
     }
 
     [Fact]
