@@ -41,7 +41,16 @@ public class SqliteJournalTests : JournalContract
         var leases = await Task.WhenAll(Enumerable.Range(0, 200).Select(i => Journal.TakeAsync(Key($"s{i}"), "a", Token)));
         await Database.FlushAsync(Token);
         var gate = new ManualResetEventSlim();
-        var blocked = BlockAsync(gate);
+        var blocked = Database.WriteAsync(
+            _ =>
+            {
+                gate.Wait(Token);
+                return true;
+            },
+            cost: 0,
+            synced: false,
+            erases: false,
+            Token);
 
         // All of these wait for the writer, which is busy, and so go into one transaction after it.
         var appends = leases.Select(lease => Journal.AppendAsync(lease, Entries(1, 1), Durability.Synced, Token)).ToArray();
@@ -120,7 +129,16 @@ public class SqliteJournalTests : JournalContract
         var lease = await Journal.TakeAsync(Key("s"), "a", Token);
         await Database.FlushAsync(Token);
         var gate = new ManualResetEventSlim();
-        var blocked = BlockAsync(gate);
+        var blocked = Database.WriteAsync(
+            _ =>
+            {
+                gate.Wait(Token);
+                return true;
+            },
+            cost: 0,
+            synced: false,
+            erases: false,
+            Token);
         var before = Journal.AppendAsync(lease, Entries(1, 1), Durability.Synced, Token);
         var bad = Database.WriteAsync(writer => writer.Number("INSERT INTO store VALUES (1, 1) RETURNING id"), cost: 0, synced: true, erases: false, Token);
         var after = Journal.AppendAsync(lease, Entries(2, 1), Durability.Synced, Token);
@@ -207,7 +225,16 @@ public class SqliteJournalTests : JournalContract
         var other = await Journal.TakeAsync(Key("t"), "a", Token);
         await Database.FlushAsync(Token);
         var gate = new ManualResetEventSlim();
-        var blocked = BlockAsync(gate, cost: Settings.MaxQueuedBytes);
+        var blocked = Database.WriteAsync(
+            _ =>
+            {
+                gate.Wait(Token);
+                return true;
+            },
+            cost: Settings.MaxQueuedBytes,
+            synced: false,
+            erases: false,
+            Token);
         using var cancel = new CancellationTokenSource();
 
         var cancelled = Journal.AppendAsync(lease, Entries(1, 1), Durability.Queued, cancel.Token);
@@ -250,18 +277,6 @@ public class SqliteJournalTests : JournalContract
             using var check = reader.Statement("PRAGMA integrity_check");
             return check.Step() ? check.Text(0) : string.Empty;
         },
-        Token);
-
-    /// <summary>Keeps the writer busy until the gate opens.</summary>
-    private Task<bool> BlockAsync(ManualResetEventSlim gate, long cost = 0) => Database.WriteAsync(
-        _ =>
-        {
-            gate.Wait(Token);
-            return true;
-        },
-        cost,
-        synced: false,
-        erases: false,
         Token);
 
     private void Copy(TemporaryDirectory to, string name)
