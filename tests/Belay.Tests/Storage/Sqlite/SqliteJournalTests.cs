@@ -41,9 +41,11 @@ public class SqliteJournalTests : JournalContract
         var leases = await Task.WhenAll(Enumerable.Range(0, 200).Select(i => Journal.TakeAsync(Key($"s{i}"), "a", Token)));
         await Database.FlushAsync(Token);
         var gate = new ManualResetEventSlim();
+        var entered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var blocked = Database.WriteAsync(
             _ =>
             {
+                entered.SetResult();
                 gate.Wait(Token);
                 return true;
             },
@@ -51,6 +53,8 @@ public class SqliteJournalTests : JournalContract
             synced: false,
             erases: false,
             Token);
+
+        await entered.Task;
 
         // All of these wait for the writer, which is busy, and so go into one transaction after it.
         var appends = leases.Select(lease => Journal.AppendAsync(lease, Entries(1, 1), Durability.Synced, Token)).ToArray();
