@@ -41,7 +41,20 @@ public class SqliteJournalTests : JournalContract
         var leases = await Task.WhenAll(Enumerable.Range(0, 200).Select(i => Journal.TakeAsync(Key($"s{i}"), "a", Token)));
         await Database.FlushAsync(Token);
         var gate = new ManualResetEventSlim();
-        var blocked = await BlockAsync(gate);
+        var entered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var blocked = Database.WriteAsync(
+            _ =>
+            {
+                entered.SetResult();
+                gate.Wait(Token);
+                return true;
+            },
+            cost: 0,
+            synced: false,
+            erases: false,
+            Token);
+
+        await entered.Task;
 
         // All of these wait for the writer, which is busy, and so go into one transaction after it.
         var appends = leases.Select(lease => Journal.AppendAsync(lease, Entries(1, 1), Durability.Synced, Token)).ToArray();
@@ -120,7 +133,16 @@ public class SqliteJournalTests : JournalContract
         var lease = await Journal.TakeAsync(Key("s"), "a", Token);
         await Database.FlushAsync(Token);
         var gate = new ManualResetEventSlim();
-        var blocked = await BlockAsync(gate);
+        var blocked = Database.WriteAsync(
+            _ =>
+            {
+                gate.Wait(Token);
+                return true;
+            },
+            cost: 0,
+            synced: false,
+            erases: false,
+            Token);
         var before = Journal.AppendAsync(lease, Entries(1, 1), Durability.Synced, Token);
         var bad = Database.WriteAsync(writer => writer.Number("INSERT INTO store VALUES (1, 1) RETURNING id"), cost: 0, synced: true, erases: false, Token);
         var after = Journal.AppendAsync(lease, Entries(2, 1), Durability.Synced, Token);
@@ -207,7 +229,16 @@ public class SqliteJournalTests : JournalContract
         var other = await Journal.TakeAsync(Key("t"), "a", Token);
         await Database.FlushAsync(Token);
         var gate = new ManualResetEventSlim();
-        var blocked = await BlockAsync(gate, cost: Settings.MaxQueuedBytes);
+        var blocked = Database.WriteAsync(
+            _ =>
+            {
+                gate.Wait(Token);
+                return true;
+            },
+            cost: Settings.MaxQueuedBytes,
+            synced: false,
+            erases: false,
+            Token);
         using var cancel = new CancellationTokenSource();
 
         var cancelled = Journal.AppendAsync(lease, Entries(1, 1), Durability.Queued, cancel.Token);
@@ -251,25 +282,6 @@ public class SqliteJournalTests : JournalContract
             return check.Step() ? check.Text(0) : string.Empty;
         },
         Token);
-
-    /// <summary>Keeps the writer busy until the gate opens; answers, when it is busy, with the write that keeps it so.</summary>
-    private async Task<Task<bool>> BlockAsync(ManualResetEventSlim gate, long cost = 0)
-    {
-        var entered = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var blocked = Database.WriteAsync(
-            _ =>
-            {
-                entered.SetResult();
-                gate.Wait(Token);
-                return true;
-            },
-            cost,
-            synced: false,
-            erases: false,
-            Token);
-        await entered.Task;
-        return blocked;
-    }
 
     private void Copy(TemporaryDirectory to, string name)
     {
