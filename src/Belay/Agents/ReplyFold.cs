@@ -25,6 +25,7 @@ public sealed partial class ReplyFold(string provider, string modelId, Func<stri
     public const string InvalidToolName = "INVALID_TOOL_NAME";
 
     private const int MaxBlocks = 1024;
+    private const int MaxEvents = 1_000_000;
     private const long MaxCharacters = 32L * 1024 * 1024;
 
     private readonly Dictionary<int, Part> _byIndex = [];
@@ -32,6 +33,7 @@ public sealed partial class ReplyFold(string provider, string modelId, Func<stri
     private readonly List<(Part Part, int Length)> _spans = [];
     private readonly HashSet<string> _toolUseIds = new(StringComparer.Ordinal);
     private int _live;
+    private int _events;
     private int _wireBlocks;
     private long _characters;
     private HarnessStopReason? _stopped;
@@ -61,6 +63,12 @@ public sealed partial class ReplyFold(string provider, string modelId, Func<stri
         if (_stopped is not null)
         {
             throw Malformed("sent more after it had said that the reply was complete");
+        }
+
+        // Each piece costs more to remember than it says.
+        if (++_events > MaxEvents)
+        {
+            throw Malformed($"sent more than {MaxEvents} pieces");
         }
 
         switch (modelEvent)

@@ -22,11 +22,30 @@ public static class ToolArguments
         try
         {
             using var document = JsonDocument.Parse(text, Options);
-            return document.RootElement.ValueKind == JsonValueKind.Object ? document.RootElement.Clone() : null;
+            return document.RootElement.ValueKind == JsonValueKind.Object && IsText(document.RootElement) ? document.RootElement.Clone() : null;
         }
         catch (JsonException)
         {
             return null;
+        }
+    }
+
+    // Half a surrogate pair in an escape is JSON to a parser and breaks whoever reads or writes it as text, providers' requests included.
+    private static bool IsText(JsonElement element)
+    {
+        try
+        {
+            return element.ValueKind switch
+            {
+                JsonValueKind.Object => element.EnumerateObject().All(member => member.Name is not null && IsText(member.Value)),
+                JsonValueKind.Array => element.EnumerateArray().All(IsText),
+                JsonValueKind.String => element.GetString() is not null,
+                _ => true,
+            };
+        }
+        catch (InvalidOperationException)
+        {
+            return false;
         }
     }
 
@@ -36,7 +55,9 @@ public static class ToolArguments
         try
         {
             using var document = JsonDocument.Parse(text, Options);
-            return $"must be a JSON object, but are of kind {document.RootElement.ValueKind}";
+            return document.RootElement.ValueKind == JsonValueKind.Object
+                ? "must be text, but hold half a surrogate pair"
+                : $"must be a JSON object, but are of kind {document.RootElement.ValueKind}";
         }
         catch (JsonException exception)
         {

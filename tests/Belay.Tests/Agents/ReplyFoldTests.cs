@@ -162,6 +162,23 @@ public sealed class ReplyFoldTests
         }).QuickCheckThrowOnFailure();
     }
 
+    [Fact]
+    public void EndlessPieces_AreMalformed()
+    {
+        var fold = NewFold();
+        var piece = new ModelEvent.Text(0, "x");
+
+        var failure = Assert.Throws<ModelException>(() =>
+        {
+            for (var i = 0; i < 2_000_000; i++)
+            {
+                fold.Apply(piece);
+            }
+        });
+
+        Assert.Equal((ModelFailure.Malformed, 1_000_000L), (failure.Failure, fold.Characters));
+    }
+
     private static (List<InvocationEvent> Shown, Message? Message, ReplyFold Fold) Fold(params ModelEvent[] events)
     {
         var fold = NewFold();
