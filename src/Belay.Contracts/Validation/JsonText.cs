@@ -6,11 +6,17 @@ namespace Belay.Contracts.Validation;
 
 /// <summary>
 /// Checks JSON that a stranger sent before anything is built from it: RFC 8259 without extensions, valid UTF-8, no escape that
-/// is half a surrogate pair, not deeper than <see cref="BelayJson.MaxDepth"/>, nothing after the value. Names given twice are
-/// legal JSON; the last one counts.
+/// is half a surrogate pair, not deeper than <see cref="BelayJson.MaxDepth"/>, no more than <see cref="MaxValues"/> values,
+/// nothing after the value. Names given twice are legal JSON; the last one counts.
 /// </summary>
 public static class JsonText
 {
+    /// <summary>
+    /// Most values in one text. A value of two bytes costs many more as an object, so it is not the length alone that
+    /// decides what a body costs.
+    /// </summary>
+    public const int MaxValues = 1_000_000;
+
     // One more than allowed, so that too deep and malformed can be told apart.
     private static readonly JsonReaderOptions Options = new() { MaxDepth = BelayJson.MaxDepth + 1 };
 
@@ -37,8 +43,14 @@ public static class JsonText
         {
             string? name = null;
             var start = 0L;
+            var values = 0;
             while (reader.Read())
             {
+                if (reader.TokenType is not (JsonTokenType.PropertyName or JsonTokenType.EndObject or JsonTokenType.EndArray) && ++values > MaxValues)
+                {
+                    throw Refused($"it has more than {MaxValues} values");
+                }
+
                 if (reader.CurrentDepth == BelayJson.MaxDepth && reader.TokenType is (JsonTokenType.StartObject or JsonTokenType.StartArray))
                 {
                     throw Refused($"it is nested deeper than {BelayJson.MaxDepth} levels");

@@ -53,6 +53,32 @@ public sealed class JsonTextTests
     }
 
     [Theory]
+    [InlineData("0")]
+    [InlineData("[]")]
+    [InlineData("{}")]
+    [InlineData("\"\"")]
+    public void AMillionValues_AreTheMost(string value)
+    {
+        // The array that holds them is one of them.
+        byte[] Array(int count) => Encoding.ASCII.GetBytes($"[{string.Join(',', Enumerable.Repeat(value, count))}]");
+        Assert.True(Accepts(Array(999_999)));
+
+        var problem = Assert.Throws<ServiceException>(() => JsonText.Check(Array(1_000_000)));
+
+        Assert.Equal("The request body cannot be parsed: it has more than 1000000 values.", problem.Message);
+    }
+
+    [Fact]
+    public void MembersCountAsValues()
+    {
+        var members = string.Join(',', Enumerable.Range(0, 1_000_000).Select(i => $"\"{i:x}\":1"));
+
+        var problem = Assert.Throws<ServiceException>(() => JsonText.ReadObject(Encoding.ASCII.GetBytes($"{{{members}}}")));
+
+        Assert.Equal("The request body cannot be parsed: it has more than 1000000 values.", problem.Message);
+    }
+
+    [Theory]
     [InlineData("[]")]
     [InlineData("1")]
     [InlineData("null")]
