@@ -117,7 +117,7 @@ public sealed class InvocationResolver(Func<HarnessModelConfiguration, ResolvedM
         .. HarnessRules.Skills(request.Skills, "skills"),
         .. HarnessRules.AllowedTools(request.AllowedTools, "allowedTools"),
         .. HarnessRules.Limits(request.MaxIterations, request.MaxTokens, request.TimeoutSeconds),
-        .. request.ActorId is { Length: 0 or > 255 } ? [new FieldProblem("actorId", "must be 1 to 255 characters.")] : Array.Empty<FieldProblem>(),
+        .. request.ActorId is { } actor && (actor.Length is 0 or > 255 || actor.Any(char.IsControl)) ? [new FieldProblem("actorId", "must be 1 to 255 characters, none of them a control character")] : Array.Empty<FieldProblem>(),
     ];
 
     private static IEnumerable<FieldProblem> NotBuilt(ServedHarness served, InvokeHarnessRequest request)

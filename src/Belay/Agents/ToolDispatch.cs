@@ -101,11 +101,14 @@ public sealed class ToolDispatch(InvocationSettings settings, TimeProvider time)
         }
     }
 
+    private static Dictionary<string, string> Variables(Invocation invocation) =>
+        invocation.ActorId is { } actor ? new() { ["BEDROCK_AGENTCORE_ACTOR_ID"] = actor } : [];
+
     private static async Task<ToolResult> RunGuardedAsync(InvocationRun run, Block.ToolUse call, ITool tool, CancellationToken cancellationToken)
     {
         try
         {
-            return await tool.RunAsync(new(call.Id, call.Input), new(run.Sandbox, run.Signal.Remaining), cancellationToken);
+            return await tool.RunAsync(new(call.Id, call.Input), new(run.Sandbox, run.Signal.Remaining) { Environment = Variables(run.Invocation) }, cancellationToken);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {

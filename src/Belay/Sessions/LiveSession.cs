@@ -117,10 +117,11 @@ public sealed partial class LiveSession : IAsyncDisposable
         {
             await ThrowIfAnothersAsync(invocation, cancellationToken);
             var (entries, accepted) = Accept(invocation);
-            await TakeForActorAsync(invocation, cancellationToken);
+            var actor = await TakeForActorAsync(invocation, cancellationToken);
+
             // Synced: once the client sees its stream begin, what it said is history, whatever happens next.
             await _mailbox.AppendAsync(entries, Durability.Synced);
-            running = Start(accepted);
+            running = Start(accepted with { ActorId = actor });
         }
         finally
         {
@@ -329,12 +330,18 @@ public sealed partial class LiveSession : IAsyncDisposable
         }
     }
 
-    private async Task TakeForActorAsync(Invocation invocation, CancellationToken cancellationToken)
+    // Answers with the actor's id where it is known. Only a reference is kept, so a later call that names nobody knows it only when it is
+    // the one that a call without a name has.
+    private async Task<string?> TakeForActorAsync(Invocation invocation, CancellationToken cancellationToken)
     {
-        if (_journal.ActorRef is null)
+        var actor = invocation.ActorId ?? invocation.DefaultActorId;
+        if (_journal.ActorRef is not null)
         {
-            await _journal.FixActorAsync(invocation.ActorId ?? invocation.DefaultActorId, cancellationToken);
+            return await _journal.BelongsToAsync(actor, cancellationToken) ? actor : null;
         }
+
+        await _journal.FixActorAsync(actor, cancellationToken);
+        return actor;
     }
 
     // 4. What the client sent, after the clean-up rules; what it answers; what nobody answered.

@@ -269,6 +269,20 @@ public sealed class SessionTests
     }
 
     [Fact]
+    public async Task Tools_AreToldTheActor_WhereItIsKnown()
+    {
+        await using var world = new EngineWorld();
+        var probe = new ActorProbe();
+        world.BuiltIns.Add(probe);
+        world.Model.Call(("a1", "actor", "{}")).Say("One.").Call(("a2", "actor", "{}")).Say("Two.");
+
+        await world.InvokeAsync(world.Request(EngineWorld.User("I am Ann")) with { ActorId = "ann" });
+        await world.InvokeAsync(EngineWorld.User("Still the session's actor, whom nobody named"));
+
+        Assert.Equal(["ann", null], probe.Seen);
+    }
+
+    [Fact]
     public async Task ServerDiesInMidTool_NextCallSeesTheCallInterrupted()
     {
         await using var world = new EngineWorld();
@@ -467,6 +481,26 @@ public sealed class SessionTests
         foreach (var item in Belay.Testing.Models.FakeModel.Text("One."))
         {
             yield return item;
+        }
+    }
+
+    private sealed class ActorProbe : ITool
+    {
+        public List<string?> Seen { get; } = [];
+
+        public ToolSpec Spec { get; } = new()
+        {
+            Name = "actor",
+            Description = "Notes the actor.",
+            InputSchema = ToolArguments.Empty,
+            Server = AllowedTools.BuiltIn,
+            Kind = HarnessToolUseType.ToolUse,
+        };
+
+        public Task<ToolResult> RunAsync(ToolCall call, ToolContext context, CancellationToken cancellationToken)
+        {
+            Seen.Add(context.Environment.GetValueOrDefault("BEDROCK_AGENTCORE_ACTOR_ID"));
+            return Task.FromResult(new ToolResult(HarnessToolUseStatus.Success, []));
         }
     }
 
