@@ -20,7 +20,7 @@ internal sealed partial class SessionOption(bool required)
         {
             if (result.GetValueOrDefault<string?>() is { } id && !Session().IsMatch(id))
             {
-                result.AddError("--session-id must have 33 to 100 letters, digits, - and _, and begin with a letter or digit; a UUID will do: uuidgen.");
+                result.AddError("--session-id must have 33 to 100 letters, digits, - and _, and begin with a letter or digit; a UUID will do.");
             }
         });
         command.Add(_option);

@@ -93,7 +93,10 @@ internal static class ServeVerb
         output.WriteLine($"Belay {ShowVersion.Version} is ready at {url}");
         output.WriteLine($"data      {settings.DataDirectory}");
         output.WriteLine($"sandbox   {server.Sandbox}");
-        output.WriteLine($"connect   eval \"$(belay env --data {ShellQuote.Quote(settings.DataDirectory)} --port {server.Url.Port})\"");
+
+        // The launcher says how it was called: in a fresh clone there is no belay in the PATH.
+        var program = ShellQuote.Quote(host.Variable("BELAY_PROGRAM") ?? "belay");
+        output.WriteLine($"connect   eval \"$({program} env --data {ShellQuote.Quote(settings.DataDirectory)} --port {server.Url.Port})\"");
     }
 
     private static async Task WaitAsync(RunningServer server, CancellationToken cancellationToken)

@@ -47,6 +47,16 @@ public sealed class ServeTests
     }
 
     [Fact]
+    public async Task Ready_NamesTheProgramAsItWasCalled()
+    {
+        using var run = New();
+        run.Environment["BELAY_PROGRAM"] = "./belay";
+        await run.RunAsync("serve");
+
+        Assert.Contains("connect   eval \"$(./belay env --data ", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Ready_SaysWhereAndHowToConnect()
     {
         using var run = New();

@@ -44,6 +44,7 @@ internal static class PlainRequest
 
     private static readonly (string Words, string Command)[] Phrases =
     [
+        ("in your working directory", "ls -la"), ("in the working directory", "ls -la"), ("in the current directory", "ls -la"),
         ("working directory", "pwd"), ("current directory", "pwd"), ("date", "date"), ("time", "date"), ("kernel", "uname -a"),
         ("operating system", "uname -a"), ("disk", "df -h ."), ("memory", "free -m"), ("environment", "env"), ("processes", "ps aux"),
         ("user", "id"), ("files", "ls -la"), ("directory", "ls -la"),

@@ -49,6 +49,7 @@ public sealed class ScriptedModelTests
     [InlineData("run echo \"a b\" in the shell", """shell {"command":"echo \"a b\""}""")]
     [InlineData("Can you run `ls -la` and tell me the result?", """shell {"command":"ls -la"}""")]
     [InlineData("Use the shell to list the files and tell me what you see", """shell {"command":"ls -la"}""")]
+    [InlineData("What is in your working directory?", """shell {"command":"ls -la"}""")]
     [InlineData("Use the shell to print the working directory.", """shell {"command":"pwd"}""")]
     [InlineData("use the shell to run `date`", """shell {"command":"date"}""")]
     [InlineData("Use a shell to echo hello", """shell {"command":"echo hello"}""")]
