@@ -135,6 +135,11 @@ public sealed class ProcessDriverTests
 
         // 1. Another server, in a process of its own, with a sandbox in which something runs.
         var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardInput = true, RedirectStandardOutput = true };
+        if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet")
+        {
+            start.ArgumentList.Add(typeof(ProcessDriverTests).Assembly.Location);
+        }
+
         foreach (var argument in (string[])["-explicit", "only", "-method", $"{typeof(ProcessDriverTests).FullName}.{nameof(HoldsASandbox)}"])
         {
             start.ArgumentList.Add(argument);
