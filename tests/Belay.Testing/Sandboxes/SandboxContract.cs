@@ -1,12 +1,16 @@
 using System.Diagnostics;
 using System.Text;
 using Belay.Sandboxes;
+using Belay.Storage;
 
 namespace Belay.Testing.Sandboxes;
 
 /// <summary>What every sandbox does, whatever isolates it.</summary>
 public abstract class SandboxContract : IAsyncLifetime
 {
+    // Digits behind the sleeps of this test alone: a driver that hides nothing shows those of other tests too.
+    private readonly string _mark = string.Concat(IdSource.System.NewUuid().Where(char.IsAsciiDigit));
+
     private static readonly TimeSpan Generous = TimeSpan.FromSeconds(60);
 
     private ISandbox? _sandbox;
@@ -160,7 +164,7 @@ public abstract class SandboxContract : IAsyncLifetime
     public async Task Execute_TimedOut_KillsTheWholeTreeAndKeepsWhatWasSaid()
     {
         var clock = Stopwatch.StartNew();
-        var result = await Sandbox.ShAsync(Escaping("echo said; sleep 300 & sleep 300"), TimeSpan.FromSeconds(1));
+        var result = await Sandbox.ShAsync(Escaping($"echo said; sleep 300.{_mark} & sleep 300.{_mark}"), TimeSpan.FromSeconds(1));
 
         Assert.Equal(new ExecEvent.Exited(124, TimedOut: true), result.Exited);
         Assert.Contains("said\n", result.Stdout, StringComparison.Ordinal);
@@ -171,7 +175,7 @@ public abstract class SandboxContract : IAsyncLifetime
     [Fact]
     public async Task Execute_ReaderLeaves_KillsTheWholeTree()
     {
-        await foreach (var happened in Sandbox.ExecuteAsync(Command.Sh(Escaping("echo ready; sleep 300")), CancellationToken.None))
+        await foreach (var happened in Sandbox.ExecuteAsync(Command.Sh(Escaping($"echo ready; sleep 300.{_mark}")), CancellationToken.None))
         {
             if (happened is ExecEvent.Output output && Encoding.UTF8.GetString(output.Bytes.Span).Contains("ready", StringComparison.Ordinal))
             {
@@ -209,7 +213,7 @@ public abstract class SandboxContract : IAsyncLifetime
         using var cancellation = new CancellationTokenSource();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
         {
-            await foreach (var happened in Sandbox.ExecuteAsync(Command.Sh(Escaping("echo ready; sleep 300")), cancellation.Token))
+            await foreach (var happened in Sandbox.ExecuteAsync(Command.Sh(Escaping($"echo ready; sleep 300.{_mark}")), cancellation.Token))
             {
                 if (happened is ExecEvent.Output output && Encoding.UTF8.GetString(output.Bytes.Span).Contains("ready", StringComparison.Ordinal))
                 {
@@ -268,7 +272,7 @@ public abstract class SandboxContract : IAsyncLifetime
     public async Task Execute_OneKilled_OthersGoOn()
     {
         var other = Sandbox.ShAsync("sleep 3; echo survived");
-        var killed = await Sandbox.ShAsync(Escaping("sleep 300"), TimeSpan.FromSeconds(1));
+        var killed = await Sandbox.ShAsync(Escaping($"sleep 300.{_mark}"), TimeSpan.FromSeconds(1));
 
         Assert.True(killed.Exited.TimedOut);
         Assert.Equal("survived\n", (await other).Stdout);
@@ -393,20 +397,20 @@ public abstract class SandboxContract : IAsyncLifetime
     }
 
     /// <summary>A script whose processes leave their parent, their session and their terminal in every known way, then do the rest.</summary>
-    protected static string Escaping(string rest) =>
+    protected string Escaping(string rest) =>
         $"""
-        sleep 301 &
-        (sleep 302 &)
-        setsid sleep 303 &
-        (setsid sh -c 'sleep 304 & sleep 304' > /dev/null 2>&1 < /dev/null &)
-        nohup sleep 305 > /dev/null 2>&1 &
+        sleep 301.{_mark} &
+        (sleep 302.{_mark} &)
+        setsid sleep 303.{_mark} &
+        (setsid sh -c 'sleep 304.{_mark} & sleep 304.{_mark}' > /dev/null 2>&1 < /dev/null &)
+        nohup sleep 305.{_mark} > /dev/null 2>&1 &
         sleep 0.2
         {rest}
         """;
 
     private async Task AssertNothingRunsAsync()
     {
-        var result = await Sandbox.ShAsync("cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' | grep -o 'sleep 30[0-9]' | sort | uniq -c");
+        var result = await Sandbox.ShAsync($"cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' | grep -o 'sleep 30[0-9][.]{_mark}' | sort | uniq -c");
 
         Assert.Equal("", result.Stdout);
     }
