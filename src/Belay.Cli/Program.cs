@@ -25,6 +25,7 @@ var host = new CliHost
         Width = outputIsTerminal && Console.WindowWidth > 0 ? Console.WindowWidth : 1000,
     },
     Input = Console.In,
+    InputIsTerminal = !Console.IsInputRedirected,
     Environment = environment,
     WorkingDirectory = Environment.CurrentDirectory,
     Time = TimeProvider.System,

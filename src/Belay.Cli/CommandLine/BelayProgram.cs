@@ -7,6 +7,7 @@ using Belay.Cli.Doctor;
 using Belay.Cli.Harnesses;
 using Belay.Cli.Invocations;
 using Belay.Cli.Keys;
+using Belay.Cli.Projects;
 using Belay.Cli.Runtimes;
 using Belay.Cli.Serving;
 
@@ -76,6 +77,7 @@ internal static class BelayProgram
             ServeVerb.Create(host),
             EnvVerb.Create(host),
             CreateVerb.Create(host),
+            DeployVerb.Create(host),
             GetVerb.Create(host),
             ListVerb.Create(host),
             UpdateVerb.Create(host),
@@ -143,6 +145,11 @@ internal static class BelayProgram
                 body["fieldList"] = new JsonArray([.. failure.Fields.Select(field => new JsonObject { ["name"] = field.Name, ["message"] = field.Message })]);
             }
 
+            if (failure.FileProblems.Count > 0)
+            {
+                body["fieldList"] = new JsonArray([.. failure.FileProblems.Select(Place)]);
+            }
+
             if (failure.Hint is not null)
             {
                 body["hint"] = failure.Hint;
@@ -158,9 +165,24 @@ internal static class BelayProgram
             error.WriteLine($"  {Terminal.OneLine(field.Name, 200)} {Terminal.OneLine(field.Message, 500)}");
         }
 
+        // Nothing before the place: editors look for it at the beginning of a line.
+        foreach (var problem in failure.FileProblems)
+        {
+            error.WriteLine(Terminal.OneLine(problem.ToString(), 1000));
+        }
+
         if (failure.Hint is not null)
         {
             error.WriteLine(failure.Hint);
         }
     }
+
+    private static JsonObject Place(FileProblem problem) => new()
+    {
+        ["name"] = problem.Path,
+        ["message"] = problem.Text,
+        ["file"] = problem.File,
+        ["line"] = problem.At.Line,
+        ["column"] = problem.At.Column,
+    };
 }

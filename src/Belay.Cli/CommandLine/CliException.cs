@@ -1,3 +1,4 @@
+using Belay.Cli.Projects;
 using Belay.Contracts.Faults;
 
 namespace Belay.Cli.CommandLine;
@@ -17,6 +18,9 @@ internal sealed class CliException(ExitCode exitCode, string message, string? hi
 
     /// <summary>Fields that the service found wrong.</summary>
     public IReadOnlyList<FieldProblem> Fields { get; init; } = [];
+
+    /// <summary>Places of files that are wrong.</summary>
+    public IReadOnlyList<FileProblem> FileProblems { get; init; } = [];
 
     /// <summary>A command line that cannot be carried out as it stands.</summary>
     public static CliException Usage(string message, string? hint = null) => new(ExitCode.Usage, message, hint);

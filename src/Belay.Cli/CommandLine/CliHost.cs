@@ -10,8 +10,11 @@ internal sealed record CliHost
     /// <summary>Where to write.</summary>
     public required Terminal Terminal { get; init; }
 
-    /// <summary>Standard input, read only where a verb is told to (<c>--prompt -</c>).</summary>
+    /// <summary>Standard input, read only where a verb is told to (<c>--prompt -</c>) or asks.</summary>
     public required TextReader Input { get; init; }
+
+    /// <summary>Whether a person types <see cref="Input"/>, so that a verb may ask.</summary>
+    public bool InputIsTerminal { get; init; }
 
     /// <summary>The process's environment variables.</summary>
     public required IReadOnlyDictionary<string, string> Environment { get; init; }

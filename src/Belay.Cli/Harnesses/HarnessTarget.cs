@@ -30,6 +30,9 @@ internal sealed partial class HarnessTarget
         Arity = ArgumentArity.ZeroOrOne,
     };
 
+    /// <summary>Whether a text can be the name of a harness: a letter, then letters, digits and _, at most 40.</summary>
+    public static bool IsName(string text) => Name().IsMatch(text);
+
     /// <summary>Adds option and argument to a verb.</summary>
     public void AddTo(Command command)
     {
@@ -89,7 +92,7 @@ internal sealed partial class HarnessTarget
         }
     }
 
-    [GeneratedRegex("^" + Patterns.HarnessName + "$")]
+    [GeneratedRegex("^" + Patterns.HarnessName + @"\z")]
     private static partial Regex Name();
 
     [GeneratedRegex("^" + Patterns.HarnessId + "$")]

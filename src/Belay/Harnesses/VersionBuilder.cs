@@ -5,9 +5,9 @@ namespace Belay.Harnesses;
 
 /// <summary>
 /// Makes the content of a version from a request. Defaults are written into the version, so that it means the same for ever,
-/// whatever the server's defaults become.
+/// whatever the server's defaults become. Pure, so that a client can say beforehand what an update will change.
 /// </summary>
-internal static class VersionBuilder
+public static class VersionBuilder
 {
     /// <summary>Model calls of an invocation, when nobody says.</summary>
     public const int DefaultMaxIterations = 75;

@@ -55,6 +55,7 @@ internal sealed class CliRun : IDisposable
         {
             Terminal = new Terminal(_output, Together ? _output : _error) { OutputIsTerminal = IsTerminal, ErrorIsTerminal = IsTerminal, Colour = Colour },
             Input = new StringReader(Input),
+            InputIsTerminal = IsTerminal,
             Environment = Environment,
             WorkingDirectory = Directory,
             Time = Time,

@@ -8,6 +8,7 @@ public sealed class HelpTests
     [InlineData("serve")]
     [InlineData("env")]
     [InlineData("create")]
+    [InlineData("deploy")]
     [InlineData("get")]
     [InlineData("list")]
     [InlineData("update")]
