@@ -72,6 +72,33 @@ public sealed class DeployTests
     }
 
     [Fact]
+    public async Task LongTexts_ShowTheLinesAroundEachChange()
+    {
+        var harness = FakeService.Harness();
+        harness["systemPrompt"] = new JsonArray(new JsonObject { ["text"] = string.Join('\n', Enumerable.Range(1, 30)) });
+        using var run = Run(Same, harness).With("system-prompt.md", string.Join('\n', Enumerable.Range(1, 30).Select(line => line switch { 10 => "ten", 25 => "25\nmore", _ => $"{line}" })) + "\n");
+
+        Assert.Equal(0, await run.RunAsync("deploy", "--dry-run"));
+        Assert.EndsWith(
+            "@@ systemPrompt[0].text @@\n …\n 7\n 8\n 9\n-10\n+ten\n 11\n 12\n 13\n …\n 23\n 24\n 25\n+more\n 26\n 27\n 28\n …\n",
+            run.Output,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task RefusedSettings_NameTheLine()
+    {
+        using var run = Run(Same + "belay: {detach: true}\n");
+        run.Service.On("PUT " + Settings, () => FakeService.Fault(
+            HttpStatusCode.BadRequest,
+            "ValidationException",
+            """{"message":"m","fieldList":[{"name":"document.detach","message":"must be false on this server"}]}"""));
+
+        Assert.Equal(1, await run.RunAsync("deploy", "--yes"));
+        Assert.Contains("\nharness.yaml:4:17: belay.detach: must be false on this server\n", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task MembersThatTheFileLeavesOut_AreClearedOrKept()
     {
         var rich = FakeService.Harness();
