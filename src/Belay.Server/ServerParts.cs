@@ -79,7 +79,7 @@ public sealed partial record ServerParts
             var models = new ModelCatalog(settings.Models, time);
             owned.Push(models);
             var catalog = new HarnessCatalog(documents, masterKey, settings.Catalog, time, ids);
-            var turn = new ModelTurn(time, ids);
+            var turn = new ModelTurn(time, ids, new RetryPolicy(settings.Models.RetryBaseSeconds));
             var loop = new AgentLoop(turn, new ContextReduction(turn), new ToolDispatch(settings.Invocations, time));
             var services = new SessionServices(
                 loop, BuiltInTools.All, settings.Sessions, settings.Invocations, time, ids, logging.CreateLogger<LiveSession>());
