@@ -145,7 +145,7 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retri
         }
     }
 
-    private ReplyFold Fold(InvocationRun run) => new(run.Invocation.Model.Provider, run.Invocation.Model.ModelId, run.Toolbox.Find, ids);
+    private ReplyFold Fold(InvocationRun run) => new(run.Invocation.Model.Provider, run.Invocation.Model.ModelId, run.Toolbox.Find, run.Conversation.CallIds, ids);
 
     private TimeSpan? Delay(ModelException failure, Call call, bool deltaSent) =>
         retries.Next(failure, call.Attempts, deltaSent, call.Run.Signal.Remaining);

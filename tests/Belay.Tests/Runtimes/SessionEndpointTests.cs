@@ -143,6 +143,19 @@ public sealed class SessionEndpointTests : IAsyncLifetime
         Assert.Equal((404, "ResourceNotFoundException"), (again.Status, again.ErrorType));
     }
 
+    [Theory]
+    [InlineData("commands", "{\"command\":\"\",\"timeout\":0}", "agentRuntimeArn body.command body.timeout runtimeSessionId")]
+    [InlineData("commands", "{\"command\":\"echo\",\"timeout\":3601}", "agentRuntimeArn body.timeout runtimeSessionId")]
+    [InlineData("stopruntimesession", "{\"clientToken\":\"short\"}", "agentRuntimeArn clientToken runtimeSessionId")]
+    [InlineData("stopruntimesession", "{}", "agentRuntimeArn runtimeSessionId")]
+    public async Task CommandAndStop_NameEveryProblemAtOnce(string what, string json, string fields)
+    {
+        var answer = await SendAsync(Path("nothing", what), json, session: new string('.', 40));
+
+        Assert.Equal((400, "ValidationException"), (answer.Status, answer.ErrorType));
+        Assert.Equal(fields.Split(' '), answer.Json["fieldList"]!.AsArray().Select(field => (string)field!["name"]!).Order(StringComparer.Ordinal));
+    }
+
     [Fact]
     public async Task Command_BadTimeoutOrSession_IsRefusedBeforeAnythingStarts()
     {

@@ -236,6 +236,26 @@ public sealed class SessionTests
     }
 
     [Fact]
+    public async Task StopOfAHarness_GoesOnPastASessionThatDoesNotStop_AndThenSaysSo()
+    {
+        await using var world = new EngineWorld();
+        var other = world.Key with { SessionId = EngineWorld.SessionId + "x" };
+        foreach (var key in new[] { world.Key, other })
+        {
+            await using var command = await world.Host.RunCommandAsync(key, world.Harness, "echo hi", 60, CancellationToken.None);
+            await ReadAsync(command);
+        }
+
+        world.Journal.BeforeAppend = (lease, _, _) => lease.Session == world.Key ? throw new Belay.Storage.StorageException("The disk is full.") : Task.CompletedTask;
+
+        await Assert.ThrowsAsync<Belay.Storage.StorageException>(() => world.Host.StopHarnessAsync(EngineWorld.Scope, world.Harness.HarnessId, CancellationToken.None));
+
+        Assert.Null(world.Sandboxes[1].Current);
+        world.Journal.BeforeAppend = null;
+        Assert.Equal(FaultCode.ResourceNotFoundException, (await Assert.ThrowsAsync<ServiceException>(() => world.Host.StopAsync(other, null, CancellationToken.None))).Code);
+    }
+
+    [Fact]
     public async Task Shutdown_EndsTheStreamWithPartialTurn_AndAnotherServerGoesOn()
     {
         await using var world = new EngineWorld();
@@ -415,6 +435,21 @@ public sealed class SessionTests
 
         var result = Assert.IsType<Block.ToolResult>(Assert.Single(world.Model.Requests[1].Messages[2].Blocks));
         Assert.Equal("Error: boom", Assert.IsType<ToolContent.Text>(Assert.Single(result.Content)).Value);
+    }
+
+    [Fact]
+    public async Task ImageOverTheBoundOfAResult_IsATextThatSaysSo()
+    {
+        await using var world = new EngineWorld { Invocations = new() { ToolResultBytes = 1024 } };
+        world.BuiltIns.Add(new Tool("photo", (_, _) => Task.FromResult(new ToolResult(
+            HarnessToolUseStatus.Success, [new ToolContent.Image("image/png", new byte[1000]), new ToolContent.Image("image/png", new byte[25])]))));
+        world.Model.Call(("a1", "photo", "{}")).Say("Nice.");
+
+        await world.InvokeAsync(EngineWorld.User("Go"));
+
+        var result = Assert.IsType<Block.ToolResult>(Assert.Single(world.Model.Requests[1].Messages[2].Blocks));
+        Assert.Equal(1000, Assert.IsType<ToolContent.Image>(result.Content[0]).Bytes.Length);
+        Assert.Equal("[image/png of 25 bytes left out: a tool result holds at most 1024 bytes]", Assert.IsType<ToolContent.Text>(result.Content[1]).Value);
     }
 
     [Fact]
