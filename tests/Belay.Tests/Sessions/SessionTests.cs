@@ -6,6 +6,7 @@ using Belay.Models;
 using Belay.Sandboxes;
 using Belay.Sessions;
 using Belay.Testing.Sessions;
+using Belay.Testing.Tools;
 using Belay.Tools;
 
 namespace Belay.Tests.Sessions;
@@ -292,14 +293,18 @@ public sealed class SessionTests
     public async Task Tools_AreToldTheActor_WhereItIsKnown()
     {
         await using var world = new EngineWorld();
-        var probe = new ActorProbe();
-        world.BuiltIns.Add(probe);
+        var seen = new List<string?>();
+        world.BuiltIns.Add(new FakeTool("actor", (_, context, _) =>
+        {
+            seen.Add(context.Environment.GetValueOrDefault("BEDROCK_AGENTCORE_ACTOR_ID"));
+            return Task.FromResult(new ToolResult(HarnessToolUseStatus.Success, []));
+        }));
         world.Model.Call(("a1", "actor", "{}")).Say("One.").Call(("a2", "actor", "{}")).Say("Two.");
 
         await world.InvokeAsync(world.Request(EngineWorld.User("I am Ann")) with { ActorId = "ann" });
         await world.InvokeAsync(EngineWorld.User("Still the session's actor, whom nobody named"));
 
-        Assert.Equal(["ann", null], probe.Seen);
+        Assert.Equal(["ann", null], seen);
     }
 
     [Fact]
@@ -416,8 +421,8 @@ public sealed class SessionTests
     public async Task ToolThatThrows_AndOneThatIgnoresItsCancellation_EndNoTurnAndHoldNothing()
     {
         await using var world = new EngineWorld();
-        var stuck = new Tool("stuck", (_, _) => new TaskCompletionSource<ToolResult>().Task);
-        world.BuiltIns.Add(new Tool("bad", (_, _) => throw new InvalidOperationException("boom")));
+        var stuck = new FakeTool("stuck", (_, _, _) => new TaskCompletionSource<ToolResult>().Task);
+        world.BuiltIns.Add(new FakeTool("bad", (_, _, _) => throw new InvalidOperationException("boom")));
         world.BuiltIns.Add(stuck);
         world.Model.Call(("a1", "bad", "{}")).Say("Sorry.").Call(("a2", "stuck", "{}")).Say("Back.");
 
@@ -441,7 +446,7 @@ public sealed class SessionTests
     public async Task ImageOverTheBoundOfAResult_IsATextThatSaysSo()
     {
         await using var world = new EngineWorld { Invocations = new() { ToolResultBytes = 1024 } };
-        world.BuiltIns.Add(new Tool("photo", (_, _) => Task.FromResult(new ToolResult(
+        world.BuiltIns.Add(new FakeTool("photo", (_, _, _) => Task.FromResult(new ToolResult(
             HarnessToolUseStatus.Success, [new ToolContent.Image("image/png", new byte[1000]), new ToolContent.Image("image/png", new byte[25])]))));
         world.Model.Call(("a1", "photo", "{}")).Say("Nice.");
 
@@ -516,46 +521,6 @@ public sealed class SessionTests
         foreach (var item in Belay.Testing.Models.FakeModel.Text("One."))
         {
             yield return item;
-        }
-    }
-
-    private sealed class ActorProbe : ITool
-    {
-        public List<string?> Seen { get; } = [];
-
-        public ToolSpec Spec { get; } = new()
-        {
-            Name = "actor",
-            Description = "Notes the actor.",
-            InputSchema = ToolArguments.Empty,
-            Server = AllowedTools.BuiltIn,
-            Kind = HarnessToolUseType.ToolUse,
-        };
-
-        public Task<ToolResult> RunAsync(ToolCall call, ToolContext context, CancellationToken cancellationToken)
-        {
-            Seen.Add(context.Environment.GetValueOrDefault("BEDROCK_AGENTCORE_ACTOR_ID"));
-            return Task.FromResult(new ToolResult(HarnessToolUseStatus.Success, []));
-        }
-    }
-
-    private sealed class Tool(string name, Func<ToolCall, CancellationToken, Task<ToolResult>> run) : ITool
-    {
-        public TaskCompletionSource Called { get; } = new();
-
-        public ToolSpec Spec { get; } = new()
-        {
-            Name = name,
-            Description = name,
-            InputSchema = ToolArguments.Empty,
-            Server = AllowedTools.BuiltIn,
-            Kind = HarnessToolUseType.ToolUse,
-        };
-
-        public Task<ToolResult> RunAsync(ToolCall call, ToolContext context, CancellationToken cancellationToken)
-        {
-            Called.TrySetResult();
-            return run(call, cancellationToken);
         }
     }
 }
