@@ -92,12 +92,7 @@ public sealed partial record ServerParts
             var tokens = new PaginationTokens(masterKey, time);
             return new ServerParts
             {
-                Operations =
-                [
-                    .. HarnessEndpoints.Operations(catalog, tokens),
-                    .. InvocationEndpoints.Operations(catalog, resolver, sessions),
-                    .. CommandEndpoints.Operations(catalog, sessions, ids),
-                ],
+                Operations = Serve(catalog, tokens, resolver, sessions, ids),
                 Keys = keys,
                 Time = time,
                 Ids = ids,
@@ -114,6 +109,14 @@ public sealed partial record ServerParts
             throw;
         }
     }
+
+    /// <summary>Every operation that a server serves.</summary>
+    internal static IReadOnlyList<Operation> Serve(HarnessCatalog catalog, IPageTokens tokens, InvocationResolver resolver, SessionHost sessions, IdSource ids) =>
+    [
+        .. HarnessEndpoints.Operations(catalog, tokens),
+        .. InvocationEndpoints.Operations(catalog, resolver, sessions),
+        .. CommandEndpoints.Operations(catalog, sessions, ids),
+    ];
 
     /// <summary>Disposes parts, the newest first.</summary>
     internal static async Task DisposeAsync(IEnumerable<object> parts)
