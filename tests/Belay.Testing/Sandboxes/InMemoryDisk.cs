@@ -10,8 +10,11 @@ public sealed class InMemoryDisk
     private const int LongestPath = 4096;
     private const int MostNames = 10_000;
 
-    /// <summary>Files by path, absolute; a directory is there when a file is in it.</summary>
-    public ConcurrentDictionary<string, byte[]> Files { get; } = new();
+    private readonly ConcurrentDictionary<string, byte[]> _files = new();
+    private readonly ConcurrentDictionary<string, bool> _directories = new([KeyValuePair.Create(Root, true)]);
+
+    /// <summary>Files by path, absolute.</summary>
+    public IReadOnlyDictionary<string, byte[]> Files => _files;
 
     /// <summary>How often each effect happened.</summary>
     public ConcurrentDictionary<string, int> Effects { get; } = new();
@@ -32,7 +35,7 @@ public sealed class InMemoryDisk
     /// <summary>Reads a file.</summary>
     public byte[] Read(string path, long maxBytes)
     {
-        if (Files.TryGetValue(Absolute(path), out var content))
+        if (_files.TryGetValue(Absolute(path), out var content))
         {
             return content.Length <= maxBytes ? content : throw Wrong(path, $"it has {content.Length} bytes; at most {maxBytes} are read");
         }
@@ -49,21 +52,25 @@ public sealed class InMemoryDisk
             throw Wrong(path, "it is a directory");
         }
 
+        var parents = new List<string>();
         for (var end = absolute.LastIndexOf('/'); end > 0; end = absolute.LastIndexOf('/', end - 1))
         {
-            if (Files.ContainsKey(absolute[..end]))
-            {
-                throw Wrong(path, "a part of the path is not a directory");
-            }
+            parents.Add(absolute[..end]);
         }
 
-        Files[absolute] = content.ToArray();
+        if (parents.Any(_files.ContainsKey))
+        {
+            throw Wrong(path, "a part of the path is not a directory");
+        }
+
+        parents.ForEach(parent => _directories[parent] = true);
+        _files[absolute] = content.ToArray();
     }
 
     /// <summary>Describes a path.</summary>
     public SandboxListing List(string path)
     {
-        if (Files.TryGetValue(Absolute(path), out var content))
+        if (_files.TryGetValue(Absolute(path), out var content))
         {
             return new(false, content.Length, [], false);
         }
@@ -74,7 +81,7 @@ public sealed class InMemoryDisk
         }
 
         var prefix = Absolute(path) + "/";
-        var names = Files.Keys
+        var names = _files.Keys
             .Where(file => file.StartsWith(prefix, StringComparison.Ordinal))
             .Select(file => file[prefix.Length..].Split('/', 2) is [var name, _] ? name + "/" : file[prefix.Length..])
             .Distinct()
@@ -84,8 +91,7 @@ public sealed class InMemoryDisk
     }
 
     /// <summary>Whether a path names a directory.</summary>
-    public bool IsDirectory(string path) =>
-        Absolute(path) is var absolute && (absolute == Root || Files.Keys.Any(file => file.StartsWith(absolute + "/", StringComparison.Ordinal)));
+    public bool IsDirectory(string path) => _directories.ContainsKey(Absolute(path));
 
     private static string Absolute(string path) => path.Length is 0 or > LongestPath || path.Contains('\0', StringComparison.Ordinal)
         ? throw new SandboxFileException("A path must have 1 to 4,096 characters and no NUL.")

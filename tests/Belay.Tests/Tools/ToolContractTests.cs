@@ -45,7 +45,7 @@ public sealed class FileOperationsToolTests : ToolContract
 
     protected override string Much(int bytes, InMemoryDisk disk)
     {
-        disk.Files["/workspace/much"] = new byte[bytes];
+        disk.Write("much", new byte[bytes]);
         return """{"command":"view","path":"much"}""";
     }
 }
