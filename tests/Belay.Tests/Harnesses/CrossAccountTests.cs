@@ -185,7 +185,10 @@ public sealed class CrossAccountTests
             // A harness may be named by its id beside its account.
             "InvokeAgentRuntimeCommand" when member == "accountId" => new()
             {
-                ["agentRuntimeArn"] = harness.HarnessId, ["accountId"] = Mine.Account, ["command"] = "echo hi", [WireServer.SessionHeader] = MySession,
+                ["agentRuntimeArn"] = harness.HarnessId,
+                ["accountId"] = Mine.Account,
+                ["command"] = "echo hi",
+                [WireServer.SessionHeader] = MySession,
             },
             "InvokeAgentRuntimeCommand" => new() { ["agentRuntimeArn"] = harness.Arn, ["command"] = "echo hi", [WireServer.SessionHeader] = MySession },
             "StopRuntimeSession" => new() { ["agentRuntimeArn"] = harness.Arn, [WireServer.SessionHeader] = MySession },
