@@ -15,6 +15,7 @@ public static class NamedSettings
         Text("Defaults:Model", "Model of harnesses that name none: a Bedrock model id, a provider's id such as openai/gpt-x, or belay/scripted.", (s, v) => s with { DefaultModel = v }),
         Whole("Models:StallSeconds", "Seconds without a byte after which a reply counts as broken.", 1, 3600, (s, v) => s with { Models = s.Models with { StallSeconds = v } }),
         Whole("Models:ConnectSeconds", "Seconds that a connection to a provider may take.", 1, 300, (s, v) => s with { Models = s.Models with { ConnectSeconds = v } }),
+        Real("Models:RetryBaseSeconds", "Seconds before a failed model call is tried again for the first time; the delays after it double.", 0.01, 60, (s, v) => s with { Models = s.Models with { RetryBaseSeconds = v } }),
         Truth("Models:UseMetadataServices", "Whether AWS credentials may come from the metadata services of a machine or container.", (s, v) => s with { Models = s.Models with { Bedrock = s.Models.Bedrock with { UseMetadataServices = v } } }),
         Truth("Models:PromptCaching", "Whether cache points are set for models that are known to take them.", (s, v) => s with { Models = s.Models with { Bedrock = s.Models.Bedrock with { PromptCaching = v } } }),
         Real("Sandbox:Cpus", "Processor cores of a sandbox.", 0.01, 1024, (s, v) => s with { Sandboxes = s.Sandboxes with { Cpus = v } }),

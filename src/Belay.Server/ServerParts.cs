@@ -83,7 +83,7 @@ public sealed partial record ServerParts
             var models = new ModelCatalog(settings.Models, time);
             owned.Push(models);
             var catalog = new HarnessCatalog(documents, masterKey, settings.Catalog, time, ids);
-            var turn = new ModelTurn(time, ids);
+            var turn = new ModelTurn(time, ids, new RetryPolicy(settings.Models.RetryBaseSeconds));
             var loop = new AgentLoop(turn, new ContextReduction(turn), new ToolDispatch(settings.Invocations, time));
             var services = new SessionServices(
                 loop, BuiltInTools.All, settings.Sessions, settings.Invocations, time, ids, logging.CreateLogger<LiveSession>());
@@ -96,12 +96,7 @@ public sealed partial record ServerParts
             var tokens = new PaginationTokens(masterKey, time);
             return new ServerParts
             {
-                Operations =
-                [
-                    .. HarnessEndpoints.Operations(catalog, tokens),
-                    .. InvocationEndpoints.Operations(catalog, resolver, sessions),
-                    .. CommandEndpoints.Operations(catalog, sessions, ids),
-                ],
+                Operations = Serve(catalog, tokens, resolver, sessions, ids),
                 Authenticator = new SigV4Verifier(keys, time),
                 Time = time,
                 Ids = ids,
@@ -118,6 +113,14 @@ public sealed partial record ServerParts
             throw;
         }
     }
+
+    /// <summary>Every operation that a server serves.</summary>
+    internal static IReadOnlyList<Operation> Serve(HarnessCatalog catalog, IPageTokens tokens, InvocationResolver resolver, SessionHost sessions, IdSource ids) =>
+    [
+        .. HarnessEndpoints.Operations(catalog, tokens),
+        .. InvocationEndpoints.Operations(catalog, resolver, sessions),
+        .. CommandEndpoints.Operations(catalog, sessions, ids),
+    ];
 
     /// <summary>Disposes parts, the newest first.</summary>
     internal static async Task DisposeAsync(IEnumerable<object> parts)

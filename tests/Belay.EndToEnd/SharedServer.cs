@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using Belay.Testing.Processes;
 
@@ -6,7 +7,13 @@ namespace Belay.EndToEnd;
 /// <summary>The one server that every test uses which neither kills it nor looks into its data directory. It starts when the first test asks.</summary>
 public sealed class SharedServer : IAsyncDisposable
 {
-    private readonly Lazy<Task<BelayProcess>> _process = new(() => BelayProcess.StartAsync(CancellationToken.None));
+    /// <summary>Its first delay before a failed model call is tried again: no test waits as long as a provider needs to recover.</summary>
+    public static readonly TimeSpan RetryBase = TimeSpan.FromSeconds(0.05);
+
+    private readonly Lazy<Task<BelayProcess>> _process = new(() => BelayProcess.StartAsync(
+        new Dictionary<string, string>(),
+        ["--set", string.Create(CultureInfo.InvariantCulture, $"Models:RetryBaseSeconds={RetryBase.TotalSeconds}")],
+        CancellationToken.None));
     private int _names;
 
     /// <summary>The server, ready.</summary>

@@ -1,6 +1,7 @@
 using Belay.Agents;
 using Belay.Contracts;
 using Belay.Contracts.Faults;
+using Belay.Contracts.Runtimes;
 using Belay.Harnesses;
 using Belay.Server.Wire;
 using Belay.Sessions;
@@ -20,14 +21,9 @@ public static class CommandEndpoints
     [
         new("InvokeAgentRuntimeCommand", HttpMethods.Post, "/runtimes/{agentRuntimeArn}/commands", Operation.ControlBodyBytes, async (call, cancellationToken) =>
         {
-            var request = call.Bind(BelayJson.Default.InvokeAgentRuntimeCommandRequest);
+            var request = Checked(call.Bind(BelayJson.Default.InvokeAgentRuntimeCommandRequest, Problems), Problems);
             var timeout = request.Body.Timeout ?? DefaultTimeoutSeconds;
-            if (timeout is < 1 or > MaxTimeoutSeconds)
-            {
-                throw ServiceException.Invalid([new FieldProblem("body.timeout", $"must be 1 to {MaxTimeoutSeconds} seconds.")]);
-            }
-
-            var sessionId = SessionTarget.Checked(request.RuntimeSessionId ?? ids.NewUuid());
+            var sessionId = request.RuntimeSessionId ?? ids.NewUuid();
             var arn = SessionTarget.HarnessArnOf(call.Caller.Scope, request.AgentRuntimeArn, request.AccountId);
             var served = await catalog.ServeAsync(call.Caller.Scope, arn, request.Qualifier, cancellationToken);
             InvocationResolver.ThrowIfUnservable(served.Harness);
@@ -42,8 +38,8 @@ public static class CommandEndpoints
         }),
         new("StopRuntimeSession", HttpMethods.Post, "/runtimes/{agentRuntimeArn}/stopruntimesession", Operation.ControlBodyBytes, async (call, cancellationToken) =>
         {
-            var request = call.Bind(BelayJson.Default.StopRuntimeSessionRequest);
-            var sessionId = SessionTarget.Checked(request.RuntimeSessionId);
+            var request = Checked(call.Bind(BelayJson.Default.StopRuntimeSessionRequest, Problems), Problems);
+            var sessionId = request.RuntimeSessionId;
             var arn = SessionTarget.HarnessArnOf(call.Caller.Scope, request.AgentRuntimeArn, accountId: null);
             var served = await catalog.ServeAsync(call.Caller.Scope, arn, request.Qualifier, cancellationToken);
             InvocationResolver.ThrowIfUnservable(served.Harness);
@@ -52,4 +48,24 @@ public static class CommandEndpoints
             await call.RespondAsync(StatusCodes.Status200OK, new() { RuntimeSessionId = sessionId }, BelayJson.Default.StopRuntimeSessionResponse);
         }),
     ];
+
+    private static IEnumerable<FieldProblem> Problems(InvokeAgentRuntimeCommandRequest request)
+    {
+        foreach (var problem in SessionTarget.Problems(request.AgentRuntimeArn, request.AccountId, request.RuntimeSessionId))
+        {
+            yield return problem;
+        }
+
+        // The body itself is absent when it broke the shape.
+        if (request.Body?.Timeout is < 1 or > MaxTimeoutSeconds)
+        {
+            yield return new("body.timeout", $"must be 1 to {MaxTimeoutSeconds} seconds.");
+        }
+    }
+
+    private static IEnumerable<FieldProblem> Problems(StopRuntimeSessionRequest request) =>
+        SessionTarget.Problems(request.AgentRuntimeArn, accountId: null, request.RuntimeSessionId);
+
+    private static T Checked<T>(T request, Func<T, IEnumerable<FieldProblem>> problemsOf) =>
+        problemsOf(request).ToList() is { Count: > 0 } problems ? throw ServiceException.Invalid(problems) : request;
 }

@@ -9,42 +9,29 @@ namespace Belay.Server.Runtimes;
 /// <summary>Which harness and session an operation of the runtime family means. Pure.</summary>
 internal static partial class SessionTarget
 {
-    /// <summary>
-    /// ARN of the harness that a label names: its own ARN, or its id together with an account. The runtime behind a harness is no target;
-    /// that answer is the same for every runtime, whether it exists or not.
-    /// </summary>
-    public static string HarnessArnOf(Scope caller, string label, string? accountId)
+    /// <summary>Everything wrong with what a request names. A member that is null is absent; whether it may be is for the request's shape.</summary>
+    public static IEnumerable<FieldProblem> Problems(string? label, string? accountId, string? sessionId)
     {
-        if (label.Contains(":runtime/", StringComparison.Ordinal))
+        // The runtime behind a harness is no target; that answer is the same for every runtime, whether it exists or not.
+        if (label is not null && label.Contains(":runtime/", StringComparison.Ordinal))
         {
-            throw ServiceException.Invalid(
-                [new FieldProblem("agentRuntimeArn", "names a runtime that is managed by a harness and cannot be invoked directly. Use the ARN of the harness.")]);
+            yield return new("agentRuntimeArn", "names a runtime that is managed by a harness and cannot be invoked directly. Use the ARN of the harness.");
+        }
+        else if (label is not null && !HarnessArnPattern().IsMatch(label) && !(HarnessIdPattern().IsMatch(label) && accountId is not null))
+        {
+            yield return new("agentRuntimeArn", "must be the ARN of a harness, or its id together with accountId.");
         }
 
-        if (HarnessArnPattern().IsMatch(label))
+        // The request's shape lets through more than sessions do.
+        if (sessionId is not null && !SessionIdPattern().IsMatch(sessionId))
         {
-            return label;
+            yield return new("runtimeSessionId", "must be 33 to 100 letters, digits, '-' or '_' and begin with a letter or digit.");
         }
-
-        if (HarnessIdPattern().IsMatch(label) && accountId is not null)
-        {
-            return new HarnessArn(caller with { Account = accountId }, label).ToString();
-        }
-
-        throw ServiceException.Invalid([new FieldProblem("agentRuntimeArn", "must be the ARN of a harness, or its id together with accountId.")]);
     }
 
-    /// <summary>Refuses what the request's shape lets through and sessions do not.</summary>
-    public static string Checked(string sessionId)
-    {
-        if (!SessionIdPattern().IsMatch(sessionId))
-        {
-            throw ServiceException.Invalid(
-                [new FieldProblem("runtimeSessionId", "must be 33 to 100 letters, digits, '-' or '_' and begin with a letter or digit.")]);
-        }
-
-        return sessionId;
-    }
+    /// <summary>ARN of the harness that a label without problems names: its own ARN, or its id together with an account.</summary>
+    public static string HarnessArnOf(Scope caller, string label, string? accountId) =>
+        HarnessArnPattern().IsMatch(label) ? label : new HarnessArn(caller with { Account = accountId! }, label).ToString();
 
     [GeneratedRegex($"^{Patterns.HarnessArn}\\z")]
     private static partial Regex HarnessArnPattern();

@@ -13,6 +13,7 @@ public sealed class Conversation
 {
     private readonly List<Message> _context = [];
     private readonly HashSet<string> _commands = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _callIds = new(StringComparer.Ordinal);
     private InvocationStarted? _started;
 
     /// <summary>The messages that a model is shown, whole: every call in them has its result.</summary>
@@ -23,6 +24,9 @@ public sealed class Conversation
 
     /// <summary>Calls that wait for results; null when there are none.</summary>
     public OpenCalls? Open { get; private set; }
+
+    /// <summary>Ids of every call so far, whoever made it and whether or not the context still holds it: a new call takes none of them.</summary>
+    public IReadOnlySet<string> CallIds => _callIds;
 
     /// <summary>The invocation that has begun and not ended; null when none has.</summary>
     public string? Unfinished => _started?.InvocationId;
@@ -91,6 +95,7 @@ public sealed class Conversation
         _started = started;
         Usage = default;
         Iterations = 0;
+        _callIds.UnionWith(started.Messages.SelectMany(IdsOf));
         if (Open is null)
         {
             _context.AddRange(started.Messages);
@@ -124,6 +129,7 @@ public sealed class Conversation
     private void Answer(ModelOutcome outcome)
     {
         Usage += outcome.Usage;
+        _callIds.UnionWith(outcome.Message is { } said ? IdsOf(said) : []);
         if (outcome.Iteration == 0)
         {
             return;
@@ -144,6 +150,8 @@ public sealed class Conversation
             _context.Add(message);
         }
     }
+
+    private static IEnumerable<string> IdsOf(Message message) => message.Blocks.OfType<Block.ToolUse>().Select(call => call.Id);
 
     private void Settle(IEnumerable<Block.ToolResult> results)
     {

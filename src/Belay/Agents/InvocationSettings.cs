@@ -12,7 +12,7 @@ public sealed record InvocationSettings
     /// <summary>Whether every invocation goes on when its client leaves.</summary>
     public bool FinishOnDisconnect { get; init; }
 
-    /// <summary>Text of one tool result in bytes; more is cut in the middle.</summary>
+    /// <summary>Bytes of one tool result; text beyond them is cut in the middle, an image is left out.</summary>
     public int ToolResultBytes { get; init; } = 1024 * 1024;
 
     /// <summary>How long a cancelled tool may take to end before it is left alone.</summary>

@@ -7,7 +7,7 @@ using Belay.Storage;
 namespace Belay.Agents;
 
 /// <summary>One model call: its intent, its deltas to the client as they come, quick and slow retries before the first of them, its outcome.</summary>
-public sealed class ModelTurn(TimeProvider time, IdSource ids)
+public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retries)
 {
     /// <summary>
     /// Calls the model and streams what it says. A reply comes back to be journaled together with the intents of its calls; a call that
@@ -145,10 +145,10 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids)
         }
     }
 
-    private ReplyFold Fold(InvocationRun run) => new(run.Invocation.Model.Provider, run.Invocation.Model.ModelId, run.Toolbox.Find, ids);
+    private ReplyFold Fold(InvocationRun run) => new(run.Invocation.Model.Provider, run.Invocation.Model.ModelId, run.Toolbox.Find, run.Conversation.CallIds, ids);
 
-    private static TimeSpan? Delay(ModelException failure, Call call, bool deltaSent) =>
-        RetryPolicy.Next(failure, call.Attempts, deltaSent, call.Run.Signal.Remaining);
+    private TimeSpan? Delay(ModelException failure, Call call, bool deltaSent) =>
+        retries.Next(failure, call.Attempts, deltaSent, call.Run.Signal.Remaining);
 
     private static ModelIntent Intent(Call call, ModelRequest request) => new(
         call.Run.Invocation.Id, call.Iteration, call.Run.Invocation.Model.Provider, call.Run.Invocation.Model.ModelId, request.Messages.Count);

@@ -18,8 +18,9 @@ namespace Belay.Agents;
 /// <param name="provider">Who replies; the owner of the state it attaches.</param>
 /// <param name="modelId">Which model replies.</param>
 /// <param name="find">How the model knows a tool; null for one that does not exist.</param>
-/// <param name="ids">Where ids of calls come from when the provider gave none.</param>
-public sealed partial class ReplyFold(string provider, string modelId, Func<string, ToolSpec?> find, IdSource ids)
+/// <param name="taken">Ids of the session's earlier calls; providers exist that begin again with every reply.</param>
+/// <param name="ids">Where ids of calls come from when the provider gave none, or one that is taken.</param>
+public sealed partial class ReplyFold(string provider, string modelId, Func<string, ToolSpec?> find, IReadOnlySet<string> taken, IdSource ids)
 {
     /// <summary>Stands for a tool name that no tool can have.</summary>
     public const string InvalidToolName = "INVALID_TOOL_NAME";
@@ -260,7 +261,7 @@ public sealed partial class ReplyFold(string provider, string modelId, Func<stri
 
     private string UsableId(string id)
     {
-        if (!IsName(id) || !_toolUseIds.Add(id))
+        if (!IsName(id) || taken.Contains(id) || !_toolUseIds.Add(id))
         {
             id = NewToolUseId(ids);
             _toolUseIds.Add(id);

@@ -141,10 +141,12 @@ public sealed class ToolDispatch(InvocationSettings settings, TimeProvider time)
         return new(call.Id, result.Status, content, metadata);
     }
 
-    private static ToolContent Bounded(ToolContent item, int bytes) => item switch
+    private ToolContent Bounded(ToolContent item, int bytes) => item switch
     {
         ToolContent.Text text => new ToolContent.Text(Utf8Pieces.CutMiddle(text.Value, bytes)),
         ToolContent.Json json when Size(json) > bytes => new ToolContent.Text(Utf8Pieces.CutMiddle(json.Value.GetRawText(), bytes)),
+        ToolContent.Image image when image.Bytes.Length > bytes => new ToolContent.Text(
+            $"[{image.MediaType} of {image.Bytes.Length} bytes left out: a tool result holds at most {settings.ToolResultBytes} bytes]"),
         _ => item,
     };
 

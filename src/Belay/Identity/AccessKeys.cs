@@ -159,6 +159,7 @@ public sealed class AccessKeys
         PrivateFile.Write(temporary, FileMode.Create, _masterKey.Seal(plain, "access-keys"u8));
         CryptographicOperations.ZeroMemory(plain);
         File.Move(temporary, _path, overwrite: true);
+        PrivateFile.SyncDirectory(Path.GetDirectoryName(Path.GetFullPath(_path))!);
         _snapshot = new Snapshot(Stamp(), keys);
         return true;
     }

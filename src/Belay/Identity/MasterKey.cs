@@ -65,6 +65,8 @@ public sealed class MasterKey
             File.Delete(temporary);
         }
 
+        PrivateFile.SyncDirectory(dataDirectory);
+
         return TryLoad(dataDirectory)!;
     }
 

@@ -15,6 +15,9 @@ public sealed record ModelSettings
     /// <summary>Seconds that a connection to a provider may take.</summary>
     public int ConnectSeconds { get; init; } = 10;
 
+    /// <summary>Seconds before a throttled or broken call is tried again for the first time, 0.01 to 60; the delays after it double.</summary>
+    public double RetryBaseSeconds { get; init; } = RetryPolicy.DefaultBaseSeconds;
+
     /// <summary>Bytes that one reply may have on the wire.</summary>
     public long MaxReplyBytes { get; init; } = 64L * 1024 * 1024;
 
@@ -29,6 +32,11 @@ public sealed record ModelSettings
         if (ConnectSeconds < 1)
         {
             yield return $"Models:ConnectSeconds must be at least 1, but was {ConnectSeconds}.";
+        }
+
+        if (RetryBaseSeconds is not (>= 0.01 and <= 60))
+        {
+            yield return $"Models:RetryBaseSeconds must be 0.01 to 60, but was {RetryBaseSeconds}.";
         }
 
         if (MaxReplyBytes < 1)

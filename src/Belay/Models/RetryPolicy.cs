@@ -1,7 +1,8 @@
 namespace Belay.Models;
 
 /// <summary>When a failed model call is tried again. Pure: the caller waits and counts.</summary>
-public static class RetryPolicy
+/// <param name="baseSeconds">The first delay after a provider throttled or broke; every delay of our own scales with it.</param>
+public sealed class RetryPolicy(double baseSeconds)
 {
     /// <summary>Calls in all for a provider that throttles or breaks.</summary>
     public const int MaxAttempts = 6;
@@ -9,7 +10,13 @@ public static class RetryPolicy
     /// <summary>Calls in all for a provider that cannot be reached.</summary>
     public const int MaxConnectAttempts = 3;
 
-    private static readonly TimeSpan MaxDelay = TimeSpan.FromSeconds(240);
+    /// <summary>The first delay where the operator names none.</summary>
+    public const double DefaultBaseSeconds = 4;
+
+    // In units of the base: half a second for each connection attempt, and never more than 240 s, where the base is 4 s.
+    private const double ConnectFactor = 0.125;
+    private const double MaxFactor = 60;
+
     private static readonly TimeSpan MaxRetryAfter = TimeSpan.FromSeconds(60);
 
     /// <summary>How long to wait before the next attempt; null when there is none.</summary>
@@ -17,7 +24,7 @@ public static class RetryPolicy
     /// <param name="attempt">Attempts made so far, counting from 1.</param>
     /// <param name="deltaSent">Whether the caller has seen any of the reply; then a second one would contradict it.</param>
     /// <param name="remaining">Time that is left of the invocation.</param>
-    public static TimeSpan? Next(ModelException failure, int attempt, bool deltaSent, TimeSpan remaining)
+    public TimeSpan? Next(ModelException failure, int attempt, bool deltaSent, TimeSpan remaining)
     {
         if (deltaSent || Delay(failure, attempt) is not { } delay || delay >= remaining)
         {
@@ -27,14 +34,14 @@ public static class RetryPolicy
         return delay;
     }
 
-    private static TimeSpan? Delay(ModelException failure, int attempt)
+    private TimeSpan? Delay(ModelException failure, int attempt)
     {
         switch (failure.Failure)
         {
             case ModelFailure.Unreachable when attempt < MaxConnectAttempts:
-                return TimeSpan.FromSeconds(0.5 * attempt);
+                return TimeSpan.FromSeconds(baseSeconds * ConnectFactor * attempt);
             case ModelFailure.Throttled or ModelFailure.Broken when attempt < MaxAttempts:
-                var delay = TimeSpan.FromSeconds(Math.Min(4 * Math.Pow(2, attempt - 1), MaxDelay.TotalSeconds));
+                var delay = TimeSpan.FromSeconds(baseSeconds * Math.Min(Math.Pow(2, attempt - 1), MaxFactor));
                 var asked = failure.RetryAfter is { } wait && wait < MaxRetryAfter ? wait : failure.RetryAfter is null ? TimeSpan.Zero : MaxRetryAfter;
                 return delay > asked ? delay : asked;
             default:

@@ -68,7 +68,8 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
         }
     }
 
-    /// <summary>Ends the compute of every session of a harness.</summary>
+    /// <summary>Ends the compute of every session of a harness. One that does not stop holds up no other; its failure is thrown when the
+    /// rest has ended.</summary>
     public async Task StopHarnessAsync(Scope scope, string harnessId, CancellationToken cancellationToken)
     {
         SessionKey[] keys;
@@ -77,14 +78,7 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
             keys = [.. _slots.Keys.Where(key => key.Scope == scope && key.HarnessId == harnessId)];
         }
 
-        foreach (var key in keys)
-        {
-            if (await FindAsync(key, cancellationToken) is { } found)
-            {
-                using var hold = found.Hold;
-                await found.Session.StopAsync(clientToken: null, cancellationToken);
-            }
-        }
+        await Task.WhenAll(keys.Select(key => StopIfOpenAsync(key, cancellationToken)));
     }
 
     /// <summary>Ends what runs so that it can go on after a restart, and gives every session back.</summary>
@@ -98,6 +92,15 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
         }
 
         await Task.WhenAll(slots.Select(DrainAsync));
+    }
+
+    private async Task StopIfOpenAsync(SessionKey key, CancellationToken cancellationToken)
+    {
+        if (await FindAsync(key, cancellationToken) is { } found)
+        {
+            using var hold = found.Hold;
+            await found.Session.StopAsync(clientToken: null, cancellationToken);
+        }
     }
 
     private static async Task DrainAsync(Slot slot)

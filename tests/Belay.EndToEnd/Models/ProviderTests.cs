@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Belay.Testing.Clients;
 using Belay.Testing.Processes;
@@ -154,6 +156,27 @@ public sealed class ProviderTests(SharedServer server) : IAsyncLifetime
         Assert.Empty(Provider.Requests[^1].PairingProblems());
     }
 
+    [Fact]
+    public async Task Provider_ThatStaysOverloaded_IsAskedSixTimesWithGrowingPauses()
+    {
+        var asked = new ConcurrentQueue<long>();
+        Provider.Answer = _ =>
+        {
+            asked.Enqueue(Stopwatch.GetTimestamp());
+            return new ChatReply.Error(529, "Overloaded.");
+        };
+        var arn = await CreateAsync([]);
+
+        var failed = await Server.Client.TurnAsync(arn, NewSession(), "Hello", CancellationToken);
+
+        Assert.Equal("runtimeClientError", failed.Exception?.Type);
+        Assert.StartsWith("Model throttled after 6 attempts:", (string)failed.Exception!.Payload["message"]!);
+        var pauses = asked.Zip(asked.Skip(1), (one, next) => Stopwatch.GetElapsedTime(one, next)).ToList();
+        Assert.Equal(5, pauses.Count);
+        // A busy machine makes a pause longer, never shorter.
+        Assert.All(pauses, (pause, index) => Assert.True(pause > 0.9 * Math.Pow(2, index) * SharedServer.RetryBase, $"pause {index} took {pause}"));
+    }
+
     public static TheoryData<string> BrokenStreams => ["cut", "no-finish-reason", "empty", "garbage", "truncated-json"];
 
     [Theory]
@@ -181,6 +204,9 @@ public sealed class ProviderTests(SharedServer server) : IAsyncLifetime
         Assert.True(
             failed.Exception?.Type == "runtimeClientError" || failed.Stops is ["malformed_model_output"],
             $"stops {string.Join(' ', failed.Stops)}, exception {failed.Exception}");
+        // What broke before anything was shown is tried six times in all; a cut may come before what was said, or after it.
+        var (least, most) = kind switch { "cut" => (1, 6), "empty" or "garbage" => (6, 6), _ => (1, 1) };
+        Assert.InRange(Provider.Requests.Count - 1, least, most);
         Assert.Equal("Whole.", next.Text);
     }
 

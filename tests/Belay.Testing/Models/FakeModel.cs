@@ -31,7 +31,7 @@ public sealed class FakeModel : IModel
     }
 
     /// <summary>Queues a reply of these events.</summary>
-    public FakeModel Reply(params IReadOnlyList<ModelEvent> events) => Reply((_, _) => Yield(events));
+    public FakeModel Reply(params IReadOnlyList<ModelEvent> events) => Reply((_, token) => Yield(events, token));
 
     /// <summary>Queues a text answer that ends the turn.</summary>
     public FakeModel Say(params string[] pieces) => Reply(Text(pieces));
@@ -40,12 +40,12 @@ public sealed class FakeModel : IModel
     public FakeModel Call(params (string Id, string Name, string Input)[] calls) => Reply(Calls(calls));
 
     /// <summary>Queues a failure.</summary>
-    public FakeModel Fail(ModelFailure failure, string message = "no", params IReadOnlyList<ModelEvent> first) => Reply((_, _) => Fail(first, new ModelException(failure, message)));
+    public FakeModel Fail(ModelFailure failure, string message = "no", params IReadOnlyList<ModelEvent> first) => Reply((_, token) => Fail(first, new ModelException(failure, message), token));
 
     /// <summary>Queues a reply that ends when it is cancelled.</summary>
     public FakeModel Hang(params IReadOnlyList<ModelEvent> first) => Reply((_, token) => HangAsync(first, token));
 
-    /// <summary>Queues any reply.</summary>
+    /// <summary>Queues any reply, one that keeps no promise of the seam included.</summary>
     public FakeModel Reply(Func<ModelRequest, CancellationToken, IAsyncEnumerable<ModelEvent>> reply)
     {
         lock (_gate)
@@ -58,6 +58,7 @@ public sealed class FakeModel : IModel
 
     public IAsyncEnumerable<ModelEvent> StreamAsync(ModelRequest request, CancellationToken cancellationToken)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         Func<ModelRequest, CancellationToken, IAsyncEnumerable<ModelEvent>> reply;
         lock (_gate)
         {
@@ -85,12 +86,38 @@ public sealed class FakeModel : IModel
         new ModelEvent.Usage(new(10, 5)),
     ];
 
-    /// <summary>Events of these, one after another.</summary>
-    public static async IAsyncEnumerable<ModelEvent> Yield(IReadOnlyList<ModelEvent> events)
+    /// <summary>A reply of these events; as with every model, one without its finish ends in a failure.</summary>
+    public static async IAsyncEnumerable<ModelEvent> Yield(IReadOnlyList<ModelEvent> events, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var modelEvent in OneByOne(events, cancellationToken))
+        {
+            yield return modelEvent;
+        }
+
+        if (!events.Any(modelEvent => modelEvent is ModelEvent.Stopped))
+        {
+            throw new ModelException(ModelFailure.Broken, "fake: the reply ended before it was complete.");
+        }
+    }
+
+    /// <summary>A reply that fails after these events.</summary>
+    public static async IAsyncEnumerable<ModelEvent> Fail(
+        IReadOnlyList<ModelEvent> first, ModelException failure, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var modelEvent in OneByOne(first, cancellationToken))
+        {
+            yield return modelEvent;
+        }
+
+        throw failure;
+    }
+
+    private static async IAsyncEnumerable<ModelEvent> OneByOne(IReadOnlyList<ModelEvent> events, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         foreach (var modelEvent in events)
         {
             await Task.Yield();
+            cancellationToken.ThrowIfCancellationRequested();
             yield return modelEvent;
         }
     }
@@ -106,19 +133,9 @@ public sealed class FakeModel : IModel
         yield return new ModelEvent.BlockClosed(block);
     }
 
-    private static async IAsyncEnumerable<ModelEvent> Fail(IReadOnlyList<ModelEvent> first, ModelException failure)
-    {
-        await foreach (var modelEvent in Yield(first))
-        {
-            yield return modelEvent;
-        }
-
-        throw failure;
-    }
-
     private static async IAsyncEnumerable<ModelEvent> HangAsync(IReadOnlyList<ModelEvent> first, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await foreach (var modelEvent in Yield(first))
+        await foreach (var modelEvent in OneByOne(first, cancellationToken))
         {
             yield return modelEvent;
         }

@@ -14,16 +14,18 @@ public sealed partial class BelayProcess : IAsyncDisposable
 
     private static readonly string[] Loopback = ["localhost", "127.0.0.1"];
     private readonly IReadOnlyDictionary<string, string> _serverEnvironment;
+    private readonly IReadOnlyList<string> _serverArguments;
     private readonly bool _ownsDirectory;
     private Process? _process;
     private HarnessClient? _client;
 
-    private BelayProcess(string dataDirectory, bool ownsDirectory, IReadOnlyDictionary<string, string> serverEnvironment)
+    private BelayProcess(string dataDirectory, bool ownsDirectory, IReadOnlyDictionary<string, string> serverEnvironment, IReadOnlyList<string> serverArguments)
     {
         DataDirectory = dataDirectory;
         LogFile = dataDirectory + ".log";
         _ownsDirectory = ownsDirectory;
         _serverEnvironment = serverEnvironment;
+        _serverArguments = serverArguments;
     }
 
     /// <summary>Where the server keeps everything.</summary>
@@ -46,17 +48,18 @@ public sealed partial class BelayProcess : IAsyncDisposable
 
     /// <summary>Starts a server on a fresh data directory and answers when it is ready.</summary>
     public static Task<BelayProcess> StartAsync(CancellationToken cancellationToken) =>
-        StartAsync(new Dictionary<string, string>(), cancellationToken);
+        StartAsync(new Dictionary<string, string>(), [], cancellationToken);
 
-    /// <summary>Starts a server on a fresh data directory, with variables added to its environment.</summary>
-    public static async Task<BelayProcess> StartAsync(IReadOnlyDictionary<string, string> serverEnvironment, CancellationToken cancellationToken)
+    /// <summary>Starts a server on a fresh data directory, with variables added to its environment and arguments to its command line.</summary>
+    public static async Task<BelayProcess> StartAsync(
+        IReadOnlyDictionary<string, string> serverEnvironment, IReadOnlyList<string> serverArguments, CancellationToken cancellationToken)
     {
         if (!File.Exists(RepositoryPaths.Cli))
         {
             throw new InvalidOperationException($"{RepositoryPaths.Cli} is not built.");
         }
 
-        var server = new BelayProcess(Directory.CreateTempSubdirectory("belay-e2e-").FullName, ownsDirectory: true, serverEnvironment);
+        var server = new BelayProcess(Directory.CreateTempSubdirectory("belay-e2e-").FullName, ownsDirectory: true, serverEnvironment, serverArguments);
         try
         {
             await server.StartAgainAsync(cancellationToken);
@@ -80,7 +83,7 @@ public sealed partial class BelayProcess : IAsyncDisposable
         _process?.Dispose();
         // The shell only redirects: exec makes the process the server itself, so a kill hits it and nothing in between.
         var start = new ProcessStartInfo("/bin/sh");
-        foreach (var argument in (string[])["-c", "exec \"$@\" >>\"$0\" 2>&1", LogFile, .. Command("serve"), "--sandbox", "auto"])
+        foreach (var argument in (string[])["-c", "exec \"$@\" >>\"$0\" 2>&1", LogFile, .. Command("serve"), "--sandbox", "auto", .. _serverArguments])
         {
             start.ArgumentList.Add(argument);
         }

@@ -6,7 +6,8 @@ namespace Belay.Testing.Sandboxes;
 
 /// <summary>
 /// A sandbox in memory: a tiny file system, and a shell that knows a few words. <c>echo TEXT</c>, <c>err TEXT</c>, <c>exit N</c>,
-/// <c>effect ID</c> (counts), <c>cat PATH</c>, <c>sleep</c> (until it is killed), <c>flood BYTES</c>; <c>;</c> between them.
+/// <c>effect ID</c> (counts), <c>sleep</c> (until it is killed), <c>flood BYTES</c>, <c>touch PATH</c>, <c>ls</c>, <c>var NAME</c>,
+/// <c>input</c> (counts its bytes); <c>;</c> between them.
 /// </summary>
 public sealed class InMemorySandbox(string id, InMemoryDisk disk, TimeProvider time, int server = 0) : ISandbox
 {
@@ -17,6 +18,9 @@ public sealed class InMemorySandbox(string id, InMemoryDisk disk, TimeProvider t
     public string Id { get; } = id;
 
     public Task<string> Ended => _ended.Task;
+
+    /// <summary>Environment of everything that runs inside.</summary>
+    public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
 
     /// <summary>Commands that run now.</summary>
     public int Running => Volatile.Read(ref _running);
@@ -37,6 +41,15 @@ public sealed class InMemorySandbox(string id, InMemoryDisk disk, TimeProvider t
         {
             using var timeout = new CancellationTokenSource(request.Timeout, time);
             using var both = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, _killed.Token, cancellationToken);
+            var directory = request.WorkingDirectory ?? ".";
+            cancellationToken.ThrowIfCancellationRequested();
+            if (!disk.IsDirectory(directory))
+            {
+                yield return Complaint($"the working directory {directory} does not exist");
+                yield return new ExecEvent.Exited(126, false);
+                yield break;
+            }
+
             foreach (var word in request.Command[^1].Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
             {
                 await Task.Yield();
@@ -49,13 +62,22 @@ public sealed class InMemorySandbox(string id, InMemoryDisk disk, TimeProvider t
                         yield return Out(argument + "\n");
                         break;
                     case "err":
-                        yield return new ExecEvent.Output(OutputKind.Stderr, Encoding.UTF8.GetBytes(argument + "\n"));
+                        yield return Complaint(argument);
                         break;
                     case "effect":
                         disk.Effect(argument, server);
                         break;
-                    case "cat":
-                        yield return Out(disk.Files.TryGetValue(argument, out var content) ? Encoding.UTF8.GetString(content) : $"no {argument}\n");
+                    case "touch":
+                        disk.Write(Path.Join(directory, argument), ReadOnlyMemory<byte>.Empty);
+                        break;
+                    case "ls":
+                        yield return Out(string.Concat(disk.List(directory).Names.Select(entry => entry.TrimEnd('/') + "\n")));
+                        break;
+                    case "var":
+                        yield return Out((request.Environment.GetValueOrDefault(argument) ?? Environment.GetValueOrDefault(argument)) + "\n");
+                        break;
+                    case "input":
+                        yield return Out("0\n");
                         break;
                     case "flood":
                         for (var left = int.Parse(argument, System.Globalization.CultureInfo.InvariantCulture); left > 0; left -= 65536)
@@ -79,7 +101,7 @@ public sealed class InMemorySandbox(string id, InMemoryDisk disk, TimeProvider t
                         yield return new ExecEvent.Exited(int.Parse(argument, System.Globalization.CultureInfo.InvariantCulture), false);
                         yield break;
                     default:
-                        yield return new ExecEvent.Output(OutputKind.Stderr, Encoding.UTF8.GetBytes($"{name}: command not found\n"));
+                        yield return Complaint($"{name}: command not found");
                         yield return new ExecEvent.Exited(127, false);
                         yield break;
                 }
@@ -93,40 +115,15 @@ public sealed class InMemorySandbox(string id, InMemoryDisk disk, TimeProvider t
         }
     }
 
-    public Task<byte[]> ReadFileAsync(string path, long maxBytes, CancellationToken cancellationToken)
-    {
-        cancellationToken.ThrowIfCancellationRequested();
-        ThrowIfEnded();
-        return disk.Files.TryGetValue(path, out var content)
-            ? Task.FromResult(content.Length <= maxBytes ? content : throw new SandboxFileException($"{path} is larger than {maxBytes} bytes."))
-            : throw new SandboxFileException($"{path} does not exist.");
-    }
+    public Task<byte[]> ReadFileAsync(string path, long maxBytes, CancellationToken cancellationToken) => Task.FromResult(Up(cancellationToken).Read(path, maxBytes));
 
     public Task WriteFileAsync(string path, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
     {
-        cancellationToken.ThrowIfCancellationRequested();
-        ThrowIfEnded();
-        disk.Files[path] = content.ToArray();
+        Up(cancellationToken).Write(path, content);
         return Task.CompletedTask;
     }
 
-    public Task<SandboxListing> ListAsync(string path, CancellationToken cancellationToken)
-    {
-        cancellationToken.ThrowIfCancellationRequested();
-        ThrowIfEnded();
-        if (disk.Files.TryGetValue(path, out var content))
-        {
-            return Task.FromResult(new SandboxListing(false, content.Length, [], false));
-        }
-
-        var prefix = path.TrimEnd('/') + "/";
-        var names = disk.Files.Keys.Where(key => key.StartsWith(prefix, StringComparison.Ordinal))
-            .Select(key => key[prefix.Length..] is var rest && rest.Contains('/', StringComparison.Ordinal) ? rest[..(rest.IndexOf('/', StringComparison.Ordinal) + 1)] : rest)
-            .Distinct().Order(StringComparer.Ordinal).ToList();
-        return names.Count > 0 || path == "/workspace"
-            ? Task.FromResult(new SandboxListing(true, 0, names, false))
-            : throw new SandboxFileException($"{path} does not exist.");
-    }
+    public Task<SandboxListing> ListAsync(string path, CancellationToken cancellationToken) => Task.FromResult(Up(cancellationToken).List(path));
 
     public ValueTask DisposeAsync()
     {
@@ -148,6 +145,15 @@ public sealed class InMemorySandbox(string id, InMemoryDisk disk, TimeProvider t
     }
 
     private static ExecEvent.Output Out(string text) => new(OutputKind.Stdout, Encoding.UTF8.GetBytes(text));
+
+    private static ExecEvent.Output Complaint(string text) => new(OutputKind.Stderr, Encoding.UTF8.GetBytes(text + "\n"));
+
+    private InMemoryDisk Up(CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        ThrowIfEnded();
+        return disk;
+    }
 
     private void ThrowIfEnded()
     {

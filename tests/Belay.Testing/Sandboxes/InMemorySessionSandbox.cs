@@ -26,10 +26,12 @@ public sealed class InMemorySessionSandbox(InMemoryDisk disk, TimeProvider time,
         await _one.WaitAsync(cancellationToken);
         try
         {
-            if (Current is { } running)
+            if (Current is { Ended.IsCompleted: false } running)
             {
                 return running;
             }
+
+            await EndAsync("crashed");
 
             var started = Refusal is null ? new InMemorySandbox($"sandbox-{++_started}", disk, time, server) : throw Refusal;
             await report(new SandboxStarted(started.Id, "memory", 0));
@@ -48,13 +50,21 @@ public sealed class InMemorySessionSandbox(InMemoryDisk disk, TimeProvider time,
         return new Activity(this);
     }
 
-    public async Task StopAsync(string reason, CancellationToken cancellationToken)
+    public Task StopAsync(string reason, CancellationToken cancellationToken) => EndAsync(reason);
+
+    private async Task EndAsync(string reason)
     {
         if (Current is { } current)
         {
             Current = null;
-            current.End(reason);
-            await report(new SandboxEnded(current.Id, reason));
+            try
+            {
+                await report(new SandboxEnded(current.Id, reason));
+            }
+            finally
+            {
+                current.End(reason);
+            }
         }
     }
 

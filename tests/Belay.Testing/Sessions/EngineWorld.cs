@@ -4,6 +4,7 @@ using Belay.Contracts.Harnesses;
 using Belay.Contracts.Invocations;
 using Belay.Harnesses;
 using Belay.Identity;
+using Belay.Models;
 using Belay.Sessions;
 using Belay.Storage;
 using Belay.Testing.Models;
@@ -181,7 +182,7 @@ public sealed class EngineWorld : IAsyncDisposable
 
     private SessionHost NewHost()
     {
-        var turn = new ModelTurn(Time, _ids);
+        var turn = new ModelTurn(Time, _ids, new RetryPolicy(RetryPolicy.DefaultBaseSeconds));
         var services = new SessionServices(
             new AgentLoop(turn, new ContextReduction(turn), new ToolDispatch(Invocations, Time)), BuiltIns, Sessions, Invocations, Time, _ids, NullLogger.Instance);
         return new(Decorate?.Invoke(Journal) ?? Journal, Sealer, MakeSandbox, services, $"host-{++Servers}");

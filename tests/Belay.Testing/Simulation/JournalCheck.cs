@@ -13,6 +13,7 @@ public static class JournalCheck
     {
         var conversation = new Conversation();
         var toolIntents = new Dictionary<string, ToolIntent>(StringComparer.Ordinal);
+        var answered = new HashSet<string>(StringComparer.Ordinal);
         var commandIntents = new HashSet<string>(StringComparer.Ordinal);
         InvocationStarted? started = null;
         var modelOpen = false;
@@ -71,6 +72,11 @@ public static class JournalCheck
                     if (!toolIntents.ContainsKey(one.Result.ToolUseId))
                     {
                         yield return $"{entry.Sequence}: an outcome of {one.Result.ToolUseId} without its intent";
+                    }
+
+                    if (!answered.Add(one.Result.ToolUseId))
+                    {
+                        yield return $"{entry.Sequence}: a second outcome of {one.Result.ToolUseId}";
                     }
 
                     break;

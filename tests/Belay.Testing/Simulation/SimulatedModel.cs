@@ -19,20 +19,20 @@ public sealed class SimulatedModel(Random random)
         {
             if (Calm)
             {
-                return FakeModel.Yield(FakeModel.Text("Fine."));
+                return FakeModel.Yield(FakeModel.Text("Fine."), cancellationToken);
             }
 
             return random.Next(20) switch
             {
-                0 => Fail([], ModelFailure.Throttled),
-                1 => Fail([], ModelFailure.Unreachable),
-                2 => Fail([new ModelEvent.Text(0, "Half a ")], ModelFailure.Broken),
-                3 => Fail([new ModelEvent.Text(0, "Bad ")], ModelFailure.Malformed),
-                4 => Fail([], ModelFailure.ContextTooLong),
-                5 => FakeModel.Yield([new ModelEvent.Text(0, "Cut"), .. Call(1, "shell", "{\"comm"), new ModelEvent.Stopped(HarnessStopReason.MaxTokens), new ModelEvent.Usage(new(3, 2))]),
-                6 => FakeModel.Yield([new ModelEvent.Text(0, "Lost")]),
-                7 or 8 or 9 => FakeModel.Yield(FakeModel.Text("All ", "done.")),
-                _ => FakeModel.Yield(Tools()),
+                0 => FakeModel.Fail([], new(ModelFailure.Throttled, "fake: simulated"), cancellationToken),
+                1 => FakeModel.Fail([], new(ModelFailure.Unreachable, "fake: simulated"), cancellationToken),
+                2 => FakeModel.Fail([new ModelEvent.Text(0, "Half a ")], new(ModelFailure.Broken, "fake: simulated"), cancellationToken),
+                3 => FakeModel.Fail([new ModelEvent.Text(0, "Bad ")], new(ModelFailure.Malformed, "fake: simulated"), cancellationToken),
+                4 => FakeModel.Fail([], new(ModelFailure.ContextTooLong, "fake: simulated"), cancellationToken),
+                5 => FakeModel.Yield([new ModelEvent.Text(0, "Cut"), new ModelEvent.BlockClosed(0), .. Call(1, "shell", "{\"comm"), new ModelEvent.Stopped(HarnessStopReason.MaxTokens), new ModelEvent.Usage(new(3, 2))], cancellationToken),
+                6 => FakeModel.Yield([new ModelEvent.Text(0, "Lost")], cancellationToken),
+                7 or 8 or 9 => FakeModel.Yield(FakeModel.Text("All ", "done."), cancellationToken),
+                _ => FakeModel.Yield(Tools(), cancellationToken),
             };
         }
     }
@@ -67,15 +67,5 @@ public sealed class SimulatedModel(Random random)
     {
         var id = $"t{++_calls}";
         return [new ModelEvent.ToolOpened(block, id, name), new ModelEvent.ToolInput(block, input.Replace("ID", id, StringComparison.Ordinal)), new ModelEvent.BlockClosed(block)];
-    }
-
-    private static async IAsyncEnumerable<ModelEvent> Fail(IReadOnlyList<ModelEvent> first, ModelFailure failure)
-    {
-        await foreach (var item in FakeModel.Yield(first))
-        {
-            yield return item;
-        }
-
-        throw new ModelException(failure, "fake: simulated");
     }
 }

@@ -186,5 +186,5 @@ public sealed class ReplyFoldTests
         return (shown, fold.Message(), fold);
     }
 
-    private static ReplyFold NewFold() => new("fake", "fake-1", _ => null, new SeededIdSource(1));
+    private static ReplyFold NewFold() => new("fake", "fake-1", _ => null, new HashSet<string>(), new SeededIdSource(1));
 }

@@ -4,37 +4,47 @@ using System.Text.RegularExpressions;
 using Belay.Contracts.Faults;
 using Belay.Contracts.Harnesses;
 using Belay.Contracts.Validation;
-using Belay.Server.Harnesses;
+using Belay.Server;
 using Belay.Server.Wire;
 using Belay.Storage;
+using Belay.Testing.Models;
+using Belay.Testing.Sessions;
+using Belay.Tests.Wire;
 using static Belay.Tests.Harnesses.TestCatalog;
 
 namespace Belay.Tests.Harnesses;
 
 /// <summary>
-/// Each claimed operation, each of its members that names something, against what belongs to another account or region, what
+/// Each operation that is served, each of its members that names something, against what belongs to another account or region, what
 /// does not exist and what is malformed: all refused, and what is foreign exactly as what does not exist.
 /// </summary>
 public sealed class CrossAccountTests
 {
+    private static readonly string MySession = new('m', 40);
+    private static readonly string TheirSession = new('t', 40);
     private static readonly Scope Abroad = Mine with { Region = "eu-west-1" };
 
     /// <summary>Members that name something which a caller could try to guess.</summary>
-    private static readonly string[] NamingMembers = ["harnessId", "endpointName", "harnessVersion", "targetVersion", "resourceArn", "harnessArn", "agentRuntimeArn"];
+    private static readonly string[] NamingMembers =
+        ["harnessId", "endpointName", "harnessVersion", "targetVersion", "resourceArn", "harnessArn", "agentRuntimeArn", "accountId", "qualifier", WireServer.SessionHeader];
+
+    /// <summary>Members that name nothing yet: an endpoint that is being created, a session that begins when it is first named.</summary>
+    private static readonly (string Operation, string Member)[] Fresh =
+    [
+        ("CreateHarnessEndpoint", "endpointName"),
+        ("InvokeHarness", WireServer.SessionHeader),
+        ("InvokeAgentRuntimeCommand", WireServer.SessionHeader),
+    ];
 
     public static TheoryData<string, string, bool> Rows()
     {
         var rows = new TheoryData<string, string, bool>();
-        foreach (var operation in Operations(new TestCatalog()))
+        foreach (var operation in Operations(new TestCatalog(), new EngineWorld()))
         {
             foreach (var member in NamesOf(operation))
             {
-                // An endpoint that is being created has no name yet that could be another's.
-                if ((operation.Name, member) != ("CreateHarnessEndpoint", "endpointName"))
-                {
-                    rows.Add(operation.Name, member, false);
-                    rows.Add(operation.Name, member, true);
-                }
+                rows.Add(operation.Name, member, false);
+                rows.Add(operation.Name, member, true);
             }
         }
 
@@ -44,7 +54,7 @@ public sealed class CrossAccountTests
     [Fact]
     public void EveryOperationThatNamesSomething_HasRows()
     {
-        var without = Operations(new TestCatalog()).Where(operation => !NamesOf(operation).Any()).Select(operation => operation.Name);
+        var without = Operations(new TestCatalog(), new EngineWorld()).Where(operation => !NamesOf(operation).Any()).Select(operation => operation.Name);
 
         Assert.Equal(["CreateHarness", "ListHarnesses"], without.Order(StringComparer.Ordinal));
     }
@@ -54,13 +64,17 @@ public sealed class CrossAccountTests
     public async Task Foreign_Missing_Malformed_AreRefused(string operationName, string member, bool ofAnotherRegion)
     {
         var world = new TestCatalog();
+        await using var engine = new EngineWorld();
+        engine.Model.Otherwise = (_, token) => FakeModel.Yield(FakeModel.Text("Hello."), token);
         var foreignScope = ofAnotherRegion ? Abroad : Theirs;
         var (mine, theirs) = (await ArrangeAsync(world, Mine, "mine", 1), await ArrangeAsync(world, foreignScope, "theirs", 2));
-        var operation = Operations(world).Single(operation => operation.Name == operationName);
-        var valid = Valid(operationName, mine);
+        await RunAsync(engine, Mine, mine, MySession);
+        await RunAsync(engine, foreignScope, theirs, TheirSession);
+        var operation = Operations(world, engine).Single(operation => operation.Name == operationName);
 
-        Assert.Null((await OperationDriver.CallAsync(operation, Mine, Valid(operationName, mine))).Fault);
+        Assert.Null((await OperationDriver.CallAsync(operation, Mine, Valid(operationName, member, mine))).Fault);
         var before = await DumpAsync(world.Store, foreignScope);
+        var asked = engine.Model.Requests.Count;
         var foreign = await CallAsync(Foreign(member, theirs));
         var missing = await CallAsync(Missing(member, mine));
         var malformed = await CallAsync("../%00");
@@ -69,12 +83,22 @@ public sealed class CrossAccountTests
         Assert.Equal(missing, foreign);
         Assert.True(malformed.Code is FaultCode.ValidationException or FaultCode.ResourceNotFoundException, $"{malformed}");
         Assert.Equal(before, await DumpAsync(world.Store, foreignScope));
+        Assert.Equal((asked, 2), (engine.Model.Requests.Count, engine.Sandboxes.Count));
+        Assert.NotNull(engine.Sandboxes[1].Current);
 
-        async Task<(FaultCode? Code, string? Message)> CallAsync(string value)
+        async Task<(FaultCode? Code, string? Message, string? Fields)> CallAsync(string value)
         {
-            valid[member] = value;
-            var fault = (await OperationDriver.CallAsync(operation, Mine, valid.DeepClone().AsObject())).Fault;
-            return (fault?.Code, fault is null ? null : Regex.Replace(fault.Message, $@"(?<!\w){Regex.Escape(value)}(?!\w)", "<name>"));
+            var members = Valid(operationName, member, mine);
+            members[member == "accountId" ? "agentRuntimeArn" : member] = value;
+            if (member == "accountId")
+            {
+                members["accountId"] = foreignScope.Account;
+            }
+
+            var fault = (await OperationDriver.CallAsync(operation, Mine, members)).Fault;
+            return (fault?.Code, Nameless(fault?.Message), Nameless(fault is null ? null : string.Join('\n', fault.Fields)));
+
+            string? Nameless(string? text) => text is null ? null : Regex.Replace(text, $@"(?<!\w){Regex.Escape(value)}(?!\w)", "<name>");
         }
     }
 
@@ -97,12 +121,14 @@ public sealed class CrossAccountTests
         await RefusedAsync(FaultCode.ResourceNotFoundException, () => world.Catalog.ServeAsync(Mine, mine.Arn, "only_theirs", default));
     }
 
-    private static IEnumerable<Operation> Operations(TestCatalog world) => HarnessEndpoints.Operations(world.Catalog, new OperationDriver.PlainPageTokens());
+    private static IReadOnlyList<Operation> Operations(TestCatalog world, EngineWorld engine) =>
+        ServerParts.Serve(world.Catalog, new OperationDriver.PlainPageTokens(), engine.Resolver, engine.Host, IdSource.System);
 
     private static IEnumerable<string> NamesOf(Operation operation) =>
         typeof(CreateHarnessRequest).Assembly.GetTypes().Single(type => type.Name == operation.Name + "Request").GetProperties()
             .Select(property => property.GetCustomAttribute<BoundToAttribute>()?.Name ?? char.ToLowerInvariant(property.Name[0]) + property.Name[1..])
-            .Intersect(NamingMembers);
+            .Intersect(NamingMembers)
+            .Where(member => !Fresh.Contains((operation.Name, member)));
 
     /// <summary>A harness with an endpoint; another account's has one version and one endpoint more than the caller's.</summary>
     private static async Task<Harness> ArrangeAsync(TestCatalog world, Scope scope, string name, int versions)
@@ -125,7 +151,15 @@ public sealed class CrossAccountTests
         return harness;
     }
 
-    private static JsonObject Valid(string operation, Harness harness)
+    private static async Task RunAsync(EngineWorld engine, Scope scope, Harness harness, string session)
+    {
+        await using var command = await engine.Host.RunCommandAsync(new(scope, harness.HarnessId, session), harness, "echo hi", 60, CancellationToken.None);
+        await foreach (var chunk in command.ReadAsync(CancellationToken.None))
+        {
+        }
+    }
+
+    private static JsonObject Valid(string operation, string member, Harness harness)
     {
         var members = new JsonObject { ["harnessId"] = harness.HarnessId };
         if (operation.Contains("Endpoint", StringComparison.Ordinal) && operation != "ListHarnessEndpoints")
@@ -142,6 +176,22 @@ public sealed class CrossAccountTests
             "TagResource" => new() { ["resourceArn"] = harness.Arn, ["tags"] = new JsonObject { ["a"] = "b" } },
             "UntagResource" => new() { ["resourceArn"] = harness.Arn, ["tagKeys"] = new JsonArray("a") },
             "PutResourcePolicy" => new() { ["resourceArn"] = harness.Arn, ["policy"] = """{"Statement":[]}""" },
+            "InvokeHarness" => new()
+            {
+                ["harnessArn"] = harness.Arn,
+                [WireServer.SessionHeader] = MySession,
+                ["messages"] = JsonNode.Parse(WireServer.Invocation("Hi"))!["messages"]!.DeepClone(),
+            },
+            // A harness may be named by its id beside its account.
+            "InvokeAgentRuntimeCommand" when member == "accountId" => new()
+            {
+                ["agentRuntimeArn"] = harness.HarnessId,
+                ["accountId"] = Mine.Account,
+                ["command"] = "echo hi",
+                [WireServer.SessionHeader] = MySession,
+            },
+            "InvokeAgentRuntimeCommand" => new() { ["agentRuntimeArn"] = harness.Arn, ["command"] = "echo hi", [WireServer.SessionHeader] = MySession },
+            "StopRuntimeSession" => new() { ["agentRuntimeArn"] = harness.Arn, [WireServer.SessionHeader] = MySession },
             "ListTagsForResource" or "GetResourcePolicy" or "DeleteResourcePolicy" => new() { ["resourceArn"] = harness.Arn },
             _ => members,
         };
@@ -155,16 +205,18 @@ public sealed class CrossAccountTests
 
     private static string Foreign(string member, Harness theirs) => member switch
     {
-        "harnessId" => theirs.HarnessId,
-        "endpointName" => "only_theirs",
+        "harnessId" or "accountId" => theirs.HarnessId,
+        "endpointName" or "qualifier" => "only_theirs",
+        WireServer.SessionHeader => TheirSession,
         "harnessVersion" or "targetVersion" => "2",
         _ => theirs.Arn,
     };
 
     private static string Missing(string member, Harness mine) => member switch
     {
-        "harnessId" => "missing-0123456789",
-        "endpointName" => "nobodys",
+        "harnessId" or "accountId" => "missing-0123456789",
+        "endpointName" or "qualifier" => "nobodys",
+        WireServer.SessionHeader => new string('n', 40),
         "harnessVersion" or "targetVersion" => "9",
         _ => mine.Arn.Replace(mine.HarnessId, "missing-0123456789", StringComparison.Ordinal),
     };

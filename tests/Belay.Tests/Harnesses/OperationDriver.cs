@@ -25,6 +25,11 @@ internal static class OperationDriver
         http.Features.Get<IHttpRequestFeature>()!.RawTarget = Path(operation.Template, members) + query;
         var labels = members.Where(member => operation.Template.Contains('{' + member.Key + '}', StringComparison.Ordinal))
             .ToDictionary(member => member.Key, member => member.Value!.ToString());
+        foreach (var (name, value) in members.Where(member => member.Key.StartsWith("X-Amzn-", StringComparison.Ordinal)))
+        {
+            http.Request.Headers[name] = value!.ToString();
+        }
+
         var body = System.Text.Encoding.UTF8.GetBytes(members.ToJsonString());
         var call = new OperationCall(http, operation, new Caller(scope, "BELAYTEST"), "request", labels, body);
         try
@@ -36,7 +41,7 @@ internal static class OperationDriver
             return new(0, null, fault);
         }
 
-        return new(http.Response.StatusCode, answer.Length == 0 ? null : JsonNode.Parse(answer.ToArray()), null);
+        return new(http.Response.StatusCode, http.Response.ContentType != "application/json" ? null : JsonNode.Parse(answer.ToArray()), null);
     }
 
     private static string Path(string template, JsonObject members) => members.Aggregate(

@@ -35,6 +35,14 @@ public sealed class MasterKeyTests : IDisposable
     }
 
     [Fact]
+    public void DirectoryThatCannotBeSynced_IsAnErrorThatNamesIt()
+    {
+        PrivateFile.SyncDirectory(_directory.Path);
+
+        Assert.Contains("/none", Assert.Throws<IOException>(() => PrivateFile.SyncDirectory(_directory.Path + "/none")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void TryLoad_ReadableByOthers_SaysWhatToDo()
     {
         MasterKey.LoadOrCreate(_directory.Path);

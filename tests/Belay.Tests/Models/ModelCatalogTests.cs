@@ -96,9 +96,9 @@ public sealed class ModelCatalogTests
     [Fact]
     public void Settings_ShowNoKeyAndNameEveryProblem()
     {
-        var settings = new ModelSettings { StallSeconds = 0, ConnectSeconds = 0, MaxReplyBytes = 0, OpenAi = new OpenAiSettings { ApiKey = "sk-secret", BaseUrl = new Uri("ftp://x") } };
+        var settings = new ModelSettings { StallSeconds = 0, ConnectSeconds = 0, MaxReplyBytes = 0, RetryBaseSeconds = 0, OpenAi = new OpenAiSettings { ApiKey = "sk-secret", BaseUrl = new Uri("ftp://x") } };
 
-        Assert.Equal(4, settings.Problems().Count());
+        Assert.Equal(5, settings.Problems().Count());
         Assert.DoesNotContain("sk-secret", settings.ToString(), StringComparison.Ordinal);
         Assert.Empty(new ModelSettings().Problems());
     }

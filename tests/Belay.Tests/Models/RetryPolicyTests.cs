@@ -4,6 +4,8 @@ namespace Belay.Tests.Models;
 
 public sealed class RetryPolicyTests
 {
+    private static readonly RetryPolicy Default = new(RetryPolicy.DefaultBaseSeconds);
+
     [Theory]
     [InlineData(ModelFailure.Throttled, 1, null, 4.0)]
     [InlineData(ModelFailure.Throttled, 2, null, 8.0)]
@@ -27,13 +29,25 @@ public sealed class RetryPolicyTests
     {
         var exception = new ModelException(failure, "x", retryAfter is { } seconds ? TimeSpan.FromSeconds(seconds) : null);
 
-        Assert.Equal(delay, RetryPolicy.Next(exception, attempt, deltaSent: false, TimeSpan.FromHours(1))?.TotalSeconds);
-        Assert.Null(RetryPolicy.Next(exception, attempt, deltaSent: true, TimeSpan.FromHours(1)));
+        Assert.Equal(delay, Default.Next(exception, attempt, deltaSent: false, TimeSpan.FromHours(1))?.TotalSeconds);
+        Assert.Null(Default.Next(exception, attempt, deltaSent: true, TimeSpan.FromHours(1)));
+    }
+
+    [Theory]
+    [InlineData(ModelFailure.Throttled, 1, null, 0.5)]
+    [InlineData(ModelFailure.Throttled, 3, null, 2.0)]
+    [InlineData(ModelFailure.Throttled, 1, 20.0, 20.0)]
+    [InlineData(ModelFailure.Unreachable, 2, null, 0.125)]
+    public void Delay_ScalesWithTheBase_ExceptWhatTheProviderAsks(ModelFailure failure, int attempt, double? retryAfter, double delay)
+    {
+        var exception = new ModelException(failure, "x", retryAfter is { } seconds ? TimeSpan.FromSeconds(seconds) : null);
+
+        Assert.Equal(delay, new RetryPolicy(0.5).Next(exception, attempt, deltaSent: false, TimeSpan.FromHours(1))?.TotalSeconds);
     }
 
     [Theory]
     [InlineData(4, false)]
     [InlineData(4.1, true)]
     public void Retry_MustFitIntoTheTimeThatIsLeft(double remaining, bool retried) =>
-        Assert.Equal(retried, RetryPolicy.Next(new ModelException(ModelFailure.Throttled, "x"), 1, deltaSent: false, TimeSpan.FromSeconds(remaining)) is not null);
+        Assert.Equal(retried, Default.Next(new ModelException(ModelFailure.Throttled, "x"), 1, deltaSent: false, TimeSpan.FromSeconds(remaining)) is not null);
 }

@@ -22,13 +22,11 @@ public sealed class SessionEndpointTests : IAsyncLifetime
     private readonly EngineWorld _world = new();
     private WireServer _server = null!; // Set before every test.
     private Harness _harness = null!; // As above.
-    private Harness _foreign = null!; // As above.
 
     public async ValueTask InitializeAsync()
     {
         var catalog = new TestCatalog();
         _harness = await catalog.Catalog.CreateAsync(EngineWorld.Scope, TestCatalog.Named("mine"), default);
-        _foreign = await catalog.Catalog.CreateAsync(Theirs, TestCatalog.Named("theirs"), default);
         await catalog.SettleAsync();
         _server = await WireServer.StartAsync(compose: parts => parts with
         {
@@ -143,6 +141,19 @@ public sealed class SessionEndpointTests : IAsyncLifetime
         Assert.Equal((404, "ResourceNotFoundException"), (again.Status, again.ErrorType));
     }
 
+    [Theory]
+    [InlineData("commands", "{\"command\":\"\",\"timeout\":0}", "agentRuntimeArn body.command body.timeout runtimeSessionId")]
+    [InlineData("commands", "{\"command\":\"echo\",\"timeout\":3601}", "agentRuntimeArn body.timeout runtimeSessionId")]
+    [InlineData("stopruntimesession", "{\"clientToken\":\"short\"}", "agentRuntimeArn clientToken runtimeSessionId")]
+    [InlineData("stopruntimesession", "{}", "agentRuntimeArn runtimeSessionId")]
+    public async Task CommandAndStop_NameEveryProblemAtOnce(string what, string json, string fields)
+    {
+        var answer = await SendAsync(Path("nothing", what), json, session: new string('.', 40));
+
+        Assert.Equal((400, "ValidationException"), (answer.Status, answer.ErrorType));
+        Assert.Equal(fields.Split(' '), answer.Json["fieldList"]!.AsArray().Select(field => (string)field!["name"]!).Order(StringComparer.Ordinal));
+    }
+
     [Fact]
     public async Task Command_BadTimeoutOrSession_IsRefusedBeforeAnythingStarts()
     {
@@ -152,44 +163,6 @@ public sealed class SessionEndpointTests : IAsyncLifetime
 
         Assert.All([timeout, session, dots], answer => Assert.Equal((400, "ValidationException"), (answer.Status, answer.ErrorType)));
         Assert.Empty(_world.Sandboxes);
-    }
-
-    [Theory]
-    [InlineData("invoke")]
-    [InlineData("commands")]
-    [InlineData("stopruntimesession")]
-    public async Task ForeignHarness_IsAnsweredLikeAMissingOne_AndAMalformedOneIsRefused(string what)
-    {
-        string[] arns =
-        [
-            _harness.Arn.Replace(_harness.HarnessId, "missing-0123456789", StringComparison.Ordinal),
-            _foreign.Arn,
-            _harness.Arn.Replace(EngineWorld.Scope.Account, Theirs.Account, StringComparison.Ordinal),
-            _harness.Arn.Replace("us-west-2", "eu-west-1", StringComparison.Ordinal),
-        ];
-        var answers = new List<(int, string?, string?)>();
-        foreach (var arn in arns)
-        {
-            var answer = await CallAsync(arn);
-            answers.Add((answer.Status, answer.ErrorType, ((string?)answer.Json["message"])?.Replace(arn, "<arn>", StringComparison.Ordinal)));
-        }
-
-        var malformed = await CallAsync("../%00");
-        var endpoint = await CallAsync(_harness.Arn, "nobodys");
-
-        Assert.Equal((404, "ResourceNotFoundException"), (answers[0].Item1, answers[0].Item2));
-        Assert.Single(answers.Distinct());
-        Assert.Equal((400, "ValidationException"), (malformed.Status, malformed.ErrorType));
-        Assert.Equal((404, "ResourceNotFoundException"), (endpoint.Status, endpoint.ErrorType));
-        Assert.Empty(_world.Model.Requests);
-        Assert.Empty(_world.Sandboxes);
-
-        Task<Answer> CallAsync(string arn, string? qualifier = null)
-        {
-            var target = what == "invoke" ? Invoke(arn) : Path(arn, what);
-            var query = qualifier is null ? string.Empty : $"{(what == "invoke" ? '&' : '?')}qualifier={qualifier}";
-            return SendAsync(target + query, what switch { "invoke" => WireServer.Invocation("Hi"), "commands" => Echo, _ => "{}" });
-        }
     }
 
     [Theory]

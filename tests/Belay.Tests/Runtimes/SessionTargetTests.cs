@@ -1,4 +1,3 @@
-using Belay.Contracts.Faults;
 using Belay.Server.Runtimes;
 using Belay.Storage;
 
@@ -12,6 +11,8 @@ public sealed class SessionTargetTests
     [Fact]
     public void HarnessArn_AndItsIdWithAnAccount_AreTargets()
     {
+        Assert.Empty(SessionTarget.Problems(Arn, null, null));
+        Assert.Empty(SessionTarget.Problems("test-AAAAAAAAAA", "000000000000", null));
         Assert.Equal(Arn, SessionTarget.HarnessArnOf(Caller, Arn, null));
         Assert.Equal(Arn, SessionTarget.HarnessArnOf(Caller, "test-AAAAAAAAAA", "000000000000"));
     }
@@ -23,10 +24,10 @@ public sealed class SessionTargetTests
     [InlineData("../x", "must be the ARN of a harness")]
     public void AnythingElse_IsRefusedWithTheField(string label, string message)
     {
-        var fault = Assert.Throws<ServiceException>(() => SessionTarget.HarnessArnOf(Caller, label, null));
+        var problem = Assert.Single(SessionTarget.Problems(label, null, null));
 
-        Assert.Equal("agentRuntimeArn", Assert.Single(fault.Fields).Name);
-        Assert.Contains(message, fault.Message, StringComparison.Ordinal);
+        Assert.Equal("agentRuntimeArn", problem.Name);
+        Assert.Contains(message, problem.Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -38,8 +39,8 @@ public sealed class SessionTargetTests
     {
         var id = new string('a', length);
 
-        Assert.Equal(valid, Record.Exception(() => SessionTarget.Checked(id)) is null);
-        Assert.ThrowsAny<ServiceException>(() => SessionTarget.Checked("-" + id));
-        Assert.ThrowsAny<ServiceException>(() => SessionTarget.Checked(new string('a', 40) + "\n"));
+        Assert.Equal(valid, !SessionTarget.Problems(Arn, null, id).Any());
+        Assert.Single(SessionTarget.Problems(Arn, null, "-" + id));
+        Assert.Single(SessionTarget.Problems(Arn, null, new string('a', 40) + "\n"));
     }
 }

@@ -4,6 +4,7 @@ using Belay.Sandboxes;
 using Belay.Sessions;
 using Belay.Storage;
 using Belay.Testing;
+using Belay.Testing.Sandboxes;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Belay.Tests.Sandboxes;
@@ -15,7 +16,7 @@ public sealed class SessionSandboxesTests : IAsyncDisposable
 
     private readonly string _data = Directory.CreateTempSubdirectory("belay-sessions-").FullName;
     private readonly ManualTime _time = new();
-    private readonly FakeDriver _driver = new();
+    private readonly InMemoryDriver _driver = new(TimeProvider.System);
     private readonly List<string> _reports = [];
     private readonly SessionSandboxes _sandboxes;
 
@@ -38,7 +39,7 @@ public sealed class SessionSandboxesTests : IAsyncDisposable
         Assert.Single(got.Distinct());
         Assert.Single(_driver.Started);
         Assert.True(session.IsRunning);
-        Assert.Equal(["started fake"], _reports);
+        Assert.Equal(["started memory"], _reports);
         Assert.Same(session, For());
     }
 
@@ -52,7 +53,7 @@ public sealed class SessionSandboxesTests : IAsyncDisposable
         _driver.Failure = null;
         await session.GetAsync(CancellationToken.None);
 
-        Assert.Equal(["started fake"], _reports);
+        Assert.Equal(["started memory"], _reports);
     }
 
     [Fact]
@@ -102,8 +103,8 @@ public sealed class SessionSandboxesTests : IAsyncDisposable
         _time.Advance(TimeSpan.FromSeconds(1));
         await UntilAsync(() => !session.IsRunning);
 
-        Assert.Equal(["started fake", "ended idle"], _reports);
-        Assert.True(_driver.Started[0].IsDisposed);
+        Assert.Equal(["started memory", "ended idle"], _reports);
+        Assert.True(_driver.Started[0].Ended.IsCompleted);
     }
 
     [Fact]
@@ -114,7 +115,7 @@ public sealed class SessionSandboxesTests : IAsyncDisposable
         _time.Advance(TimeSpan.FromSeconds(900));
         await UntilAsync(() => !session.IsRunning);
 
-        Assert.Equal(["started fake", "ended idle"], _reports);
+        Assert.Equal(["started memory", "ended idle"], _reports);
     }
 
     [Fact]
@@ -128,7 +129,7 @@ public sealed class SessionSandboxesTests : IAsyncDisposable
         var fresh = await session.GetAsync(CancellationToken.None);
 
         Assert.NotSame(old, fresh);
-        Assert.Equal(["started fake", "ended maxLifetime", "started fake"], _reports);
+        Assert.Equal(["started memory", "ended maxLifetime", "started memory"], _reports);
     }
 
     [Fact]
@@ -137,14 +138,14 @@ public sealed class SessionSandboxesTests : IAsyncDisposable
         var disposed = true;
         var session = _sandboxes.For(Session, Harness(), entry =>
         {
-            disposed = entry is not SandboxEnded || _driver.Started[0].IsDisposed;
+            disposed = entry is not SandboxEnded || _driver.Started[0].Ended.IsCompleted;
             return Task.CompletedTask;
         });
         await session.GetAsync(CancellationToken.None);
         await session.StopAsync("stopped", CancellationToken.None);
 
         Assert.False(disposed);
-        Assert.True(_driver.Started[0].IsDisposed);
+        Assert.True(_driver.Started[0].Ended.IsCompleted);
     }
 
     [Fact]
@@ -156,7 +157,7 @@ public sealed class SessionSandboxesTests : IAsyncDisposable
         await UntilAsync(() => !session.IsRunning);
         await session.GetAsync(CancellationToken.None);
 
-        Assert.Equal(["started fake", "ended crashed", "started fake"], _reports);
+        Assert.Equal(["started memory", "ended crashed", "started memory"], _reports);
     }
 
     [Fact]
@@ -170,7 +171,7 @@ public sealed class SessionSandboxesTests : IAsyncDisposable
         await starting.WaitAsync(Generous);
         await stopping.WaitAsync(Generous);
 
-        Assert.Equal(["started fake", "ended stopped"], _reports);
+        Assert.Equal(["started memory", "ended stopped"], _reports);
         Assert.False(session.IsRunning);
     }
 
@@ -189,7 +190,7 @@ public sealed class SessionSandboxesTests : IAsyncDisposable
         await session.GetAsync(CancellationToken.None);
         await _sandboxes.DisposeAsync();
 
-        Assert.Equal(["started fake", "ended shutdown"], _reports);
+        Assert.Equal(["started memory", "ended shutdown"], _reports);
         await Assert.ThrowsAsync<SandboxException>(() => session.GetAsync(CancellationToken.None).AsTask());
     }
 
@@ -202,7 +203,7 @@ public sealed class SessionSandboxesTests : IAsyncDisposable
             [new FilesystemConfiguration { SessionStorage = new SessionStorageConfiguration { MountPath = "/mnt/data/" } }]);
         var session = _sandboxes.For(Session, harness, Report);
         await session.GetAsync(CancellationToken.None);
-        var spec = _driver.Started[0].Spec;
+        var spec = _driver.Specs[0];
 
         Assert.Equal(
             new Dictionary<string, string>
@@ -350,64 +351,6 @@ public sealed class SessionSandboxesTests : IAsyncDisposable
         {
             deadline.Token.ThrowIfCancellationRequested();
             await Task.Yield();
-        }
-    }
-
-    private sealed class FakeDriver : ISandboxDriver
-    {
-        public string Name => "fake";
-
-        public List<FakeSandbox> Started { get; } = [];
-
-        public SandboxException? Failure { get; set; }
-
-        public TaskCompletionSource? Hold { get; set; }
-
-        public Task<SandboxProbe> ProbeAsync(CancellationToken cancellationToken) => Task.FromResult(new SandboxProbe(true, "", "", []));
-
-        public async Task<ISandbox> StartAsync(SandboxSpec spec, CancellationToken cancellationToken)
-        {
-            await (Hold?.Task.WaitAsync(cancellationToken) ?? Task.CompletedTask);
-            if (Failure is not null)
-            {
-                throw Failure;
-            }
-
-            var sandbox = new FakeSandbox(spec);
-            Started.Add(sandbox);
-            return sandbox;
-        }
-
-        public Task<int> ReapAsync(CancellationToken cancellationToken) => Task.FromResult(0);
-    }
-
-    private sealed class FakeSandbox(SandboxSpec spec) : ISandbox
-    {
-        private readonly TaskCompletionSource<string> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-        public SandboxSpec Spec { get; } = spec;
-
-        public bool IsDisposed { get; private set; }
-
-        public string Id => Spec.Id;
-
-        public Task<string> Ended => _ended.Task;
-
-        public void End(string why) => _ended.TrySetResult(why);
-
-        public IAsyncEnumerable<ExecEvent> ExecuteAsync(ExecRequest request, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-        public Task<byte[]> ReadFileAsync(string path, long maxBytes, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-        public Task WriteFileAsync(string path, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-        public Task<SandboxListing> ListAsync(string path, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-        public ValueTask DisposeAsync()
-        {
-            IsDisposed = true;
-            End("disposed");
-            return ValueTask.CompletedTask;
         }
     }
 }

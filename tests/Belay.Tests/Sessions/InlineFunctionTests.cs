@@ -1,6 +1,7 @@
 using Belay.Agents;
 using Belay.Contracts.Faults;
 using Belay.Contracts.Invocations;
+using Belay.Sessions;
 using Belay.Testing.Sessions;
 
 namespace Belay.Tests.Sessions;
@@ -45,6 +46,36 @@ public sealed class InlineFunctionTests
         Assert.Equal(both ? """{"amount":99}""" : """{"amount":120}""", call.Input.GetRawText());
         var result = Assert.IsType<Block.ToolResult>(Assert.Single(sent[2].Blocks));
         Assert.Equal("yes", Assert.IsType<ToolContent.Text>(Assert.Single(result.Content)).Value);
+    }
+
+    [Fact]
+    public async Task CallThatRepeatsAnEarlierId_GetsOneOfItsOwn_AndOnlyThatIsAnswered()
+    {
+        await using var world = World();
+        world.Model.Call(("b1", "shell", "{\"command\":\"echo one\"}")).Say("One.").Call(("b1", "approve", "{}")).Say("Bought.");
+        await world.InvokeAsync(EngineWorld.User("Look"));
+        var paused = await world.InvokeAsync(EngineWorld.User("Buy it"));
+        var id = Assert.Single(paused.OfType<HarnessContentBlockStartEvent>()).Start!.ToolUse!.ToolUseId;
+
+        await Assert.ThrowsAsync<ServiceException>(() => world.InvokeAsync(EngineWorld.Results(("b1", "yes"))));
+        var events = await world.InvokeAsync(EngineWorld.Results((id, "yes")));
+
+        Assert.NotEqual("b1", id);
+        Assert.Equal("messageStop EndTurn", Shown.Of(events[^2]));
+        Assert.Equal(["b1", id], (await world.EntriesAsync()).OfType<ToolIntent>().Select(intent => intent.ToolUseId));
+    }
+
+    [Fact]
+    public async Task CallThatRepeatsAnIdOfTheCallersHistory_GetsOneOfItsOwn_AfterARestartToo()
+    {
+        await using var world = World();
+        world.Model.Say("Seen.").Call(("c1", "approve", "{}"));
+        await world.InvokeAsync(EngineWorld.User("Look"), EngineWorld.Uses(("c1", "shell", "{}")), EngineWorld.Results(("c1", "done")));
+        world.Crash();
+
+        await world.InvokeAsync(EngineWorld.User("Buy it"));
+
+        Assert.NotEqual("c1", Assert.Single((await world.ConversationAsync()).Open!.Offered));
     }
 
     [Fact]

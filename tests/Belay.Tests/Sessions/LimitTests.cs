@@ -195,9 +195,9 @@ public sealed class LimitTests
         {
             Truncation = new() { Strategy = HarnessTruncationStrategy.Summarization, Config = new() { Summarization = new() { PreserveRecentMessages = 1 } } },
         };
-        world.Model.Otherwise = (request, _) => request.Messages.Count > 1 && request.Messages[^1].Blocks[0] is Block.Text { Value: "Huge" }
+        world.Model.Otherwise = (request, token) => request.Messages.Count > 1 && request.Messages[^1].Blocks[0] is Block.Text { Value: "Huge" }
             ? throw new ModelException(ModelFailure.ContextTooLong, "no")
-            : FakeModel.Yield(FakeModel.Text("- a long story, in short"));
+            : FakeModel.Yield(FakeModel.Text("- a long story, in short"), token);
 
         var events = await world.InvokeAsync(EngineWorld.User(new('x', 200)), EngineWorld.User("Huge"));
 

@@ -6,6 +6,7 @@ using Belay.Models;
 using Belay.Sandboxes;
 using Belay.Sessions;
 using Belay.Testing.Sessions;
+using Belay.Testing.Tools;
 using Belay.Tools;
 
 namespace Belay.Tests.Sessions;
@@ -236,6 +237,26 @@ public sealed class SessionTests
     }
 
     [Fact]
+    public async Task StopOfAHarness_GoesOnPastASessionThatDoesNotStop_AndThenSaysSo()
+    {
+        await using var world = new EngineWorld();
+        var other = world.Key with { SessionId = EngineWorld.SessionId + "x" };
+        foreach (var key in new[] { world.Key, other })
+        {
+            await using var command = await world.Host.RunCommandAsync(key, world.Harness, "echo hi", 60, CancellationToken.None);
+            await ReadAsync(command);
+        }
+
+        world.Journal.BeforeAppend = (lease, _, _) => lease.Session == world.Key ? throw new Belay.Storage.StorageException("The disk is full.") : Task.CompletedTask;
+
+        await Assert.ThrowsAsync<Belay.Storage.StorageException>(() => world.Host.StopHarnessAsync(EngineWorld.Scope, world.Harness.HarnessId, CancellationToken.None));
+
+        Assert.Null(world.Sandboxes[1].Current);
+        world.Journal.BeforeAppend = null;
+        Assert.Equal(FaultCode.ResourceNotFoundException, (await Assert.ThrowsAsync<ServiceException>(() => world.Host.StopAsync(other, null, CancellationToken.None))).Code);
+    }
+
+    [Fact]
     public async Task Shutdown_EndsTheStreamWithPartialTurn_AndAnotherServerGoesOn()
     {
         await using var world = new EngineWorld();
@@ -272,14 +293,18 @@ public sealed class SessionTests
     public async Task Tools_AreToldTheActor_WhereItIsKnown()
     {
         await using var world = new EngineWorld();
-        var probe = new ActorProbe();
-        world.BuiltIns.Add(probe);
+        var seen = new List<string?>();
+        world.BuiltIns.Add(new FakeTool("actor", (_, context, _) =>
+        {
+            seen.Add(context.Environment.GetValueOrDefault("BEDROCK_AGENTCORE_ACTOR_ID"));
+            return Task.FromResult(new ToolResult(HarnessToolUseStatus.Success, []));
+        }));
         world.Model.Call(("a1", "actor", "{}")).Say("One.").Call(("a2", "actor", "{}")).Say("Two.");
 
         await world.InvokeAsync(world.Request(EngineWorld.User("I am Ann")) with { ActorId = "ann" });
         await world.InvokeAsync(EngineWorld.User("Still the session's actor, whom nobody named"));
 
-        Assert.Equal(["ann", null], probe.Seen);
+        Assert.Equal(["ann", null], seen);
     }
 
     [Fact]
@@ -396,8 +421,8 @@ public sealed class SessionTests
     public async Task ToolThatThrows_AndOneThatIgnoresItsCancellation_EndNoTurnAndHoldNothing()
     {
         await using var world = new EngineWorld();
-        var stuck = new Tool("stuck", (_, _) => new TaskCompletionSource<ToolResult>().Task);
-        world.BuiltIns.Add(new Tool("bad", (_, _) => throw new InvalidOperationException("boom")));
+        var stuck = new FakeTool("stuck", (_, _, _) => new TaskCompletionSource<ToolResult>().Task);
+        world.BuiltIns.Add(new FakeTool("bad", (_, _, _) => throw new InvalidOperationException("boom")));
         world.BuiltIns.Add(stuck);
         world.Model.Call(("a1", "bad", "{}")).Say("Sorry.").Call(("a2", "stuck", "{}")).Say("Back.");
 
@@ -415,6 +440,21 @@ public sealed class SessionTests
 
         var result = Assert.IsType<Block.ToolResult>(Assert.Single(world.Model.Requests[1].Messages[2].Blocks));
         Assert.Equal("Error: boom", Assert.IsType<ToolContent.Text>(Assert.Single(result.Content)).Value);
+    }
+
+    [Fact]
+    public async Task ImageOverTheBoundOfAResult_IsATextThatSaysSo()
+    {
+        await using var world = new EngineWorld { Invocations = new() { ToolResultBytes = 1024 } };
+        world.BuiltIns.Add(new FakeTool("photo", (_, _, _) => Task.FromResult(new ToolResult(
+            HarnessToolUseStatus.Success, [new ToolContent.Image("image/png", new byte[1000]), new ToolContent.Image("image/png", new byte[25])]))));
+        world.Model.Call(("a1", "photo", "{}")).Say("Nice.");
+
+        await world.InvokeAsync(EngineWorld.User("Go"));
+
+        var result = Assert.IsType<Block.ToolResult>(Assert.Single(world.Model.Requests[1].Messages[2].Blocks));
+        Assert.Equal(1000, Assert.IsType<ToolContent.Image>(result.Content[0]).Bytes.Length);
+        Assert.Equal("[image/png of 25 bytes left out: a tool result holds at most 1024 bytes]", Assert.IsType<ToolContent.Text>(result.Content[1]).Value);
     }
 
     [Fact]
@@ -481,46 +521,6 @@ public sealed class SessionTests
         foreach (var item in Belay.Testing.Models.FakeModel.Text("One."))
         {
             yield return item;
-        }
-    }
-
-    private sealed class ActorProbe : ITool
-    {
-        public List<string?> Seen { get; } = [];
-
-        public ToolSpec Spec { get; } = new()
-        {
-            Name = "actor",
-            Description = "Notes the actor.",
-            InputSchema = ToolArguments.Empty,
-            Server = AllowedTools.BuiltIn,
-            Kind = HarnessToolUseType.ToolUse,
-        };
-
-        public Task<ToolResult> RunAsync(ToolCall call, ToolContext context, CancellationToken cancellationToken)
-        {
-            Seen.Add(context.Environment.GetValueOrDefault("BEDROCK_AGENTCORE_ACTOR_ID"));
-            return Task.FromResult(new ToolResult(HarnessToolUseStatus.Success, []));
-        }
-    }
-
-    private sealed class Tool(string name, Func<ToolCall, CancellationToken, Task<ToolResult>> run) : ITool
-    {
-        public TaskCompletionSource Called { get; } = new();
-
-        public ToolSpec Spec { get; } = new()
-        {
-            Name = name,
-            Description = name,
-            InputSchema = ToolArguments.Empty,
-            Server = AllowedTools.BuiltIn,
-            Kind = HarnessToolUseType.ToolUse,
-        };
-
-        public Task<ToolResult> RunAsync(ToolCall call, ToolContext context, CancellationToken cancellationToken)
-        {
-            Called.TrySetResult();
-            return run(call, cancellationToken);
         }
     }
 }

@@ -1,3 +1,4 @@
+using Belay.Sessions;
 using Belay.Testing.Sessions;
 
 namespace Belay.Tests.Sessions;
@@ -15,6 +16,15 @@ public sealed class TurnTests
         Assert.Equal(
             ["messageStart assistant", "delta 0 text Hel", "delta 0 text lo.", "stop 0", "messageStop EndTurn", "metadata 10/5"],
             events.Select(Shown.Of));
+    }
+
+    [Fact]
+    public async Task EachIteration_WaitsForOneSyncedAppend()
+    {
+        var (three, seven) = (await SyncedAppendsAsync(iterations: 3), await SyncedAppendsAsync(iterations: 7));
+
+        Assert.Equal(4, seven.Count - three.Count);
+        Assert.Equal(6, seven.Count(kinds => kinds == "ModelOutcome ToolIntent ToolIntent"));
     }
 
     [Fact]
@@ -43,5 +53,29 @@ public sealed class TurnTests
             ["InvocationStarted", "ModelIntent", "ModelOutcome", "ToolIntent", "ToolIntent", "SandboxStarted", "ToolOutcome", "ToolOutcome", "ModelIntent", "ModelOutcome", "InvocationEnded"],
             (await world.EntriesAsync()).Select(entry => entry.GetType().Name));
         Assert.Equal(3, world.Model.Requests[1].Messages.Count);
+    }
+
+    /// <summary>What each synced append of an invocation held; every iteration but the last runs two tools.</summary>
+    private static async Task<List<string>> SyncedAppendsAsync(int iterations)
+    {
+        await using var world = new EngineWorld();
+        for (var i = 1; i < iterations; i++)
+        {
+            world.Model.Call(($"a{i}", "shell", """{"command":"echo one"}"""), ($"b{i}", "shell", """{"command":"exit 3"}"""));
+        }
+
+        world.Model.Say("Done.");
+        var synced = new List<string>();
+        world.Journal.BeforeAppend = (_, entries, durability) =>
+        {
+            if (durability == Durability.Synced)
+            {
+                synced.Add(string.Join(' ', entries.Select(entry => entry.Kind)));
+            }
+
+            return Task.CompletedTask;
+        };
+        await world.InvokeAsync(EngineWorld.User("Go"));
+        return synced;
     }
 }

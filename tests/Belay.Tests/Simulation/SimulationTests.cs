@@ -49,6 +49,22 @@ public sealed class SimulationTests(ITestOutputHelper output)
         Assert.Equal(["2: an outcome of a without its intent"], JournalCheck.Problems(entries));
     }
 
+    [Fact]
+    public void SecondOutcomeOfACall_IsCaught()
+    {
+        var at = DateTimeOffset.UnixEpoch;
+        var outcome = new ToolOutcome("i", new("a", HarnessToolUseStatus.Success, []), 0);
+        Entry[] entries =
+        [
+            new(1, at, new InvocationStarted("i", "DEFAULT", "1", [], [], ["*"], new(5, null, 60))),
+            new(2, at, new ToolIntent("i", "a", "shell", "builtin", System.Text.Json.JsonElement.Parse("{}"), "run")),
+            new(3, at, outcome),
+            new(4, at, outcome),
+        ];
+
+        Assert.Equal(["4: a second outcome of a"], JournalCheck.Problems(entries));
+    }
+
     private async Task<ConcurrentDictionary<int, string>> RunAsync(int seeds, bool holdIntents)
     {
         var failures = new ConcurrentDictionary<int, string>();

@@ -3,9 +3,19 @@ using System.Text.Json;
 namespace Belay.Tools.BuiltIn;
 
 /// <summary>Reads the arguments of a built-in tool and collects everything that is wrong with them, in words the model can act on.</summary>
-internal sealed class Arguments(JsonElement input)
+internal sealed class Arguments
 {
+    private readonly JsonElement _input;
     private readonly List<string> _problems = [];
+
+    public Arguments(JsonElement input)
+    {
+        _input = input;
+        if (input.ValueKind != JsonValueKind.Object)
+        {
+            Problem($"they must be a JSON object, but are of kind {input.ValueKind}");
+        }
+    }
 
     /// <summary>An error naming every problem; null when there is none.</summary>
     public ToolResult? Refusal => _problems.Count == 0 ? null : ToolResult.Error("Error: invalid arguments: " + string.Join("; ", _problems));
@@ -94,6 +104,9 @@ internal sealed class Arguments(JsonElement input)
         return (first, last);
     }
 
-    private bool TryGet(string name, out JsonElement value) =>
-        input.TryGetProperty(name, out value) && value.ValueKind != JsonValueKind.Null;
+    private bool TryGet(string name, out JsonElement value)
+    {
+        value = default;
+        return _input.ValueKind == JsonValueKind.Object && _input.TryGetProperty(name, out value) && value.ValueKind != JsonValueKind.Null;
+    }
 }

@@ -3,7 +3,7 @@ using Belay.Testing.Sandboxes;
 
 namespace Belay.Tests.Sandboxes.Process;
 
-public sealed class ProcessSandboxTests : SandboxContract
+public sealed class ProcessSandboxTests : ShellSandboxContract
 {
     protected override Task<ISandbox> StartAsync() => TestDrivers.StartAsync(TestDrivers.Process);
 }

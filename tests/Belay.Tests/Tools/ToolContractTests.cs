@@ -1,0 +1,86 @@
+using System.Text.Json;
+using Belay.Agents;
+using Belay.Contracts.Invocations;
+using Belay.Testing.Sandboxes;
+using Belay.Testing.Tools;
+using Belay.Tools;
+using Belay.Tools.BuiltIn;
+
+namespace Belay.Tests.Tools;
+
+public sealed class ShellToolTests : ToolContract
+{
+    protected override ITool Tool { get; } = new ShellTool();
+
+    protected override string Works => """{"command":"effect ran; echo hi"}""";
+
+    protected override string Endless => """{"command":"sleep"}""";
+
+    protected override IReadOnlyList<(string Input, string[] Names)> Mistakes { get; } =
+    [
+        ("{}", ["'command'"]),
+        ("""{"command":7,"timeout":"soon"}""", ["'command'", "'timeout'"]),
+        ("""{"command":"","timeout":3601}""", ["'command'", "'timeout'"]),
+        ("""{"command":[[[[{}]]]],"timeout":0.5}""", ["'command'", "'timeout'"]),
+    ];
+
+    protected override string Much(int bytes, InMemoryDisk disk) => $$"""{"command":"flood {{bytes}}"}""";
+}
+
+public sealed class FileOperationsToolTests : ToolContract
+{
+    protected override ITool Tool { get; } = new FileOperationsTool();
+
+    protected override string Works => """{"command":"create","path":"a.txt","file_text":"one"}""";
+
+    protected override IReadOnlyList<(string Input, string[] Names)> Mistakes { get; } =
+    [
+        ("{}", ["'command'", "'path'"]),
+        ("""{"command":7,"path":[]}""", ["'command'", "'path'"]),
+        ("""{"command":"fly","path":""}""", ["'command'", "'path'"]),
+        ("""{"command":"insert","path":"a"}""", ["'new_str'", "'insert_line'"]),
+        ("""{"command":"insert","path":7,"new_str":{},"insert_line":-1}""", ["'path'", "'new_str'", "'insert_line'"]),
+        ("""{"command":"view","path":7,"view_range":[[]]}""", ["'path'", "'view_range'"]),
+    ];
+
+    protected override string Much(int bytes, InMemoryDisk disk)
+    {
+        disk.Write("much", new byte[bytes]);
+        return """{"command":"view","path":"much"}""";
+    }
+}
+
+public sealed class SandboxShellTests : ToolContract
+{
+    protected override ITool Tool { get; } = new SandboxShell();
+
+    protected override string Works => """{"command":"effect ran; echo hi"}""";
+
+    protected override string Endless => """{"command":"sleep"}""";
+
+    protected override IReadOnlyList<(string Input, string[] Names)> Mistakes { get; } = [("{}", ["'command'"]), ("""{"command":7}""", ["'command'"])];
+
+    protected override string Much(int bytes, InMemoryDisk disk) => $$"""{"command":"flood {{bytes}}"}""";
+}
+
+public sealed class FakeToolTests : ToolContract
+{
+    protected override ITool Tool { get; } = new FakeTool("fake", (_, _, _) => Task.FromResult(new ToolResult(HarnessToolUseStatus.Success, [new ToolContent.Text("Done.")])));
+
+    protected override string Works => """{"any":1}""";
+}
+
+/// <summary>An inline function runs at the caller's, so of the contract only what a model is told holds for it.</summary>
+public sealed class InlineFunctionSpecTests
+{
+    [Fact]
+    public void Spec_IsWhatTheHarnessSays()
+    {
+        var schema = JsonElement.Parse("""{"type":"object","properties":{"amount":{"type":"number"}},"required":["amount"]}""");
+
+        var spec = new InlineFunction("approve", new() { Description = "Asks.", InputSchema = schema }).Spec;
+
+        ToolContract.AssertValid(spec);
+        Assert.True(spec.HandedToClient);
+    }
+}
