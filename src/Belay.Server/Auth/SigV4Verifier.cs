@@ -198,6 +198,9 @@ public sealed class SigV4Verifier(AccessKeys keys, TimeProvider time)
             _stated = stated;
         }
 
+        /// <summary>Whether the signature is known to be good before the body has been read.</summary>
+        public bool IsVerified => _stated is not null;
+
         /// <summary>The caller, when the signature covers this body.</summary>
         /// <param name="bodyHash">SHA-256 of the body in lower-case hex.</param>
         public Caller Complete(string bodyHash)
