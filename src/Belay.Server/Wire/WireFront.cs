@@ -50,8 +50,9 @@ public sealed partial class WireFront
         {
             await ServeAsync(http, exchange, connection);
         }
-        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        catch (OperationCanceledException cause) when (http.RequestAborted.IsCancellationRequested || cause is ConnectionAbortedException || cause.InnerException is ConnectionAbortedException)
         {
+            // Whoever reads a body hears of the end of its connection before the request does.
             Log.ClientLeft(_logger, exchange.Operation, requestId);
         }
         catch (ConnectionResetException)

@@ -1,5 +1,7 @@
+using System.Collections.Concurrent;
 using System.Net.Sockets;
 using Belay.Server.Wire;
+using Microsoft.Extensions.Logging;
 
 namespace Belay.Tests.Wire;
 
@@ -43,6 +45,26 @@ public sealed class ConnectionsTests
         }
 
         await GetAsync(server, signed, statesTheHash);
+    }
+
+    [Fact]
+    public async Task Full_WhoSendsABodySlowlyLeaves_AndIsNoErrorOfOurs()
+    {
+        var log = new ErrorLog();
+        await using var server = await WireServer.StartAsync(new WireSettings { MaxConnections = 1 }, compose: parts => parts with { Logging = log });
+        using var request = server.Request(HttpMethod.Post, "/harnesses", null);
+        new Belay.Testing.Clients.SigV4(server.Key.Id, server.Key.Secret, "us-west-2", TimeProvider.System).Sign(request, []);
+        for (var i = 0; i < 20; i++)
+        {
+            using var slow = await RawConnection.OpenAsync(server);
+            await slow.SendAsync(RawConnection.Head(request, "Content-Length: 1000", "Expect: 100-continue"));
+            Assert.StartsWith("HTTP/1.1 100 ", await slow.ReadAsync(), StringComparison.Ordinal);
+            using var next = await RawConnection.OpenAsync(server);
+            await slow.ClosedAsync();
+        }
+
+        await server.StopAsync();
+        Assert.Empty(log.Errors);
     }
 
     [Fact]
@@ -99,6 +121,34 @@ public sealed class ConnectionsTests
     [InlineData(10, 20_000, 10)]
     [InlineData(10_000, null, 10_000)]
     public void FilesAreKeptForOthers(int wanted, int? files, int connections) => Assert.Equal(connections, OpenFiles.Connections(wanted, files));
+
+    private sealed class ErrorLog : ILoggerFactory, ILogger
+    {
+        public ConcurrentQueue<string> Errors { get; } = [];
+
+        public void AddProvider(ILoggerProvider provider)
+        {
+        }
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Error;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (IsEnabled(logLevel))
+            {
+                Errors.Enqueue($"{formatter(state, exception)} {exception}");
+            }
+        }
+
+        public void Dispose()
+        {
+        }
+    }
 
     private static async Task GetAsync(WireServer server, RawConnection connection, bool statesTheHash)
     {
