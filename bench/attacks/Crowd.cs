@@ -10,7 +10,8 @@ namespace Belay.Bench.Attacks;
 /// </summary>
 internal sealed class Crowd(string kind, Target target)
 {
-    private const int Starters = 64;
+    private const int Starters = 16;
+    private const int Waves = 100;
     private long _connected;
     private long _closed;
     private long _now;
@@ -24,7 +25,7 @@ internal sealed class Crowd(string kind, Target target)
         var crowd = new Crowd(kind, target);
         using var stop = new CancellationTokenSource();
         using var gate = new SemaphoreSlim(Starters);
-        var members = Enumerable.Range(0, count).Select(_ => crowd.StayAsync(gate, stop.Token)).ToList();
+        var members = Enumerable.Range(0, count).Select(member => crowd.StayAsync(member, gate, stop.Token)).ToList();
         await Console.Out.WriteLineAsync("started");
         await Console.In.ReadLineAsync(CancellationToken.None);
         var report = crowd.Report();
@@ -46,7 +47,7 @@ internal sealed class Crowd(string kind, Target target)
         }
     }
 
-    private async Task StayAsync(SemaphoreSlim gate, CancellationToken stop)
+    private async Task StayAsync(int member, SemaphoreSlim gate, CancellationToken stop)
     {
         while (!stop.IsCancellationRequested)
         {
@@ -89,8 +90,8 @@ internal sealed class Crowd(string kind, Target target)
 
             Interlocked.Increment(ref _closed);
 
-            // A crowd that is closed comes back in waves of thousands; without a pause, the machine's cores would measure this program.
-            await Task.Delay(ComeBack, CancellationToken.None);
+            // A crowd that is closed comes back, but not all at once; without a pause, the machine's cores would measure this program.
+            await Task.Delay(ComeBack * (0.5 + (member % Waves / (double)Waves)), CancellationToken.None);
         }
     }
 

@@ -109,6 +109,9 @@ internal sealed class Siege(TimeSpan duration, string named, TimeProvider time)
             RedirectStandardOutput = true,
         };
         var process = Process.Start(start)!;
+
+        // Attackers bring machines of their own; on this one they must not win the processor by being many.
+        process.PriorityClass = ProcessPriorityClass.BelowNormal;
         await process.StandardOutput.ReadLineAsync(cancellationToken);
         return process;
     }
