@@ -1,4 +1,3 @@
-using System.Net.Mime;
 using Belay.Contracts.Faults;
 using Belay.Server.Auth;
 using Belay.Storage;
@@ -16,7 +15,8 @@ namespace Belay.Server.Wire;
 public sealed partial class WireFront
 {
     private readonly Router _router;
-    private readonly SigV4Verifier _verifier;
+    private readonly IAuthenticator _authenticator;
+    private readonly Dictionary<string, OpenEndpoint> _open;
     private readonly RequestBodies _bodies;
     private readonly RequestRates _rates;
     private readonly WireSettings _settings;
@@ -26,10 +26,17 @@ public sealed partial class WireFront
 
     /// <summary>Creates the front of the operations given.</summary>
     public WireFront(
-        IReadOnlyList<Operation> operations, SigV4Verifier verifier, WireSettings settings, TimeProvider time, IdSource ids, ILogger<WireFront> logger)
+        IReadOnlyList<Operation> operations,
+        IReadOnlyList<OpenEndpoint> open,
+        IAuthenticator authenticator,
+        WireSettings settings,
+        TimeProvider time,
+        IdSource ids,
+        ILogger<WireFront> logger)
     {
         _router = new Router(operations);
-        _verifier = verifier;
+        _open = open.ToDictionary(endpoint => endpoint.Path, StringComparer.Ordinal);
+        _authenticator = authenticator;
         _bodies = new RequestBodies(settings, time);
         _rates = new RequestRates(settings, time);
         _settings = settings;
@@ -73,10 +80,10 @@ public sealed partial class WireFront
     {
         // 1. Route on the raw target. What has no operation is answered only after authentication.
         var target = RequestTarget.Parse(http.Features.Get<IHttpRequestFeature>()!.RawTarget);
-        if (target.RawPath == "/healthz" && HttpMethods.IsGet(http.Request.Method))
+        if (HttpMethods.IsGet(http.Request.Method) && _open.TryGetValue(target.RawPath, out var open))
         {
-            http.Response.ContentType = MediaTypeNames.Text.Plain;
-            await http.Response.WriteAsync("ok\n", http.RequestAborted);
+            exchange.Operation = open.Path;
+            await open.HandleAsync(http);
             return;
         }
 
@@ -85,7 +92,7 @@ public sealed partial class WireFront
         exchange.Operation = match?.Route.Name ?? "unknown operation";
 
         // 2. Authenticate as far as headers reach, read the body within bounds, authenticate it.
-        var pending = _verifier.Begin(http.Request, target);
+        var pending = _authenticator.Begin(http.Request, target);
         if (pending.IsVerified)
         {
             connection?.Prove();
