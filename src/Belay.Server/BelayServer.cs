@@ -15,6 +15,14 @@ namespace Belay.Server;
 /// <summary>A Belay server: one listener for both planes. Reads no environment and no files but those that its settings name.</summary>
 public sealed class BelayServer : IAsyncDisposable
 {
+    // Connections that wait to be accepted; a kernel with a smaller limit of its own takes that.
+    private const int Backlog = 4096;
+
+    // What a client may send on HTTP/2 before we have read it.
+    private const int Http2StreamWindow = 256 * 1024;
+
+    private const double MinResponseBytesPerSecond = 240;
+
     private readonly WebApplication _app;
     private readonly ServerParts _parts;
 
@@ -50,7 +58,9 @@ public sealed class BelayServer : IAsyncDisposable
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = settings.StopTimeout);
         builder.WebHost.UseKestrelCore();
         builder.WebHost.UseKestrelHttpsConfiguration();
-        builder.WebHost.ConfigureKestrel(kestrel => Configure(kestrel, settings));
+        builder.WebHost.UseSockets(sockets => sockets.Backlog = Backlog);
+        var connections = new Connections(OpenFiles.Connections(settings.Wire.MaxConnections, OpenFiles.Limit));
+        builder.WebHost.ConfigureKestrel(kestrel => Configure(kestrel, settings, connections));
 
         var app = builder.Build();
         var front = new WireFront(
@@ -77,21 +87,28 @@ public sealed class BelayServer : IAsyncDisposable
         await ServerParts.DisposeAsync(_parts.Owned);
     }
 
-    private static void Configure(KestrelServerOptions kestrel, ServerSettings settings)
+    private static void Configure(KestrelServerOptions kestrel, ServerSettings settings, Connections connections)
     {
         kestrel.AddServerHeader = false;
         var limits = kestrel.Limits;
-        limits.MaxConcurrentConnections = settings.Wire.MaxConnections;
         limits.MaxRequestHeaderCount = settings.Wire.MaxHeaders;
         limits.MaxRequestHeadersTotalSize = settings.Wire.MaxHeaderBytes;
         limits.MaxRequestLineSize = settings.Wire.MaxRequestLineBytes;
         limits.RequestHeadersTimeout = settings.Wire.HeadersTimeout;
         limits.MinRequestBodyDataRate = new MinDataRate(settings.Wire.MinBodyBytesPerSecond, settings.Wire.BodyGrace);
 
+        limits.KeepAliveTimeout = settings.Wire.KeepAlive;
+        limits.MinResponseDataRate = new MinDataRate(MinResponseBytesPerSecond, settings.Wire.WriteTimeout);
+        limits.Http2.MaxStreamsPerConnection = settings.Wire.MaxStreams;
+        limits.Http2.InitialStreamWindowSize = Http2StreamWindow;
+        limits.Http2.InitialConnectionWindowSize = 2 * Http2StreamWindow;
+
         // Set for each request from its operation; this one is for requests that are refused before.
         limits.MaxRequestBodySize = Operation.ControlBodyBytes;
         kestrel.Listen(new IPEndPoint(settings.Address!, settings.Port), listen =>
         {
+            // The outermost: who may not stay costs no handshake. HTTP/2 is agreed on inside TLS only.
+            listen.Use(next => connection => connections.ServeAsync(connection, next));
             if (settings.CertificatePath is { } certificate)
             {
                 listen.UseHttps(X509Certificate2.CreateFromPemFile(certificate, settings.CertificateKeyPath));

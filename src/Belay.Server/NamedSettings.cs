@@ -38,6 +38,12 @@ public static class NamedSettings
         Truth("Server:AllowPlainHttp", "Allows plain HTTP on an address that other machines reach, for those whose proxy speaks TLS.", (s, v) => s with { AllowPlainHttp = v }),
         Text("Server:Certificate", "Certificate for TLS, as a PEM file.", (s, v) => s with { CertificatePath = v }),
         Text("Server:CertificateKey", "Private key of the certificate, as a PEM file.", (s, v) => s with { CertificateKeyPath = v }),
+        Whole("Server:MaxConnections", "Connections at once, at most 3/4 of the files the server may open; beyond it strangers are closed first.", 1, 1_000_000, (s, v) => s with { Wire = s.Wire with { MaxConnections = v } }),
+        Whole("Server:BodyMiB", "Memory in MiB for request bodies with a good signature; the slowest sender gives way.", 96, 1_000_000, (s, v) => s with { Wire = s.Wire with { MaxBufferedBodyBytes = v * 1024L * 1024 } }),
+        Whole("Server:UnverifiedBodyMiB", "The same for bodies that are read before their signature is known.", 96, 1_000_000, (s, v) => s with { Wire = s.Wire with { MaxUnverifiedBodyBytes = v * 1024L * 1024 } }),
+        Whole("Server:MinBodyRate", "Bytes a second below which a request body is cut, after 5 s.", 1, 1_000_000_000, (s, v) => s with { Wire = s.Wire with { MinBodyBytesPerSecond = v } }),
+        Seconds("Server:KeepAliveSeconds", "How long a connection may be idle.", (s, v) => s with { Wire = s.Wire with { KeepAlive = v } }),
+        Seconds("Server:WriteSeconds", "How long a client may read nothing of its answer.", (s, v) => s with { Wire = s.Wire with { WriteTimeout = v } }),
         Seconds("Server:StopSeconds", "How long running requests may go on after the server is told to stop.", (s, v) => s with { StopTimeout = v }),
     ];
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json.Nodes;
 using Belay.Cli.CommandLine;
 
@@ -47,6 +48,7 @@ internal static class DoctorVerb
         output.WriteLine($"data directory   {report.DataDirectory}: {report.DataState}");
         output.WriteLine($"server           {report.Server}: {(report.ServerAnswers ? "answers" : "does not answer")}");
         output.WriteLine($"SQLite           {report.Sqlite ?? "not found"}");
+        output.WriteLine($"open files       {report.OpenFiles?.ToString(CultureInfo.InvariantCulture) ?? "unknown"}, enough for {report.Connections} connections");
         output.WriteLine($"model keys       {(report.Credentials.Count == 0 ? "none in this environment; belay/scripted needs none" : string.Join(", ", report.Credentials))}");
         foreach (var sandbox in report.Sandboxes)
         {
@@ -84,6 +86,8 @@ internal static class DoctorVerb
         ["dataDirectory"] = new JsonObject { ["path"] = report.DataDirectory, ["state"] = report.DataState },
         ["server"] = new JsonObject { ["url"] = report.Server, ["answers"] = report.ServerAnswers },
         ["sqlite"] = report.Sqlite,
+        ["openFiles"] = report.OpenFiles,
+        ["connections"] = report.Connections,
         ["modelCredentials"] = new JsonArray([.. report.Credentials.Select(name => (JsonNode)name)]),
         ["sandboxes"] = new JsonArray([.. report.Sandboxes.Select(sandbox => new JsonObject
         {

@@ -3,6 +3,7 @@ using Belay.Cli.CommandLine;
 using Belay.Cli.Serving;
 using Belay.Identity;
 using Belay.Sandboxes;
+using Belay.Server.Wire;
 
 namespace Belay.Cli.Doctor;
 
@@ -32,6 +33,12 @@ internal sealed record Report
 
     /// <summary>Version of the system's SQLite; null when there is none.</summary>
     public required string? Sqlite { get; init; }
+
+    /// <summary>How many files a server may have open here; null where the system does not say.</summary>
+    public required int? OpenFiles { get; init; }
+
+    /// <summary>How many connections it takes with them.</summary>
+    public required int Connections { get; init; }
 
     /// <summary>Names of the credentials for models that the environment holds; never their values.</summary>
     public required IReadOnlyList<string> Credentials { get; init; }
@@ -89,6 +96,8 @@ internal static class Examination
             Server = server.GetLeftPart(UriPartial.Authority),
             ServerAnswers = await AnswersAsync(host, server, cancellationToken),
             Sqlite = sqlite,
+            OpenFiles = OpenFiles.Limit,
+            Connections = OpenFiles.Connections(new WireSettings().MaxConnections, OpenFiles.Limit),
             Credentials = Credentials(host),
             Sandboxes = sandboxes,
             Problems = problems,

@@ -21,17 +21,18 @@ public static class JsonText
     private static readonly JsonReaderOptions Options = new() { MaxDepth = BelayJson.MaxDepth + 1 };
 
     /// <summary>Checks any JSON value; throws a <see cref="ServiceException"/> that says what is wrong and where.</summary>
-    public static void Check(ReadOnlySpan<byte> utf8) => Read(utf8, null);
+    public static void Check(ReadOnlySpan<byte> utf8) => Read(utf8, [], null);
 
-    /// <summary>Checks a JSON object and tells where each of its members' values lies; of names given twice, only the last.</summary>
-    public static Dictionary<string, Range> ReadObject(ReadOnlySpan<byte> utf8)
+    /// <summary>Checks a JSON object and tells where the values of the members named lie; of names given twice, only the last. Of members that
+    /// nobody knows nothing is kept, however many there are.</summary>
+    public static Dictionary<string, Range> ReadObject(ReadOnlySpan<byte> utf8, IReadOnlyList<string> names)
     {
         var members = new Dictionary<string, Range>(StringComparer.Ordinal);
-        Read(utf8, members);
+        Read(utf8, names, members);
         return members;
     }
 
-    private static void Read(ReadOnlySpan<byte> utf8, Dictionary<string, Range>? members)
+    private static void Read(ReadOnlySpan<byte> utf8, IReadOnlyList<string> names, Dictionary<string, Range>? members)
     {
         if (!Utf8.IsValid(utf8))
         {
@@ -67,7 +68,7 @@ public static class JsonText
                     _ = reader.GetString();
                 }
 
-                if (members is null || reader.CurrentDepth != 1)
+                if (members is null || reader.CurrentDepth != 1 || (name is null && reader.TokenType != JsonTokenType.PropertyName))
                 {
                     continue;
                 }
@@ -75,7 +76,7 @@ public static class JsonText
                 switch (reader.TokenType)
                 {
                     case JsonTokenType.PropertyName:
-                        name = reader.GetString();
+                        name = Known(ref reader, names);
                         break;
                     case JsonTokenType.StartObject or JsonTokenType.StartArray:
                         start = reader.TokenStartIndex;
@@ -97,6 +98,19 @@ public static class JsonText
         {
             throw Refused($"a string near byte {reader.TokenStartIndex + 1} has an escape that is half a surrogate pair", problem);
         }
+    }
+
+    private static string? Known(ref Utf8JsonReader reader, IReadOnlyList<string> names)
+    {
+        foreach (var name in names)
+        {
+            if (reader.ValueTextEquals(name))
+            {
+                return name;
+            }
+        }
+
+        return null;
     }
 
     private static ServiceException Refused(string why, Exception? cause = null) =>

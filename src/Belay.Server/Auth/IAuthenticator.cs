@@ -17,6 +17,9 @@ public interface IAuthenticator
 /// <summary>A caller who is known up to the request's body.</summary>
 public interface IPendingCaller
 {
+    /// <summary>Whether what was presented is known to be good before the body has been read; only the body itself may still be another.</summary>
+    bool IsVerified { get; }
+
     /// <summary>The caller, when what was presented covers this body.</summary>
     /// <param name="bodyHash">SHA-256 of the body in lower-case hex.</param>
     /// <exception cref="Contracts.Faults.ServiceException">403, with what is wrong.</exception>

@@ -196,6 +196,8 @@ public sealed class SigV4Verifier(AccessKeys keys, TimeProvider time) : IAuthent
             _stated = stated;
         }
 
+        public bool IsVerified => _stated is not null;
+
         public Caller Complete(string bodyHash)
         {
             if (_stated is null)

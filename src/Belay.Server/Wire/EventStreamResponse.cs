@@ -3,12 +3,16 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Belay.Contracts.EventStream;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 
 namespace Belay.Server.Wire;
 
-/// <summary>The running event stream of a response. One writer at a time; every frame is flushed.</summary>
-public sealed class EventStreamResponse(HttpResponse response)
+/// <summary>
+/// The running event stream of a response. One writer at a time; every frame is flushed. A client that takes nothing for
+/// <paramref name="timeout"/> has left: it must not hold memory, a session and a sandbox for as long as it likes.
+/// </summary>
+public sealed class EventStreamResponse(HttpResponse response, TimeSpan timeout, TimeProvider time)
 {
     /// <summary>Largest payload of a frame that we send; whoever has more splits it.</summary>
     public const int MaxPayloadBytes = 256 * 1024;
@@ -44,6 +48,20 @@ public sealed class EventStreamResponse(HttpResponse response)
         _frame.GetSpan(sizeof(uint));
         _frame.Advance(sizeof(uint));
         EventStreamWriter.Seal(MemoryMarshal.AsMemory(_frame.WrittenMemory).Span, headers.Length);
-        await response.BodyWriter.WriteAsync(_frame.WrittenMemory, cancellationToken);
+        var written = response.BodyWriter.WriteAsync(_frame.WrittenMemory, cancellationToken);
+        if (written.IsCompletedSuccessfully)
+        {
+            return;
+        }
+
+        try
+        {
+            await written.AsTask().WaitAsync(timeout, time, cancellationToken);
+        }
+        catch (TimeoutException)
+        {
+            response.HttpContext.Abort();
+            throw new ConnectionResetException("The client does not read its stream.");
+        }
     }
 }

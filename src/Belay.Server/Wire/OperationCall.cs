@@ -36,7 +36,16 @@ public sealed class OperationCall(HttpContext http, Operation operation, Caller 
     public IReadOnlyDictionary<string, string> Labels { get; } = labels;
 
     /// <summary>The body as it arrived.</summary>
-    public ReadOnlyMemory<byte> Body { get; } = body;
+    public ReadOnlyMemory<byte> Body { get; private set; } = body;
+
+    /// <summary>What holds the body's memory; disposed when a stream begins.</summary>
+    internal IDisposable? BodyHold { get; init; }
+
+    /// <summary>Time for which a client may take nothing of its stream.</summary>
+    internal TimeSpan WriteTimeout { get; init; } = Timeout.InfiniteTimeSpan;
+
+    /// <summary>The clock of that time.</summary>
+    internal TimeProvider Time { get; init; } = TimeProvider.System;
 
     /// <summary>The event stream, once it has begun.</summary>
     internal EventStreamResponse? Stream { get; private set; }
@@ -78,13 +87,16 @@ public sealed class OperationCall(HttpContext http, Operation operation, Caller 
         return Task.CompletedTask;
     }
 
-    /// <summary>Begins a 200 event stream; afterwards faults travel as exception frames.</summary>
+    /// <summary>Begins a 200 event stream; afterwards faults travel as exception frames, and the request cannot be bound again.</summary>
     public async Task<EventStreamResponse> StartEventStreamAsync()
     {
+        // A stream may last for hours, and the body is not needed for it.
+        Body = default;
+        BodyHold?.Dispose();
         Http.Response.StatusCode = StatusCodes.Status200OK;
         Http.Response.ContentType = "application/vnd.amazon.eventstream";
         Http.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
-        Stream = new EventStreamResponse(Http.Response);
+        Stream = new EventStreamResponse(Http.Response, WriteTimeout, Time);
         await Http.Response.StartAsync(Http.RequestAborted);
         await Http.Response.BodyWriter.FlushAsync(Http.RequestAborted);
         return Stream;

@@ -89,7 +89,7 @@ internal static class RequestBinder
         ReadOnlySpan<byte> body,
         List<FieldProblem> problems)
     {
-        var members = ReadBody(headers, body);
+        var members = ReadBody(shape, headers, body);
         var output = new ArrayBufferWriter<byte>(body.Length + 256);
         using var json = new Utf8JsonWriter(output);
         json.WriteStartObject();
@@ -125,7 +125,7 @@ internal static class RequestBinder
         return output.WrittenMemory;
     }
 
-    private static Dictionary<string, Range> ReadBody(IHeaderDictionary headers, ReadOnlySpan<byte> body)
+    private static Dictionary<string, Range> ReadBody(Shape shape, IHeaderDictionary headers, ReadOnlySpan<byte> body)
     {
         if (body.IsEmpty)
         {
@@ -140,7 +140,7 @@ internal static class RequestBinder
             throw ServiceException.Invalid(ValidationReason.CannotParse, "The request body must have the content type application/json.");
         }
 
-        return JsonText.ReadObject(body);
+        return JsonText.ReadObject(body, [.. shape.Members.Where(member => member.BoundTo is null).Select(member => member.Name)]);
     }
 
     private static void Write(Utf8JsonWriter json, Shape.Member member, List<string> values, List<FieldProblem> problems)

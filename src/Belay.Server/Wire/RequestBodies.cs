@@ -6,17 +6,23 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Belay.Server.Wire;
 
 /// <summary>
-/// Reads bodies within a budget that all requests share, hashing while reading. Memory follows what has arrived, never what a
-/// header announces.
+/// Reads bodies within budgets that all requests share, hashing while reading. Memory follows what has arrived, never what a
+/// header announces. Bodies whose sender is not known before they have been read have a small budget of their own: what strangers send
+/// takes nothing from those with a key.
 /// </summary>
-internal sealed class RequestBodies(long budget)
+internal sealed class RequestBodies(WireSettings settings, TimeProvider time)
 {
-    private const int FirstBuffer = 16 * 1024;
+    private const int FirstBuffer = 1024;
     private const long OneRead = 2 * 1024 * 1024;
-    private long _held;
+    private readonly BodyBudget _verified = new(settings.MaxBufferedBodyBytes, time);
+    private readonly BodyBudget _unverified = new(settings.MaxUnverifiedBodyBytes, time);
 
     /// <summary>Reads a body of at most <paramref name="limit"/> bytes. Dispose the result when the request is over.</summary>
-    public async Task<RequestBody> ReadAsync(HttpRequest request, int limit, CancellationToken cancellationToken)
+    /// <param name="request">Whose body.</param>
+    /// <param name="limit">Most bytes.</param>
+    /// <param name="verified">Whether the signature is known to be good already.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
+    public async Task<RequestBody> ReadAsync(HttpRequest request, int limit, bool verified, CancellationToken cancellationToken)
     {
         if (request.ContentLength > limit)
         {
@@ -34,7 +40,7 @@ internal sealed class RequestBodies(long budget)
             size.MaxRequestBodySize = limit + OneRead;
         }
 
-        var body = new RequestBody(this);
+        var body = new RequestBody((verified ? _verified : _unverified).Open(request.BodyReader.CancelPendingRead));
         try
         {
             await FillAsync(body, request, limit, cancellationToken);
@@ -47,6 +53,9 @@ internal sealed class RequestBodies(long budget)
         }
     }
 
+    /// <summary>Moves a body, whose signature turned out to be good, to the budget of those with a key.</summary>
+    public void Verified(RequestBody body) => body.Move(_verified);
+
     private static async Task FillAsync(RequestBody body, HttpRequest request, int limit, CancellationToken cancellationToken)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -55,6 +64,11 @@ internal sealed class RequestBodies(long budget)
             var read = await request.BodyReader.ReadAsync(cancellationToken);
             try
             {
+                if (read.IsCanceled)
+                {
+                    throw BodyBudget.Full();
+                }
+
                 if (body.Length + read.Buffer.Length > limit)
                 {
                     throw TooLarge(limit);
@@ -73,7 +87,7 @@ internal sealed class RequestBodies(long budget)
 
             if (read.IsCompleted)
             {
-                body.Hash = Convert.ToHexStringLower(hash.GetHashAndReset());
+                body.Arrived(Convert.ToHexStringLower(hash.GetHashAndReset()));
                 return;
             }
         }
@@ -82,20 +96,10 @@ internal sealed class RequestBodies(long budget)
     private static ServiceException TooLarge(int limit) =>
         ServiceException.Invalid(ValidationReason.CannotParse, $"The request body is larger than {limit} bytes.");
 
-    private void Take(long bytes)
-    {
-        if (Interlocked.Add(ref _held, bytes) > budget)
-        {
-            Interlocked.Add(ref _held, -bytes);
-            throw new ServiceException(FaultCode.ThrottlingException, "The server holds too many large requests at once. Try again in a moment.");
-        }
-    }
-
-    private void Give(long bytes) => Interlocked.Add(ref _held, -bytes);
-
     /// <summary>A body in memory.</summary>
-    internal sealed class RequestBody(RequestBodies owner) : IDisposable
+    internal sealed class RequestBody(BodyBudget.Share share) : IDisposable
     {
+        private BodyBudget.Share _share = share;
         private byte[] _bytes = [];
 
         /// <summary>Bytes that have arrived.</summary>
@@ -105,12 +109,12 @@ internal sealed class RequestBodies(long budget)
         public ReadOnlyMemory<byte> Bytes => _bytes.AsMemory(0, Length);
 
         /// <summary>Their SHA-256 in lower-case hex.</summary>
-        public string Hash { get; set; } = "";
+        public string Hash { get; private set; } = "";
 
         /// <inheritdoc/>
         public void Dispose()
         {
-            owner.Give(_bytes.Length);
+            _share.Dispose();
             _bytes = [];
             Length = 0;
         }
@@ -120,12 +124,36 @@ internal sealed class RequestBodies(long budget)
             if (_bytes.Length - Length < piece.Length)
             {
                 var size = Math.Min(limit, Math.Max(Length + piece.Length, Math.Max(FirstBuffer, _bytes.Length * 2L)));
-                owner.Take(size - _bytes.Length);
+                _share.Take(size - _bytes.Length);
                 Array.Resize(ref _bytes, (int)size);
             }
 
             piece.CopyTo(_bytes.AsSpan(Length));
             Length += piece.Length;
+        }
+
+        internal void Arrived(string hash)
+        {
+            _share.Arrived();
+            Hash = hash;
+        }
+
+        internal void Move(BodyBudget budget)
+        {
+            var share = budget.Open(static () => { });
+            try
+            {
+                share.Take(_bytes.Length);
+                share.Arrived();
+            }
+            catch
+            {
+                share.Dispose();
+                throw;
+            }
+
+            _share.Dispose();
+            _share = share;
         }
     }
 }

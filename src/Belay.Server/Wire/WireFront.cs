@@ -19,6 +19,8 @@ public sealed partial class WireFront
     private readonly Dictionary<string, OpenEndpoint> _open;
     private readonly RequestBodies _bodies;
     private readonly RequestRates _rates;
+    private readonly WireSettings _settings;
+    private readonly TimeProvider _time;
     private readonly IdSource _ids;
     private readonly ILogger<WireFront> _logger;
 
@@ -35,8 +37,10 @@ public sealed partial class WireFront
         _router = new Router(operations);
         _open = open.ToDictionary(endpoint => endpoint.Path, StringComparer.Ordinal);
         _authenticator = authenticator;
-        _bodies = new RequestBodies(settings.MaxBufferedBodyBytes);
+        _bodies = new RequestBodies(settings, time);
         _rates = new RequestRates(settings, time);
+        _settings = settings;
+        _time = time;
         _ids = ids;
         _logger = logger;
     }
@@ -47,12 +51,15 @@ public sealed partial class WireFront
         var requestId = _ids.NewUuid();
         http.Response.Headers["x-amzn-RequestId"] = requestId;
         var exchange = new Exchange(requestId);
+        var connection = http.Features.Get<Connections.Connection>();
+        connection?.Begin();
         try
         {
-            await ServeAsync(http, exchange);
+            await ServeAsync(http, exchange, connection);
         }
-        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        catch (OperationCanceledException cause) when (http.RequestAborted.IsCancellationRequested || cause is ConnectionAbortedException || cause.InnerException is ConnectionAbortedException)
         {
+            // Whoever reads a body hears of the end of its connection before the request does.
             Log.ClientLeft(_logger, exchange.Operation, requestId);
         }
         catch (ConnectionResetException)
@@ -63,9 +70,13 @@ public sealed partial class WireFront
         {
             await FailAsync(http, exchange, problem);
         }
+        finally
+        {
+            connection?.End();
+        }
     }
 
-    private async Task ServeAsync(HttpContext http, Exchange exchange)
+    private async Task ServeAsync(HttpContext http, Exchange exchange, Connections.Connection? connection)
     {
         // 1. Route on the raw target. What has no operation is answered only after authentication.
         var target = RequestTarget.Parse(http.Features.Get<IHttpRequestFeature>()!.RawTarget);
@@ -82,9 +93,19 @@ public sealed partial class WireFront
 
         // 2. Authenticate as far as headers reach, read the body within bounds, authenticate it.
         var pending = _authenticator.Begin(http.Request, target);
-        using var body = await _bodies.ReadAsync(http.Request, operation?.MaxBodyBytes ?? Operation.ControlBodyBytes, http.RequestAborted);
+        if (pending.IsVerified)
+        {
+            connection?.Prove();
+        }
+
+        using var body = await _bodies.ReadAsync(http.Request, operation?.MaxBodyBytes ?? Operation.ControlBodyBytes, pending.IsVerified, http.RequestAborted);
         exchange.BodyRead = true;
         var caller = pending.Complete(body.Hash);
+        if (!pending.IsVerified)
+        {
+            connection?.Prove();
+            _bodies.Verified(body);
+        }
 
         // 3. Count.
         _rates.Take(caller.Scope.Account, match?.Route.Plane ?? Plane.Control);
@@ -95,7 +116,12 @@ public sealed partial class WireFront
             throw NotServed(http.Request.Method, match?.Route);
         }
 
-        var call = new OperationCall(http, operation, caller, exchange.RequestId, match!.Value.Labels, body.Bytes);
+        var call = new OperationCall(http, operation, caller, exchange.RequestId, match!.Value.Labels, body.Bytes)
+        {
+            BodyHold = body,
+            WriteTimeout = _settings.WriteTimeout,
+            Time = _time,
+        };
         exchange.Call = call;
         await operation.HandleAsync(call, http.RequestAborted);
         Log.Served(_logger, operation.Name, http.Response.StatusCode, exchange.RequestId);

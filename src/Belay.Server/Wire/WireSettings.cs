@@ -3,10 +3,16 @@ namespace Belay.Server.Wire;
 /// <summary>How much a stranger may send, and how fast.</summary>
 public sealed record WireSettings
 {
-    /// <summary>Bytes of request bodies held in memory at once, over all requests; a request beyond it is throttled.</summary>
-    public long MaxBufferedBodyBytes { get; init; } = 512L * 1024 * 1024;
+    /// <summary>Bytes of request bodies held in memory at once, over all requests whose signature is good; beyond it the slowest sender is
+    /// throttled. The largest body must fit.</summary>
+    public long MaxBufferedBodyBytes { get; init; } = 256L * 1024 * 1024;
 
-    /// <summary>Connections at once.</summary>
+    /// <summary>The same for bodies that must be read before their signature can be checked, since their hash is not stated. The largest
+    /// body must fit.</summary>
+    public long MaxUnverifiedBodyBytes { get; init; } = 128L * 1024 * 1024;
+
+    /// <summary>Connections at once, at most three quarters of the files that the process may open; beyond it the oldest without a good signature is
+    /// closed.</summary>
     public int MaxConnections { get; init; } = 10_000;
 
     /// <summary>Headers of a request.</summary>
@@ -27,6 +33,15 @@ public sealed record WireSettings
     /// <summary>Time before the body's rate counts.</summary>
     public TimeSpan BodyGrace { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>Time for which a connection may be idle.</summary>
+    public TimeSpan KeepAlive { get; init; } = TimeSpan.FromSeconds(130);
+
+    /// <summary>Time for which a client may take nothing of its answer; then its connection is closed.</summary>
+    public TimeSpan WriteTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Requests at a time on one HTTP/2 connection.</summary>
+    public int MaxStreams { get; init; } = 100;
+
     /// <summary>Control-plane requests of one account; null for no limit.</summary>
     public RequestRate? ControlRate { get; init; }
 
@@ -38,9 +53,10 @@ public sealed record WireSettings
     {
         foreach (var (name, value) in new (string, double)[]
         {
-            (nameof(MaxBufferedBodyBytes), MaxBufferedBodyBytes), (nameof(MaxConnections), MaxConnections), (nameof(MaxHeaders), MaxHeaders),
+            (nameof(MaxBufferedBodyBytes), MaxBufferedBodyBytes), (nameof(MaxUnverifiedBodyBytes), MaxUnverifiedBodyBytes), (nameof(MaxConnections), MaxConnections), (nameof(MaxHeaders), MaxHeaders),
             (nameof(MaxHeaderBytes), MaxHeaderBytes), (nameof(MaxRequestLineBytes), MaxRequestLineBytes),
             (nameof(HeadersTimeout), HeadersTimeout.TotalSeconds), (nameof(MinBodyBytesPerSecond), MinBodyBytesPerSecond), (nameof(BodyGrace), BodyGrace.TotalSeconds),
+            (nameof(KeepAlive), KeepAlive.TotalSeconds), (nameof(WriteTimeout), WriteTimeout.TotalSeconds), (nameof(MaxStreams), MaxStreams),
         })
         {
             if (!(value > 0))

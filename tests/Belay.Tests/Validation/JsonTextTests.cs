@@ -73,7 +73,7 @@ public sealed class JsonTextTests
     {
         var members = string.Join(',', Enumerable.Range(0, 1_000_000).Select(i => $"\"{i:x}\":1"));
 
-        var problem = Assert.Throws<ServiceException>(() => JsonText.ReadObject(Encoding.ASCII.GetBytes($"{{{members}}}")));
+        var problem = Assert.Throws<ServiceException>(() => JsonText.ReadObject(Encoding.ASCII.GetBytes($"{{{members}}}"), ["a"]));
 
         Assert.Equal("The request body cannot be parsed: it has more than 1000000 values.", problem.Message);
     }
@@ -85,7 +85,7 @@ public sealed class JsonTextTests
     [InlineData("\"x\"")]
     public void ReadObject_WantsAnObject(string json)
     {
-        var problem = Assert.Throws<ServiceException>(() => JsonText.ReadObject(Encoding.UTF8.GetBytes(json)));
+        var problem = Assert.Throws<ServiceException>(() => JsonText.ReadObject(Encoding.UTF8.GetBytes(json), ["x"]));
 
         Assert.Equal(ValidationReason.CannotParse, problem.Reason);
         Assert.Equal("The request body cannot be parsed: it must be a JSON object.", problem.Message);
@@ -94,9 +94,9 @@ public sealed class JsonTextTests
     [Fact]
     public void ReadObject_FindsEveryMembersValue()
     {
-        var json = Encoding.UTF8.GetBytes(""" { "a" : 1, "b":{"c":[1,{}]} ,"d": [ ] ,"e":"x\u0041","a":null, "\u0066":true} """);
+        var json = Encoding.UTF8.GetBytes(""" { "a" : 1, "b":{"c":[1,{}]} ,"d": [ ] ,"e":"x\u0041","a":null, "\u0066":true, "unknown":[{"a":2}] } """);
 
-        var members = JsonText.ReadObject(json);
+        var members = JsonText.ReadObject(json, ["a", "b", "d", "e", "f", "absent"]);
 
         Assert.Equal(
             new Dictionary<string, string> { ["a"] = "null", ["b"] = """{"c":[1,{}]}""", ["d"] = "[ ]", ["e"] = "\"x\\u0041\"", ["f"] = "true" },

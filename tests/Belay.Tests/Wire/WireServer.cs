@@ -1,4 +1,6 @@
 using System.Net.Http.Headers;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
 using Belay.Contracts;
@@ -40,16 +42,27 @@ public sealed class WireServer : IAsyncDisposable
 
     public HttpClient Http { get; }
 
-    public static async Task<WireServer> StartAsync(WireSettings? wire = null, Func<OperationCall, CancellationToken, Task>? invoke = null, Func<ServerParts, ServerParts>? compose = null)
+    public static async Task<WireServer> StartAsync(WireSettings? wire = null, Func<OperationCall, CancellationToken, Task>? invoke = null, Func<ServerParts, ServerParts>? compose = null, bool tls = false)
     {
         var directory = Directory.CreateTempSubdirectory("belay-wire-");
-        var settings = new ServerSettings { DataDirectory = directory.FullName, Port = 0, Wire = wire ?? new() };
+        var settings = new ServerSettings { DataDirectory = directory.FullName, Port = 0, Wire = wire ?? new(), CertificatePath = tls ? SelfSigned(directory.FullName) : null };
         var keys = FirstKeys(settings);
         var parts = Parts(keys) with { Operations = Operations(invoke ?? EchoAsync) };
         parts = compose?.Invoke(parts) ?? parts;
         var server = BelayServer.Create(settings, parts);
         await server.StartAsync(CancellationToken.None);
         return new WireServer(server, directory, keys);
+    }
+
+    /// <summary>Makes a certificate with its key, as one PEM file.</summary>
+    public static string SelfSigned(string directory)
+    {
+        using var key = ECDsa.Create();
+        var now = TimeProvider.System.GetUtcNow();
+        using var certificate = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256).CreateSelfSigned(now.AddDays(-1), now.AddDays(1));
+        var path = Path.Combine(directory, "server.pem");
+        File.WriteAllText(path, certificate.ExportCertificatePem() + "\n" + key.ExportPkcs8PrivateKeyPem());
+        return path;
     }
 
     /// <summary>The wire alone, without operations.</summary>
