@@ -1,0 +1,17 @@
+namespace Belay.Bench.Loop.Product;
+
+/// <summary>Which part of the product is replaced. The shipped program has no such choice; the bench composes its own servers.</summary>
+internal enum Variant
+{
+    /// <summary>Nothing: the program as it is shipped.</summary>
+    Shipped,
+
+    /// <summary>The journal is in memory.</summary>
+    MemoryJournal,
+
+    /// <summary>Bodies are stored as they are.</summary>
+    NoSealing,
+
+    /// <summary>No session's conversation stays in memory: each turn opens its session from the journal.</summary>
+    Cold,
+}
