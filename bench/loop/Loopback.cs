@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Net;
+using Belay.Bench.Loop.Processes;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -28,7 +29,7 @@ internal static class Loopback
         app.Run(handler);
         await app.StartAsync();
         Console.WriteLine(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single());
-        await Console.In.ReadToEndAsync();
+        await Counters.AnswerAsync();
         await app.StopAsync();
     }
 

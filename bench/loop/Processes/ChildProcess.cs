@@ -55,9 +55,15 @@ internal sealed class ChildProcess : IAsyncDisposable
             throw new InvalidOperationException($"{string.Join(' ', start.ArgumentList)} ended with {process.ExitCode} before it was ready: {said}");
         }
 
-        // Nobody reads what it says later, and a full pipe would stop it.
-        _ = process.StandardOutput.ReadToEndAsync(CancellationToken.None);
         return new(process, AddressOf(first));
+    }
+
+    /// <summary>What it has done so far; only a part of the bench answers this.</summary>
+    public async Task<Counters> CountersAsync(CancellationToken cancellationToken)
+    {
+        await _process.StandardInput.WriteLineAsync("counters".AsMemory(), cancellationToken);
+        await _process.StandardInput.FlushAsync(cancellationToken);
+        return Counters.Parse((await _process.StandardOutput.ReadLineAsync(cancellationToken))!);
     }
 
     /// <summary>Kills it with SIGKILL, as a power cut would, and waits until it is gone.</summary>

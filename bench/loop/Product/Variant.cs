@@ -6,6 +6,9 @@ internal enum Variant
     /// <summary>Nothing: the program as it is shipped.</summary>
     Shipped,
 
+    /// <summary>Nothing, but composed by the bench, so that it can be asked what it has done.</summary>
+    Composed,
+
     /// <summary>The journal is in memory.</summary>
     MemoryJournal,
 

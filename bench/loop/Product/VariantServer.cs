@@ -1,3 +1,4 @@
+using Belay.Bench.Loop.Processes;
 using Belay.Server;
 using Belay.Testing.Sessions;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -28,7 +29,7 @@ internal static class VariantServer
         await using var server = BelayServer.Create(settings, parts);
         await server.StartAsync(CancellationToken.None);
         Console.WriteLine(server.Address);
-        await Console.In.ReadToEndAsync();
+        await Counters.AnswerAsync();
         await server.StopAsync(CancellationToken.None);
     }
 }

@@ -1,7 +1,7 @@
 // Strands behind a plain http server: `node strands.mjs PROVIDER_URL`. The first line that it prints is its address. Sessions live in
 // memory; it says when the first token came and, at the end, the whole answer.
 import http from 'node:http';
-import { Agent, tool } from '@strands-agents/sdk';
+import { Agent, NullConversationManager, tool } from '@strands-agents/sdk';
 import { OpenAIModel } from '@strands-agents/sdk/models/openai';
 import { z } from 'zod';
 
@@ -27,7 +27,7 @@ function agentOf(id, modelId, history) {
   let session = sessions.get(id);
   if (!session) {
     const messages = history.map(({ role, content }) => ({ role, content: [{ text: content[0].text }] }));
-    session = { modelId, agent: new Agent({ model: modelOf(modelId), tools: [add], messages, printer: false }) };
+    session = { modelId, agent: new Agent({ model: modelOf(modelId), tools: [add], messages, printer: false, conversationManager: new NullConversationManager() }) };
     sessions.set(id, session);
   }
   if (session.modelId !== modelId) {
