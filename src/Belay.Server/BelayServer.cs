@@ -1,6 +1,5 @@
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
-using Belay.Server.Auth;
 using Belay.Server.Wire;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -55,7 +54,7 @@ public sealed class BelayServer : IAsyncDisposable
 
         var app = builder.Build();
         var front = new WireFront(
-            parts.Operations, new SigV4Verifier(parts.Keys, parts.Time), settings.Wire, parts.Time, parts.Ids, parts.Logging.CreateLogger<WireFront>());
+            parts.Operations, parts.Open, parts.Authenticator, settings.Wire, parts.Time, parts.Ids, parts.Logging.CreateLogger<WireFront>());
         app.Run(front.HandleAsync);
         return new BelayServer(app, parts);
     }

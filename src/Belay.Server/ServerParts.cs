@@ -3,6 +3,7 @@ using Belay.Harnesses;
 using Belay.Identity;
 using Belay.Models;
 using Belay.Sandboxes;
+using Belay.Server.Auth;
 using Belay.Server.Harnesses;
 using Belay.Server.Invocations;
 using Belay.Server.Runtimes;
@@ -22,8 +23,11 @@ public sealed partial record ServerParts
     /// <summary>What the server serves.</summary>
     public required IReadOnlyList<Operation> Operations { get; init; }
 
-    /// <summary>Who may call.</summary>
-    public required AccessKeys Keys { get; init; }
+    /// <summary>What anybody may ask.</summary>
+    public IReadOnlyList<OpenEndpoint> Open { get; init; } = [OpenEndpoint.Health];
+
+    /// <summary>Finds out who calls.</summary>
+    public required IAuthenticator Authenticator { get; init; }
 
     /// <summary>The clock.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
@@ -104,7 +108,7 @@ public sealed partial record ServerParts
                     .. InvocationEndpoints.Operations(catalog, resolver, sessions),
                     .. CommandEndpoints.Operations(catalog, sessions, ids),
                 ],
-                Keys = keys,
+                Authenticator = new SigV4Verifier(keys, time),
                 Time = time,
                 Ids = ids,
                 Logging = logging,

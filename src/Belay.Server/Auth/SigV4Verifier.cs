@@ -14,7 +14,7 @@ namespace Belay.Server.Auth;
 /// Verifies header-form signatures in two steps: everything that can be refused without the body is refused before the body is
 /// read, including the signature itself where the client states the body's hash.
 /// </summary>
-public sealed class SigV4Verifier(AccessKeys keys, TimeProvider time)
+public sealed class SigV4Verifier(AccessKeys keys, TimeProvider time) : IAuthenticator
 {
     /// <summary>Signing name of both planes.</summary>
     public const string Service = "bedrock-agentcore";
@@ -27,9 +27,8 @@ public sealed class SigV4Verifier(AccessKeys keys, TimeProvider time)
     // Headers that choose whose session and data are meant; a signature that leaves them out would let anybody on the way change them.
     private const string MeaningfulPrefix = "x-amzn-bedrock-agentcore-";
 
-    /// <summary>Checks what needs no body. Complete it with the hash of the body that arrived.</summary>
-    /// <exception cref="ServiceException">403, with what is wrong.</exception>
-    public PendingCaller Begin(HttpRequest request, RequestTarget target)
+    /// <inheritdoc/>
+    public IPendingCaller Begin(HttpRequest request, RequestTarget target)
     {
         var signature = Parse(request, target);
         var at = SignedAt(request, signature);
@@ -173,10 +172,9 @@ public sealed class SigV4Verifier(AccessKeys keys, TimeProvider time)
 
     internal static ServiceException Denied(string message) => new(FaultCode.AccessDeniedException, message);
 
-    internal sealed record Signature(string KeyId, CredentialScope Scope, string[] Headers, string Hex);
+    private sealed record Signature(string KeyId, CredentialScope Scope, string[] Headers, string Hex);
 
-    /// <summary>A caller whose signature is checked up to its body.</summary>
-    public sealed class PendingCaller
+    private sealed class PendingCaller : IPendingCaller
     {
         private readonly string _method;
         private readonly string _target;
@@ -198,8 +196,6 @@ public sealed class SigV4Verifier(AccessKeys keys, TimeProvider time)
             _stated = stated;
         }
 
-        /// <summary>The caller, when the signature covers this body.</summary>
-        /// <param name="bodyHash">SHA-256 of the body in lower-case hex.</param>
         public Caller Complete(string bodyHash)
         {
             if (_stated is null)

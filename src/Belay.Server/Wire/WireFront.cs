@@ -1,4 +1,3 @@
-using System.Net.Mime;
 using Belay.Contracts.Faults;
 using Belay.Server.Auth;
 using Belay.Storage;
@@ -16,7 +15,8 @@ namespace Belay.Server.Wire;
 public sealed partial class WireFront
 {
     private readonly Router _router;
-    private readonly SigV4Verifier _verifier;
+    private readonly IAuthenticator _authenticator;
+    private readonly Dictionary<string, OpenEndpoint> _open;
     private readonly RequestBodies _bodies;
     private readonly RequestRates _rates;
     private readonly IdSource _ids;
@@ -24,10 +24,17 @@ public sealed partial class WireFront
 
     /// <summary>Creates the front of the operations given.</summary>
     public WireFront(
-        IReadOnlyList<Operation> operations, SigV4Verifier verifier, WireSettings settings, TimeProvider time, IdSource ids, ILogger<WireFront> logger)
+        IReadOnlyList<Operation> operations,
+        IReadOnlyList<OpenEndpoint> open,
+        IAuthenticator authenticator,
+        WireSettings settings,
+        TimeProvider time,
+        IdSource ids,
+        ILogger<WireFront> logger)
     {
         _router = new Router(operations);
-        _verifier = verifier;
+        _open = open.ToDictionary(endpoint => endpoint.Path, StringComparer.Ordinal);
+        _authenticator = authenticator;
         _bodies = new RequestBodies(settings.MaxBufferedBodyBytes);
         _rates = new RequestRates(settings, time);
         _ids = ids;
@@ -62,10 +69,10 @@ public sealed partial class WireFront
     {
         // 1. Route on the raw target. What has no operation is answered only after authentication.
         var target = RequestTarget.Parse(http.Features.Get<IHttpRequestFeature>()!.RawTarget);
-        if (target.RawPath == "/healthz" && HttpMethods.IsGet(http.Request.Method))
+        if (HttpMethods.IsGet(http.Request.Method) && _open.TryGetValue(target.RawPath, out var open))
         {
-            http.Response.ContentType = MediaTypeNames.Text.Plain;
-            await http.Response.WriteAsync("ok\n", http.RequestAborted);
+            exchange.Operation = open.Path;
+            await open.HandleAsync(http);
             return;
         }
 
@@ -74,7 +81,7 @@ public sealed partial class WireFront
         exchange.Operation = match?.Route.Name ?? "unknown operation";
 
         // 2. Authenticate as far as headers reach, read the body within bounds, authenticate it.
-        var pending = _verifier.Begin(http.Request, target);
+        var pending = _authenticator.Begin(http.Request, target);
         using var body = await _bodies.ReadAsync(http.Request, operation?.MaxBodyBytes ?? Operation.ControlBodyBytes, http.RequestAborted);
         exchange.BodyRead = true;
         var caller = pending.Complete(body.Hash);

@@ -1,6 +1,7 @@
 using Belay.Contracts.Harnesses;
 using Belay.Contracts.Invocations;
 using Belay.Models;
+using Belay.Telemetry;
 
 namespace Belay.Agents;
 
@@ -9,6 +10,9 @@ public sealed record Invocation
 {
     /// <summary>Its id.</summary>
     public required string Id { get; init; }
+
+    /// <summary>The trace that it belongs to.</summary>
+    public required TraceContext Trace { get; init; }
 
     /// <summary>The harness as it serves.</summary>
     public required Harness Harness { get; init; }

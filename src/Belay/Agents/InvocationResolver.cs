@@ -4,6 +4,7 @@ using Belay.Contracts.Invocations;
 using Belay.Harnesses;
 using Belay.Models;
 using Belay.Storage;
+using Belay.Telemetry;
 using Belay.Tools;
 
 namespace Belay.Agents;
@@ -35,6 +36,7 @@ public sealed class InvocationResolver(Func<HarnessModelConfiguration, ResolvedM
         return new()
         {
             Id = ids.NewUuid(),
+            Trace = TraceContext.Find(request.TraceParent, request.TraceState, request.TraceId) ?? TraceContext.Begin(ids),
             Harness = harness,
             Endpoint = served.Endpoint,
             Model = model.Model,

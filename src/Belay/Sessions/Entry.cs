@@ -71,6 +71,8 @@ public abstract record EntryBody
 /// <param name="Tools">Tool entries in force.</param>
 /// <param name="AllowedTools">Tool patterns in force.</param>
 /// <param name="Limits">Limits in force.</param>
+/// <param name="TraceId">W3C trace id of the invocation; null in journals that knew none.</param>
+/// <param name="ActorId">Actor on whose behalf the call was made, where it is known.</param>
 public sealed record InvocationStarted(
     string InvocationId,
     string Endpoint,
@@ -78,7 +80,9 @@ public sealed record InvocationStarted(
     IReadOnlyList<Message> Messages,
     IReadOnlyList<HarnessTool> Tools,
     IReadOnlyList<string> AllowedTools,
-    InvocationLimits Limits) : EntryBody;
+    InvocationLimits Limits,
+    string? TraceId = null,
+    string? ActorId = null) : EntryBody;
 
 /// <summary>Messages that were inserted to make the stored conversation whole again before new ones were appended.</summary>
 /// <param name="Messages">What was inserted.</param>

@@ -120,7 +120,7 @@ public sealed partial class LiveSession : IAsyncDisposable
             var actor = await TakeForActorAsync(invocation, cancellationToken);
 
             // Synced: once the client sees its stream begin, what it said is history, whatever happens next.
-            await _mailbox.AppendAsync(entries, Durability.Synced);
+            await _mailbox.AppendAsync([.. entries.Select(entry => entry is InvocationStarted started ? started with { ActorId = actor } : entry)], Durability.Synced);
             running = Start(accepted with { ActorId = actor });
         }
         finally
@@ -376,7 +376,7 @@ public sealed partial class LiveSession : IAsyncDisposable
     }
 
     private static InvocationStarted Started(Invocation invocation, IReadOnlyList<Message> messages) =>
-        new(invocation.Id, invocation.Endpoint, invocation.Harness.HarnessVersion ?? string.Empty, messages, invocation.Tools, invocation.AllowedTools, invocation.Limits);
+        new(invocation.Id, invocation.Endpoint, invocation.Harness.HarnessVersion ?? string.Empty, messages, invocation.Tools, invocation.AllowedTools, invocation.Limits, invocation.Trace.TraceId);
 
     private RunningInvocation Start(Invocation invocation)
     {

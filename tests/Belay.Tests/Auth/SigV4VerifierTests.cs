@@ -257,7 +257,7 @@ public sealed class SigV4VerifierTests : IDisposable
             Headers["authorization"] = $"AWS4-HMAC-SHA256 Credential={key.Id}/{scope}, SignedHeaders={signedHeaders}, Signature={signature}";
         }
 
-        public SigV4Verifier.PendingCaller Begin(SigV4Verifier verifier)
+        public IPendingCaller Begin(SigV4Verifier verifier)
         {
             var request = new DefaultHttpContext().Request;
             request.Method = Method;

@@ -13,7 +13,7 @@ public sealed class JournalJsonTests
     /// <summary>One body of each kind, with every member set and every case of the inner sets.</summary>
     public static readonly IReadOnlyList<EntryBody> Samples =
     [
-        new InvocationStarted("inv", "DEFAULT", "1", Messages(), [Inline(), Remote()], ["*", "@builtin"], new InvocationLimits(75, 1000, 3600)),
+        new InvocationStarted("inv", "DEFAULT", "1", Messages(), [Inline(), Remote()], ["*", "@builtin"], new InvocationLimits(75, 1000, 3600), "0af7651916cd43dd8448eb211c80319c", "ada"),
         new HistoryRepaired(Messages(), "cut off"),
         new ContextReduced("inv", Messages(), "window"),
         new ModelIntent("inv", 1, "bedrock", "model", 3),

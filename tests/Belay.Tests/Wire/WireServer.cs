@@ -44,19 +44,24 @@ public sealed class WireServer : IAsyncDisposable
     {
         var directory = Directory.CreateTempSubdirectory("belay-wire-");
         var settings = new ServerSettings { DataDirectory = directory.FullName, Port = 0, Wire = wire ?? new() };
-        var parts = Parts(settings) with { Operations = Operations(invoke ?? EchoAsync) };
+        var keys = FirstKeys(settings);
+        var parts = Parts(keys) with { Operations = Operations(invoke ?? EchoAsync) };
         parts = compose?.Invoke(parts) ?? parts;
         var server = BelayServer.Create(settings, parts);
         await server.StartAsync(CancellationToken.None);
-        return new WireServer(server, directory, parts.Keys);
+        return new WireServer(server, directory, keys);
     }
 
-    /// <summary>The wire alone: keys in the data directory, and no operations.</summary>
-    public static ServerParts Parts(ServerSettings settings)
+    /// <summary>The wire alone, without operations.</summary>
+    public static ServerParts Parts(AccessKeys keys) =>
+        new() { Operations = [], Authenticator = new SigV4Verifier(keys, TimeProvider.System), Logging = NullLoggerFactory.Instance };
+
+    /// <summary>The keys of a new data directory.</summary>
+    public static AccessKeys FirstKeys(ServerSettings settings)
     {
         var keys = AccessKeys.Open(settings.DataDirectory, MasterKey.LoadOrCreate(settings.DataDirectory), TimeProvider.System, IdSource.System);
         keys.EnsureFirst(settings.DefaultAccount);
-        return new ServerParts { Operations = [], Keys = keys, Logging = NullLoggerFactory.Instance };
+        return keys;
     }
 
     /// <summary>Sends a signed request and reads the whole answer.</summary>

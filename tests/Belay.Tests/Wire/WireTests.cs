@@ -438,7 +438,7 @@ public sealed class WireTests
             CertificatePath = Path.Combine(directory, "cert.pem"),
             CertificateKeyPath = Path.Combine(directory, "key.pem"),
         };
-        await using var server = BelayServer.Create(settings, WireServer.Parts(settings));
+        await using var server = BelayServer.Create(settings, WireServer.Parts(WireServer.FirstKeys(settings)));
         await server.StartAsync(CancellationToken.None);
         using var handler = new HttpClientHandler { ServerCertificateCustomValidationCallback = (_, got, _, _) => got!.Thumbprint == certificate.Thumbprint };
         using var http = new HttpClient(handler);

@@ -1,0 +1,24 @@
+using Belay.Server.Wire;
+using Microsoft.AspNetCore.Http;
+
+namespace Belay.Server.Auth;
+
+/// <summary>
+/// Finds out who calls, in two steps: everything that can be refused without the body is refused before the body is read. Implementations
+/// are safe for concurrent use.
+/// </summary>
+public interface IAuthenticator
+{
+    /// <summary>Checks what needs no body. Complete it with the hash of the body that arrived.</summary>
+    /// <exception cref="Contracts.Faults.ServiceException">403, with what is wrong.</exception>
+    IPendingCaller Begin(HttpRequest request, RequestTarget target);
+}
+
+/// <summary>A caller who is known up to the request's body.</summary>
+public interface IPendingCaller
+{
+    /// <summary>The caller, when what was presented covers this body.</summary>
+    /// <param name="bodyHash">SHA-256 of the body in lower-case hex.</param>
+    /// <exception cref="Contracts.Faults.ServiceException">403, with what is wrong.</exception>
+    Caller Complete(string bodyHash);
+}
