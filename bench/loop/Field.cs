@@ -70,6 +70,7 @@ internal sealed class Field : IAsyncDisposable
             [
                 field.Drive(await field.StartBelayAsync(Variant.MemoryJournal, cancellationToken), Names.MemoryJournal),
                 field.Drive(await field.StartBelayAsync(Variant.NoSealing, cancellationToken), Names.NoSealing),
+                field.Drive(await field.StartBelayAsync(Variant.Bearer, cancellationToken), Names.Bearer),
             ];
             field.Cold = field.Drive(await field.StartBelayAsync(Variant.Cold, cancellationToken), Names.Cold);
             return field;

@@ -18,7 +18,16 @@ internal sealed class BelaySubject(string name, BelayProgram program, Uri provid
         var head = Encoding.UTF8.GetBytes($$$"""{"model":{"liteLlmModelConfig":{"modelId":"openai/{{{script.Name}}}","apiBase":"{{{provider}}}v1"}},"messages":""");
         byte[] body = [.. head, .. input.Json, (byte)'}'];
         var request = new HttpRequestMessage(HttpMethod.Post, _signer.Target) { Content = new ByteArrayContent(body) };
-        _signer.Sign(request, session, body);
+        if (program.Variant == Variant.Bearer)
+        {
+            request.Headers.TryAddWithoutValidation(InvokeSigner.SessionHeader, session);
+            request.Headers.TryAddWithoutValidation("Authorization", BearerAuthenticator.Scheme + program.Key.Secret);
+        }
+        else
+        {
+            _signer.Sign(request, session, body);
+        }
+
         return request;
     }
 

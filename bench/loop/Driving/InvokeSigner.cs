@@ -10,10 +10,12 @@ namespace Belay.Bench.Loop.Driving;
 /// </summary>
 internal sealed class InvokeSigner
 {
+    /// <summary>Header of the session's id.</summary>
+    public const string SessionHeader = "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id";
+
     private const string Region = "us-west-2";
     private const string Service = "bedrock-agentcore";
     private const string Signed = "content-type;host;x-amz-date;x-amzn-bedrock-agentcore-runtime-session-id";
-    private const string SessionHeader = "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id";
     private readonly AccessKey _key;
     private readonly string _prefix;
     private (string Day, byte[] Key) _daily = ("", []);

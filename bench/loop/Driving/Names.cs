@@ -9,5 +9,6 @@ internal static class Names
     public const string Belay = "Belay";
     public const string MemoryJournal = "Belay, journal in memory";
     public const string NoSealing = "Belay, nothing sealed";
+    public const string Bearer = "Belay, bearer token";
     public const string Cold = "Belay, cold sessions";
 }

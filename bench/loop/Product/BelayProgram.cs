@@ -16,15 +16,17 @@ internal sealed class BelayProgram : IAsyncDisposable
 
     private const string Account = "000000000000";
     private const string Region = "us-west-2";
-    private readonly Variant _variant;
     private readonly string _directory;
 
     private BelayProgram(Variant variant, string directory, AccessKey key)
     {
-        _variant = variant;
+        Variant = variant;
         _directory = directory;
         Key = key;
     }
+
+    /// <summary>Which part is replaced.</summary>
+    public Variant Variant { get; }
 
     /// <summary>The key that clients sign with.</summary>
     public AccessKey Key { get; }
@@ -54,7 +56,7 @@ internal sealed class BelayProgram : IAsyncDisposable
     /// <summary>Starts the server again on what it left.</summary>
     public async Task StartAgainAsync(CancellationToken cancellationToken)
     {
-        Process = await ChildProcess.StartAsync(_variant == Variant.Shipped ? Shipped() : ChildProcess.Self("variant", _variant.ToString(), _directory), cancellationToken);
+        Process = await ChildProcess.StartAsync(Variant == Variant.Shipped ? Shipped() : ChildProcess.Self("variant", Variant.ToString(), _directory), cancellationToken);
         Client?.Dispose();
         Client = new HarnessClient(Process.Address, Key.Id, Key.Secret, Region);
     }

@@ -15,6 +15,9 @@ internal enum Variant
     /// <summary>Bodies are stored as they are.</summary>
     NoSealing,
 
+    /// <summary>Clients show a token instead of signing.</summary>
+    Bearer,
+
     /// <summary>No session's conversation stays in memory: each turn opens its session from the journal.</summary>
     Cold,
 }

@@ -1,5 +1,7 @@
 using Belay.Bench.Loop.Processes;
+using Belay.Identity;
 using Belay.Server;
+using Belay.Storage;
 using Belay.Testing.Sessions;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -26,6 +28,12 @@ internal static class VariantServer
             Sealer = variant == Variant.NoSealing ? sealer => new PlainSealer(sealer) : null,
         };
         var parts = await ServerParts.OpenAsync(settings, replacements, NullLoggerFactory.Instance, CancellationToken.None);
+        if (variant == Variant.Bearer)
+        {
+            var key = AccessKeys.Open(dataDirectory, MasterKey.LoadOrCreate(dataDirectory), TimeProvider.System, IdSource.System).List()[0];
+            parts = parts with { Authenticator = new BearerAuthenticator(key, settings.Region, parts.Authenticator) };
+        }
+
         await using var server = BelayServer.Create(settings, parts);
         await server.StartAsync(CancellationToken.None);
         Console.WriteLine(server.Address);

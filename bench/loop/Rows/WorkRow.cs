@@ -26,7 +26,7 @@ internal static class WorkRow
         var (field, schedule) = (run.Field, run.Schedule);
         var floor = await field.StartFloorAsync(cancellationToken);
         List<(ISubject Subject, ChildProcess Process)> subjects = [(field.Plain(Names.Floor, floor), floor)];
-        foreach (var (variant, name) in ((Variant, string)[])[(Variant.Composed, Names.Belay), (Variant.MemoryJournal, Names.MemoryJournal), (Variant.NoSealing, Names.NoSealing)])
+        foreach (var (variant, name) in ((Variant, string)[])[(Variant.Composed, Names.Belay), (Variant.MemoryJournal, Names.MemoryJournal), (Variant.NoSealing, Names.NoSealing), (Variant.Bearer, Names.Bearer)])
         {
             var program = await field.StartBelayAsync(variant, cancellationToken);
             subjects.Add((field.Drive(program, name), program.Process));
