@@ -51,6 +51,9 @@ internal sealed class Field : IAsyncDisposable
     /// <summary>The product without sessions in memory.</summary>
     public ISubject Cold { get; private set; } = null!;
 
+    /// <summary>All of them.</summary>
+    public IEnumerable<ISubject> Subjects => [Raw, Floor, Belay, .. Variants, Cold, .. Strands is { } strands ? [strands] : (ISubject[])[]];
+
     /// <summary>Starts everything.</summary>
     public static async Task<Field> StartAsync(TextWriter progress, CancellationToken cancellationToken)
     {

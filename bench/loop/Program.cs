@@ -42,6 +42,8 @@ var schedule = options.Quick ? Schedule.Quick : Schedule.Full;
 try
 {
     await using var field = await Field.StartAsync(Console.Error, stop.Token);
+    await Console.Error.WriteLineAsync("Warming up");
+    await Load.WarmUpAsync(field, schedule.Common, stop.Token);
     foreach (var row in options.Rows)
     {
         await Console.Error.WriteLineAsync($"Row {row.Name}");
@@ -55,7 +57,7 @@ catch (OperationCanceledException) when (stop.IsCancellationRequested)
 
 var footer = string.Create(
     CultureInfo.InvariantCulture,
-    $"{schedule.Rounds} interleaved rounds after {schedule.WarmUp.TotalSeconds} s of warm-up for each subject and row, {Environment.ProcessorCount} processors shared by all, load {File.ReadAllText("/proc/loadavg").Split(' ')[1]} (5 minutes), {Stopwatch.GetElapsedTime(begun).TotalSeconds:F0} s in all. Compare figures of one run only.");
+    $"{schedule.Rounds} interleaved rounds after {schedule.Common.TotalSeconds} s of common warm-up and {schedule.WarmUp.TotalSeconds} s for each subject and row, {Environment.ProcessorCount} processors shared by all, load {File.ReadAllText("/proc/loadavg").Split(' ')[1]} (5 minutes), {Stopwatch.GetElapsedTime(begun).TotalSeconds:F0} s in all. Compare figures of one run only.");
 if (options.Json)
 {
     using var output = Console.OpenStandardOutput();

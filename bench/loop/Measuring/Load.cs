@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Belay.Bench.Loop.Driving;
 using Belay.Bench.Loop.Processes;
 using Belay.Bench.Loop.Provider;
+using Belay.Bench.Loop.Rows;
 
 namespace Belay.Bench.Loop.Measuring;
 
@@ -9,6 +10,8 @@ namespace Belay.Bench.Loop.Measuring;
 /// the script: a subject that skips work cannot look fast.</summary>
 internal static class Load
 {
+    private const int WarmingSessions = 4;
+
     /// <summary>Turns one after the other, for a time.</summary>
     public static async Task<List<TurnTimes>> RepeatAsync(Field field, ISubject subject, Script script, TimeSpan time, CancellationToken cancellationToken)
     {
@@ -76,6 +79,26 @@ internal static class Load
             }
         }
     }
+
+    /// <summary>Turns of every subject side by side, with tools and without, which are not measured. What is broken is found by the rows.</summary>
+    public static Task WarmUpAsync(Field field, TimeSpan time, CancellationToken cancellationToken) =>
+        Task.WhenAll(field.Subjects.SelectMany(subject => Enumerable.Repeat(subject, WarmingSessions)).Select(async subject =>
+        {
+            var tools = IterationRow.AtOnceScript(subject);
+            var text = new Script(0, tools.Tokens, tools.Tool);
+            try
+            {
+                for (var begun = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(begun) < time;)
+                {
+                    var session = field.NewSession();
+                    await subject.TurnAsync(session, tools, Input.One, cancellationToken);
+                    await subject.TurnAsync(session, text, Input.One, cancellationToken);
+                }
+            }
+            catch (Exception broken) when (broken is WrongAnswerException or HttpRequestException or IOException)
+            {
+            }
+        }));
 
     /// <summary>Runs <paramref name="count"/> pieces of work, some at a time.</summary>
     public static async Task ForEachAsync(int count, int atATime, Func<int, Task> work, CancellationToken cancellationToken) =>

@@ -8,7 +8,8 @@ namespace Belay.Bench.Loop.Processes;
 internal static class Strands
 {
     private const string Program = "strands.mjs";
-    private static readonly string[] Copied = ["package.json", "package-lock.json", Program];
+    private const string Lock = "package-lock.json";
+    private static readonly string[] Copied = ["package.json", Lock, Program];
 
     /// <summary>Installs the peer where it is not yet; answers why not, or null.</summary>
     public static async Task<string?> InstallAsync(TextWriter progress, CancellationToken cancellationToken)
@@ -16,7 +17,7 @@ internal static class Strands
         var source = Path.Combine(RepositoryPaths.Root, "bench", "loop", "peers");
         var folder = RepositoryPaths.Artifacts("bench", "peers");
         var installed = Path.Combine(folder, "node_modules", ".package-lock.json");
-        var isFresh = File.Exists(installed) && Copied.All(name => Same(Path.Combine(source, name), Path.Combine(folder, name)));
+        var isFresh = File.Exists(installed) && Same(Path.Combine(source, Lock), Path.Combine(folder, Lock));
         foreach (var name in Copied)
         {
             File.Copy(Path.Combine(source, name), Path.Combine(folder, name), overwrite: true);
