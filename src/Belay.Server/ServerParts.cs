@@ -17,7 +17,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Belay.Server;
 
-/// <summary>What a server is made of. <see cref="OpenAsync"/> composes the real one; tests put their own parts in.</summary>
+/// <summary>What a server is made of. <c>OpenAsync</c> composes the real one; tests put their own parts in.</summary>
 public sealed partial record ServerParts
 {
     /// <summary>What the server serves.</summary>
@@ -53,7 +53,12 @@ public sealed partial record ServerParts
     /// <summary>The composition root: opens the data directory and builds every part from its settings.</summary>
     /// <exception cref="InvalidDataException">The data directory cannot be used, or the settings are wrong; the message says why.</exception>
     /// <exception cref="SandboxException">No sandbox driver works as asked; the message says what to do.</exception>
-    public static async Task<ServerParts> OpenAsync(ServerSettings settings, ILoggerFactory logging, CancellationToken cancellationToken)
+    public static Task<ServerParts> OpenAsync(ServerSettings settings, ILoggerFactory logging, CancellationToken cancellationToken) =>
+        OpenAsync(settings, new ServerReplacements(), logging, cancellationToken);
+
+    /// <summary>The same with parts of the caller's own in place of the usual ones. The program never replaces any.</summary>
+    public static async Task<ServerParts> OpenAsync(
+        ServerSettings settings, ServerReplacements replacements, ILoggerFactory logging, CancellationToken cancellationToken)
     {
         var time = TimeProvider.System;
         var ids = IdSource.System;
@@ -64,13 +69,14 @@ public sealed partial record ServerParts
             var database = SqliteDatabase.Open(settings.DataDirectory, settings.Storage, time);
             owned.Push(database);
             var documents = new SqliteDocumentStore(database);
-            var journal = new SqliteJournal(database, time);
+            var journal = replacements.Journal?.Invoke(time) ?? new SqliteJournal(database, time);
 
             // 2. Secrets: the master key, the access keys, and the sealer of what is stored.
             var masterKey = MasterKey.LoadOrCreate(settings.DataDirectory);
             var keys = AccessKeys.Open(settings.DataDirectory, masterKey, time, ids);
             keys.EnsureFirst(settings.DefaultAccount);
-            var sealer = new Sealer(masterKey, documents, ids, new SealerSettings());
+            ISealer sealer = new Sealer(masterKey, documents, ids, new SealerSettings());
+            sealer = replacements.Sealer?.Invoke(sealer) ?? sealer;
 
             // 3. Sandboxes: the driver proves itself before anything relies on it; what an earlier server left behind goes.
             var drivers = SandboxDrivers.Create(settings.DataDirectory, settings.Sandboxes, time, ids);

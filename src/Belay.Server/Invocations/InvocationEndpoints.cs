@@ -25,14 +25,20 @@ public static class InvocationEndpoints
             await using var accepted = await sessions.InvokeAsync(key, invocation, cancellationToken);
             TraceHeaders.Echo(call.Http, request.RuntimeSessionId);
             var stream = await call.StartEventStreamAsync();
-            await foreach (var item in accepted.ReadAsync(cancellationToken))
+            while (await accepted.WaitAsync(cancellationToken))
             {
-                await WriteAsync(stream, item, cancellationToken);
+                // What is there goes out together; nothing waits for what is not there yet.
+                while (accepted.TryRead(out var item))
+                {
+                    await WriteAsync(stream, item, cancellationToken);
+                }
+
+                await stream.FlushAsync(cancellationToken);
             }
         }),
     ];
 
-    private static Task WriteAsync(EventStreamResponse stream, InvocationEvent item, CancellationToken cancellationToken) => item switch
+    private static ValueTask WriteAsync(EventStreamResponse stream, InvocationEvent item, CancellationToken cancellationToken) => item switch
     {
         HarnessMessageStartEvent one => stream.WriteAsync(one.EventType, one, BelayJson.Default.HarnessMessageStartEvent, cancellationToken),
         HarnessContentBlockStartEvent one => stream.WriteAsync(one.EventType, one, BelayJson.Default.HarnessContentBlockStartEvent, cancellationToken),

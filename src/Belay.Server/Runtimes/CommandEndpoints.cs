@@ -34,6 +34,7 @@ public static class CommandEndpoints
             await foreach (var chunk in command.ReadAsync(cancellationToken))
             {
                 await stream.WriteAsync("chunk", chunk, BelayJson.Default.ResponseChunk, cancellationToken);
+                await stream.FlushAsync(cancellationToken);
             }
         }),
         new("StopRuntimeSession", HttpMethods.Post, "/runtimes/{agentRuntimeArn}/stopruntimesession", Operation.ControlBodyBytes, async (call, cancellationToken) =>

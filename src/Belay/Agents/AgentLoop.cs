@@ -52,14 +52,17 @@ public sealed class AgentLoop(ModelTurn turn, ContextReduction context, ToolDisp
                 continue;
             }
 
+            if (reply.Outcome.StopReason!.Value is not HarnessStopReason.ToolUse and var reason)
+            {
+                // The end of the invocation is synced with it, and only then does the client see the message end.
+                await run.AppendAsync(Durability.Queued, reply.Outcome);
+                return reason;
+            }
+
             // One synced append carries the outcome and the intents of what it asks for; only then does the client see the message end.
             step = ToolStep.Next(reply.OpenCalls(run.Invocation.Tools, run.Invocation.AllowedTools), run.Toolbox);
             await run.AppendAsync(Durability.Synced, [reply.Outcome, .. step.Intents(run.Invocation.Id)]);
-            await run.Events.StopAsync(reply.Outcome.StopReason!.Value, cancellationToken);
-            if (reply.Outcome.StopReason != HarnessStopReason.ToolUse)
-            {
-                return reply.Outcome.StopReason.Value;
-            }
+            await run.Events.StopAsync(HarnessStopReason.ToolUse, cancellationToken);
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Belay.Contracts.Invocations;
 
 namespace Belay.Sessions;
@@ -20,6 +21,12 @@ public sealed class AcceptedInvocation : IAsyncDisposable
 
     /// <summary>The events, to be read once. A fault after the start is thrown as <see cref="Contracts.Faults.ServiceException"/>.</summary>
     public IAsyncEnumerable<InvocationEvent> ReadAsync(CancellationToken cancellationToken) => _running.Events.Reader.ReadAllAsync(cancellationToken);
+
+    /// <summary>Waits until an event is there; false when there will be none. A fault after the start is thrown like by <see cref="ReadAsync"/>.</summary>
+    public ValueTask<bool> WaitAsync(CancellationToken cancellationToken) => _running.Events.Reader.WaitToReadAsync(cancellationToken);
+
+    /// <summary>Takes an event that is there.</summary>
+    public bool TryRead([NotNullWhen(true)] out InvocationEvent? item) => _running.Events.Reader.TryRead(out item);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

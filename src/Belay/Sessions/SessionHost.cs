@@ -17,8 +17,17 @@ namespace Belay.Sessions;
 /// <param name="owner">Name of this server in leases.</param>
 public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandboxFactory sandboxes, SessionServices services, string owner) : IAsyncDisposable
 {
+    private const int LooksPerRelease = 2;
+
     private readonly Lock _gate = new();
     private readonly Dictionary<SessionKey, Slot> _slots = [];
+
+    // Every slot without a user that is not being closed is in one of two lists: idle ones, the least recently used first, and those whose
+    // sandbox was running when they were left. Nobody says when a sandbox ends, so each release looks at a few of these: a request costs
+    // the same however many sessions there are.
+    private readonly LinkedList<Slot> _idle = new();
+    private readonly LinkedList<Slot> _kept = new();
+    private readonly Dictionary<string, int> _active = new(StringComparer.Ordinal);
     private bool _closed;
 
     /// <summary>Accepts an invocation on a session and starts it. Throws what can be refused before the stream.</summary>
@@ -150,28 +159,34 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
                     throw new ServiceException(FaultCode.RuntimeClientError, "The server is shutting down.");
                 }
 
-                var known = _slots.TryGetValue(key, out var existing);
-                if (existing is { Users: 0, Closing: null, IsSpent: true })
+                if (_slots.TryGetValue(key, out var existing) && existing is { Users: 0, Closing: null })
                 {
-                    // It broke while nobody was there to give it back.
-                    existing.Closing = CloseAsync(existing);
+                    Look(existing);
+                    if (existing.IsSpent)
+                    {
+                        // It broke while nobody was there to give it back.
+                        Close(existing);
+                    }
                 }
 
                 closing = existing?.Closing;
-                if (closing is null && !(known && existing!.Occupied))
+                if (closing is null && (existing is null || existing.Place.List == _idle))
                 {
-                    ThrowIfFull(key);
+                    ThrowIfFull(key.Scope.Account);
                 }
 
-                if (!known)
+                if (existing is null)
                 {
                     existing = new Slot(key);
                     existing.Opening = OpenAsync(key, harness);
                     _slots.Add(key, existing);
                 }
 
-                slot = existing!;
-                slot.Users += closing is null ? 1 : 0;
+                slot = existing;
+                if (closing is null)
+                {
+                    Enter(slot);
+                }
             }
 
             if (closing is not null)
@@ -195,7 +210,7 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
             }
 
             slot = existing;
-            slot.Users++;
+            Enter(slot);
         }
 
         return await HoldAsync(slot, cancellationToken);
@@ -250,27 +265,78 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
 
     private void Release(Slot slot)
     {
-        var closing = new List<Slot>();
         lock (_gate)
         {
-            slot.Users--;
-            slot.LastUsed = services.Time.GetTimestamp();
-            if (slot is { Users: 0, Closing: null } && slot.IsSpent)
+            if (--slot.Users > 0)
             {
-                closing.Add(slot);
+                return;
             }
 
-            var idle = _slots.Values.Where(candidate => candidate.Closing is null && !candidate.Occupied && !closing.Contains(candidate)).ToList();
-            if (idle.Count > services.Settings.MaxIdle)
+            _kept.AddLast(slot.Place);
+            Look(slot);
+            if (slot.IsSpent)
             {
-                closing.Add(idle.MinBy(candidate => candidate.LastUsed)!);
+                Close(slot);
             }
 
-            foreach (var one in closing)
+            for (var i = 0; i < LooksPerRelease && _kept.First is { Value: var oldest }; i++)
             {
-                one.Closing = CloseAsync(one);
+                Look(oldest);
+            }
+
+            while (_idle.Count > services.Settings.MaxIdle)
+            {
+                Close(_idle.First!.Value);
             }
         }
+    }
+
+    // All of the following under the gate.
+    private void Enter(Slot slot)
+    {
+        if (slot.Users++ == 0 && slot.Place.List != _kept)
+        {
+            Count(slot, 1);
+        }
+
+        slot.Place.List?.Remove(slot.Place);
+    }
+
+    // What is kept for its sandbox becomes idle when that has ended; else it goes to the end of its list.
+    private void Look(Slot slot)
+    {
+        if (slot.Place.List != _kept)
+        {
+            return;
+        }
+
+        _kept.Remove(slot.Place);
+        if (slot.IsActive)
+        {
+            _kept.AddLast(slot.Place);
+        }
+        else
+        {
+            Count(slot, -1);
+            _idle.AddLast(slot.Place);
+        }
+    }
+
+    private void Close(Slot slot)
+    {
+        if (slot.Place.List == _kept)
+        {
+            Count(slot, -1);
+        }
+
+        slot.Place.List?.Remove(slot.Place);
+        slot.Closing = CloseAsync(slot);
+    }
+
+    private void Count(Slot slot, int change)
+    {
+        var account = slot.Key.Scope.Account;
+        _active[account] = _active.GetValueOrDefault(account) + change;
     }
 
     private async Task CloseAsync(Slot slot)
@@ -292,9 +358,19 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
         }
     }
 
-    private void ThrowIfFull(SessionKey key)
+    private void ThrowIfFull(string account)
     {
-        var active = _slots.Values.Count(slot => slot.Key.Scope.Account == key.Scope.Account && slot.Occupied);
+        if (_active.GetValueOrDefault(account) < services.Settings.MaxActive)
+        {
+            return;
+        }
+
+        foreach (var kept in _kept.ToArray())
+        {
+            Look(kept);
+        }
+
+        var active = _active.GetValueOrDefault(account);
         if (active >= services.Settings.MaxActive)
         {
             throw new ServiceException(
@@ -305,9 +381,18 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
     private static ServiceException NotRunning(SessionKey key) =>
         new(FaultCode.ResourceNotFoundException, $"Session {key.SessionId} is not running.");
 
-    private sealed class Slot(SessionKey key)
+    private sealed class Slot
     {
-        public SessionKey Key { get; } = key;
+        public Slot(SessionKey key)
+        {
+            Key = key;
+            Place = new(this);
+        }
+
+        public SessionKey Key { get; }
+
+        /// <summary>Where it stands while nobody uses it; in no list while somebody does, and when it is being closed.</summary>
+        public LinkedListNode<Slot> Place { get; }
 
         public Task<LiveSession> Opening { get; set; } = null!;
 
@@ -315,9 +400,7 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
 
         public int Users { get; set; }
 
-        public long LastUsed { get; set; }
-
-        public bool Occupied => Users > 0 || (Opening.IsCompletedSuccessfully && Live.Active);
+        public bool IsActive => Opening.IsCompletedSuccessfully && Live.Active;
 
         public bool IsSpent => Opening.IsFaulted || Opening.IsCanceled || (Opening.IsCompletedSuccessfully && Live.Broken);
 

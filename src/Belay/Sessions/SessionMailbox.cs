@@ -18,7 +18,9 @@ internal sealed class SessionMailbox : IAsyncDisposable
     {
         _journal = journal;
         _conversation = conversation;
-        _posts = Channel.CreateBounded<Post>(new BoundedChannelOptions(depth) { SingleReader = true });
+        // Whoever posts runs the pump up to its first wait, and the pump runs whoever waits for it: an append that need not wait for the disk
+        // changes no thread. The pump never holds a lock, and who goes on inside it only comes as far as the next wait.
+        _posts = Channel.CreateBounded<Post>(new BoundedChannelOptions(depth) { SingleReader = true, AllowSynchronousContinuations = true });
         _pump = PumpAsync();
     }
 
@@ -28,7 +30,7 @@ internal sealed class SessionMailbox : IAsyncDisposable
     /// <summary>Appends entries and folds them. Completes as the durability says.</summary>
     public async Task AppendAsync(IReadOnlyList<EntryBody> entries, Durability durability)
     {
-        var post = new Post(entries, durability, new(TaskCreationOptions.RunContinuationsAsynchronously));
+        var post = new Post(entries, durability, new TaskCompletionSource());
         await _posts.Writer.WriteAsync(post);
         await post.Done.Task;
     }

@@ -338,6 +338,24 @@ public sealed class SessionTests
     }
 
     [Fact]
+    public async Task SessionWithASandbox_CountsAsActive_UntilItIsStopped()
+    {
+        await using var world = new EngineWorld { Sessions = new() { MaxActive = 1 } };
+        await using (var command = await world.Host.RunCommandAsync(world.Key, world.Harness, "echo out", 60, CancellationToken.None))
+        {
+            await ReadAsync(command);
+        }
+
+        var other = world.Key with { SessionId = EngineWorld.SessionId + "x" };
+        var fault = await Assert.ThrowsAsync<ServiceException>(() => world.Host.RunCommandAsync(other, world.Harness, "echo out", 60, CancellationToken.None));
+        await world.Host.StopAsync(world.Key, clientToken: null, CancellationToken.None);
+        await using var after = await world.Host.RunCommandAsync(other, world.Harness, "echo out", 60, CancellationToken.None);
+
+        Assert.Equal(FaultCode.ServiceQuotaExceededException, fault.Code);
+        Assert.NotNull((await ReadAsync(after))[^1].ContentStop);
+    }
+
+    [Fact]
     public async Task IdleSessions_AreGivenBack_AndOpenAgain()
     {
         await using var world = new EngineWorld { Sessions = new() { MaxIdle = 0 } };
