@@ -78,12 +78,12 @@ public sealed partial record ServerParts
             ISealer sealer = new Sealer(masterKey, documents, ids, new SealerSettings());
             sealer = replacements.Sealer?.Invoke(sealer) ?? sealer;
 
-            // 3. Sandboxes: the driver proves itself before anything relies on it; what an earlier server left behind goes.
+            // 3. Sandboxes: the driver proves itself before anything relies on it; what an earlier server left behind goes before one starts.
             var drivers = SandboxDrivers.Create(settings.DataDirectory, settings.Sandboxes, time, ids);
             var (driver, sandbox) = await ChooseAsync(settings, drivers, logging, cancellationToken);
-            await driver.ReapAsync(cancellationToken);
             var sandboxes = new SessionSandboxes(driver, settings.Sandboxes, settings.DataDirectory, time, ids, logging.CreateLogger<SessionSandboxes>());
             owned.Push(sandboxes);
+            sandboxes.BeginReaping();
 
             // 4. Models, harnesses, and the loop that brings them together in sessions.
             var models = new ModelCatalog(settings.Models, time);
@@ -163,7 +163,7 @@ public sealed partial record ServerParts
             because = $", because nothing that isolates works here. {refusal.Message}";
         }
 
-        var probe = await driver.ProbeAsync(cancellationToken);
+        var probe = await driver.CheckAsync(cancellationToken);
         Log.Chosen(logging.CreateLogger<ServerParts>(), driver.Name, probe.Label);
         return (driver, $"{driver.Name} ({probe.Label}){because}");
     }

@@ -9,6 +9,12 @@ public interface ISandboxDriver
     /// <summary>Finds out by doing it, within a deadline, whether this driver works here, and what it guarantees.</summary>
     Task<SandboxProbe> ProbeAsync(CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Whether this driver works here, for a server that starts: what was proved before counts for as long as nothing has changed that
+    /// it depends on, and guarantees that do not decide may be left out of the answer.
+    /// </summary>
+    Task<SandboxProbe> CheckAsync(CancellationToken cancellationToken) => ProbeAsync(cancellationToken);
+
     /// <summary>Starts a sandbox. Throws <see cref="SandboxException"/> and leaves nothing behind when it cannot.</summary>
     Task<ISandbox> StartAsync(SandboxSpec spec, CancellationToken cancellationToken);
 

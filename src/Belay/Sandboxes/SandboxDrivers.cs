@@ -31,7 +31,7 @@ public static class SandboxDrivers
         var reasons = new List<string>();
         foreach (var driver in candidates)
         {
-            var probe = await driver.ProbeAsync(cancellationToken);
+            var probe = await driver.CheckAsync(cancellationToken);
             if (probe.Works)
             {
                 return driver;

@@ -20,6 +20,7 @@ public sealed class SessionSandboxes(
 
     private readonly ConcurrentDictionary<SessionKey, SessionSandbox> _running = new();
     private readonly string _data = Path.GetFullPath(dataDirectory);
+    private Task _reaped = Task.CompletedTask;
     private volatile bool _closed;
 
     /// <summary>Sandboxes that run now.</summary>
@@ -41,10 +42,15 @@ public sealed class SessionSandboxes(
         return new SessionSandbox(this, session, harness, report, time, logger);
     }
 
+    /// <summary>Begins to end what an earlier server left behind. No sandbox starts before that is done: an old one could still be at work
+    /// in the same files.</summary>
+    public void BeginReaping() => _reaped = Task.Run(() => driver.ReapAsync(CancellationToken.None));
+
     /// <summary>Ends all of them.</summary>
     public async ValueTask DisposeAsync()
     {
         _closed = true;
+        await _reaped.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
         await Task.WhenAll(_running.Values.Select(sandbox => sandbox.StopAsync("shutdown", CancellationToken.None)));
     }
 
@@ -66,6 +72,7 @@ public sealed class SessionSandboxes(
         var started = false;
         try
         {
+            await ReapedAsync(either.Token);
             var (workspaces, storages) = (Path.Join(_data, "workspaces"), Path.Join(_data, "session-storage"));
             var storage = SandboxEnvironment.Directory(storages, session);
             var spec = new SandboxSpec
@@ -97,6 +104,18 @@ public sealed class SessionSandboxes(
             {
                 Forget(session, owner);
             }
+        }
+    }
+
+    private async Task ReapedAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _reaped.WaitAsync(cancellationToken);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new SandboxException("What an earlier server left running could not be removed. The server's log says why.", exception);
         }
     }
 

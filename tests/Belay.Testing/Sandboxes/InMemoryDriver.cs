@@ -35,5 +35,8 @@ public sealed class InMemoryDriver(TimeProvider time) : ISandboxDriver
         return sandbox;
     }
 
-    public Task<int> ReapAsync(CancellationToken cancellationToken) => Task.FromResult(0);
+    /// <summary>What reaping does; nothing unless a test says so.</summary>
+    public Task<int> Reaping { get; set; } = Task.FromResult(0);
+
+    public Task<int> ReapAsync(CancellationToken cancellationToken) => Reaping;
 }

@@ -72,6 +72,34 @@ public sealed class SessionSandboxesTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Get_WhileReaping_WaitsForItsEnd()
+    {
+        var reaping = new TaskCompletionSource<int>();
+        _driver.Reaping = reaping.Task;
+        _sandboxes.BeginReaping();
+        var getting = For().GetAsync(CancellationToken.None).AsTask();
+        Assert.False(getting.IsCompleted);
+        Assert.Empty(_driver.Started);
+
+        reaping.SetResult(1);
+
+        Assert.NotNull(await getting.WaitAsync(Generous));
+    }
+
+    [Fact]
+    public async Task Get_ReapingFailed_StartsNothing()
+    {
+        _driver.Reaping = Task.FromException<int>(new IOException("cannot be read"));
+        _sandboxes.BeginReaping();
+
+        var refusal = await Assert.ThrowsAsync<SandboxException>(() => For().GetAsync(CancellationToken.None).AsTask());
+
+        Assert.Contains("could not be removed", refusal.Message, StringComparison.Ordinal);
+        Assert.Empty(_driver.Started);
+        Assert.Equal(0, _sandboxes.Running);
+    }
+
+    [Fact]
     public async Task Get_SlowStart_TimesOut()
     {
         _driver.Hold = new TaskCompletionSource();

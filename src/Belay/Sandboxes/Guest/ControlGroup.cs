@@ -82,6 +82,9 @@ internal sealed class ControlGroup
     /// <summary>A group that an earlier server left.</summary>
     public static ControlGroup Leftover(IEnumerable<string> directories) => new([.. directories]);
 
+    /// <summary>Removes a group that nothing has joined.</summary>
+    public void RemoveEmpty() => _directories.RemoveAll(TryRemove);
+
     /// <summary>Whether the kernel killed something in the group because its memory was used up.</summary>
     public bool RanOutOfMemory() => _directories.Any(directory =>
         Counts(directory, "memory.oom_control") || Counts(directory, "memory.events"));

@@ -14,6 +14,7 @@ namespace Belay.Sandboxes.Process;
 public sealed class ProcessDriver(string dataDirectory, SandboxSettings settings, TimeProvider time, IdSource ids) : ISandboxDriver, IDisposable
 {
     private const string GuestPath = "/.belay/guest";
+    private const string EtcName = "etc";
     private const string RuntimePath = "/.belay/dotnet";
 
     private readonly string _directory = Path.Join(Path.GetFullPath(dataDirectory), "sandboxes");
@@ -21,11 +22,16 @@ public sealed class ProcessDriver(string dataDirectory, SandboxSettings settings
     private readonly SemaphoreSlim _preparing = new(1, 1);
     private Prepared? _prepared;
     private SandboxProbe? _probe;
+    private SandboxProbe? _check;
 
     /// <inheritdoc/>
     public string Name => "process";
 
     private string Records => Path.Join(_directory, "process");
+
+    private ProcessProof Proof => new(Path.Join(_directory, "process.proof"));
+
+    private ProcessProbe Trial => new(this, Path.Join(_directory, "probe"), time, ids);
 
     /// <inheritdoc/>
     public async Task<SandboxProbe> ProbeAsync(CancellationToken cancellationToken)
@@ -33,7 +39,21 @@ public sealed class ProcessDriver(string dataDirectory, SandboxSettings settings
         await _probing.WaitAsync(cancellationToken);
         try
         {
-            return _probe ??= await new ProcessProbe(this, Path.Join(_directory, "probe"), time, ids).RunAsync(cancellationToken);
+            return _probe ??= await Trial.RunAsync(limits: true, cancellationToken);
+        }
+        finally
+        {
+            _probing.Release();
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<SandboxProbe> CheckAsync(CancellationToken cancellationToken)
+    {
+        await _probing.WaitAsync(cancellationToken);
+        try
+        {
+            return _check ??= await ProveAsync(cancellationToken);
         }
         finally
         {
@@ -45,14 +65,24 @@ public sealed class ProcessDriver(string dataDirectory, SandboxSettings settings
     public async Task<ISandbox> StartAsync(SandboxSpec spec, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var place = await StartPlaceAsync(spec);
-        var guest = new GuestSettings
+        try
         {
-            Workspace = Belay.Guest.Protocol.GuestProtocol.Workspace,
-            Environment = spec.Environment,
-            Processes = spec.Limits.Processes,
-        };
-        return await GuestSandbox.ConnectAsync(spec.Id, place, guest, time, cancellationToken);
+            var place = await StartPlaceAsync(spec);
+            var guest = new GuestSettings
+            {
+                Workspace = Belay.Guest.Protocol.GuestProtocol.Workspace,
+                Environment = spec.Environment,
+                Processes = spec.Limits.Processes,
+            };
+            return await GuestSandbox.ConnectAsync(spec.Id, place, guest, time, cancellationToken);
+        }
+        catch (SandboxException)
+        {
+            // Whatever the cause, what was proved once is in doubt: whoever asks next gets a new trial.
+            _check = null;
+            Proof.Void();
+            throw;
+        }
     }
 
     /// <inheritdoc/>
@@ -109,6 +139,47 @@ public sealed class ProcessDriver(string dataDirectory, SandboxSettings settings
         return (command, prepared.Filter);
     }
 
+    private async Task<SandboxProbe> ProveAsync(CancellationToken cancellationToken)
+    {
+        var digest = TryDigest();
+        if (digest is not null && Proof.Holds(digest))
+        {
+            return new SandboxProbe(true, ProcessProbe.Label, "", []);
+        }
+
+        Proof.Void();
+        var probe = await Trial.RunAsync(limits: false, cancellationToken);
+        if (probe.Works && TryDigest() is { } proved)
+        {
+            Proof.Write(proved);
+        }
+
+        return probe;
+    }
+
+    /// <summary>Digest of everything that a proof depends on; null when something is missing, which the trial puts into words.</summary>
+    private string? TryDigest()
+    {
+        try
+        {
+            if (Bubblewrap.Find() is not { } bubblewrap || !Directory.Exists(_directory))
+            {
+                return null;
+            }
+
+            var guest = GuestProgram.Find(settings.GuestDirectory);
+            return ProcessProof.Digest(
+                RootView.Arguments(Path.Join(_directory, EtcName), settings.Limits).Concat(guest.Command(GuestPath, guest.RuntimeDirectory ?? "")),
+                SeccompFilter.ForThisMachine(),
+                [bubblewrap, "/bin/sh", .. guest.RuntimeDirectory is { } runtime ? (ReadOnlySpan<string>)[Path.Join(runtime, "dotnet")] : []],
+                guest.Directory);
+        }
+        catch (Exception exception) when (exception is SandboxException or IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
     private async Task<Prepared> PreparedAsync()
     {
         await _preparing.WaitAsync();
@@ -130,11 +201,14 @@ public sealed class ProcessDriver(string dataDirectory, SandboxSettings settings
     {
         var bubblewrap = Bubblewrap.Find() ?? throw new SandboxException(Bubblewrap.HowToInstall);
         Directory.CreateDirectory(_directory);
-        var etc = Path.Join(_directory, "etc");
-        RootView.Prepare(etc);
+        var etc = Path.Join(_directory, EtcName);
+
+        // Another process, such as a doctor, may do the same at the same time.
+        var passing = $".{ids.NewUuid()}.new";
+        RootView.Prepare(etc, passing);
         var filter = Path.Join(_directory, "seccomp.bpf");
-        await File.WriteAllBytesAsync(filter + ".new", SeccompFilter.ForThisMachine());
-        File.Move(filter + ".new", filter, overwrite: true);
+        await File.WriteAllBytesAsync(filter + passing, SeccompFilter.ForThisMachine());
+        File.Move(filter + passing, filter, overwrite: true);
         var help = await Bubblewrap.HelpAsync(bubblewrap);
         return new Prepared(bubblewrap, help.Contains("--disable-userns", StringComparison.Ordinal), etc, filter, GuestProgram.Find(settings.GuestDirectory));
     }

@@ -6,11 +6,14 @@ using Belay.Storage;
 namespace Belay.Sandboxes.Process;
 
 /// <summary>Finds out what the process driver guarantees here by starting a sandbox and trying to break each guarantee in it.</summary>
+/// <param name="driver">Starts it.</param>
+/// <param name="directory">Where its workspace is made.</param>
+/// <param name="time">Clock.</param>
+/// <param name="ids">Its id.</param>
 internal sealed class ProcessProbe(ProcessDriver driver, string directory, TimeProvider time, IdSource ids)
 {
-    private const string Label = "process isolation, shared kernel";
-    // The first of the guarantees, without which the driver does not offer itself.
-    private const int Essential = 7;
+    /// <summary>What the driver is.</summary>
+    public const string Label = "process isolation, shared kernel";
 
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
     private static readonly SandboxLimits Limits = new() { Cpus = 1, MemoryMiB = 256, Processes = 64 };
@@ -27,7 +30,10 @@ internal sealed class ProcessProbe(ProcessDriver driver, string directory, TimeP
         unshare -U true 2>/dev/null && echo userns=allowed || echo userns=refused
         """;
 
-    public async Task<SandboxProbe> RunAsync(CancellationToken cancellationToken)
+    /// <summary>Tries.</summary>
+    /// <param name="limits">Whether limits are tried too, which takes longest and decides nothing.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public async Task<SandboxProbe> RunAsync(bool limits, CancellationToken cancellationToken)
     {
         using var deadline = new CancellationTokenSource(Deadline, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, deadline.Token);
@@ -35,7 +41,7 @@ internal sealed class ProcessProbe(ProcessDriver driver, string directory, TimeP
         try
         {
             Directory.CreateDirectory(workspace);
-            return await TryAsync(workspace, either.Token);
+            return await TryAsync(workspace, limits, either.Token);
         }
         catch (SandboxException exception)
         {
@@ -55,7 +61,7 @@ internal sealed class ProcessProbe(ProcessDriver driver, string directory, TimeP
         }
     }
 
-    private async Task<SandboxProbe> TryAsync(string workspace, CancellationToken cancellationToken)
+    private async Task<SandboxProbe> TryAsync(string workspace, bool limits, CancellationToken cancellationToken)
     {
         var spec = new SandboxSpec
         {
@@ -65,18 +71,13 @@ internal sealed class ProcessProbe(ProcessDriver driver, string directory, TimeP
             Environment = new Dictionary<string, string> { ["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
         };
         var place = await driver.StartPlaceAsync(spec);
-        var (memory, processes, cpu) = (place.Group.LimitsMemory, place.Group.LimitsProcesses, place.Group.LimitsCpu);
         var guest = new GuestSettings { Workspace = Belay.Guest.Protocol.GuestProtocol.Workspace, Environment = spec.Environment, Processes = Limits.Processes };
         await using var sandbox = await GuestSandbox.ConnectAsync(spec.Id, place, guest, time, cancellationToken);
         var (_, answers) = await RunAsync(sandbox, Questions, cancellationToken);
         var seen = answers.Split('\n').Select(line => line.Split('=', 2)).Where(parts => parts.Length == 2).ToDictionary(parts => parts[0], parts => parts[1].Trim());
         bool Is(string name, string value) => seen.GetValueOrDefault(name) == value;
 
-        // More than the limit, in one buffer that is written to; then more processes than allowed.
-        var memoryHolds = memory && (await RunAsync(sandbox, "dd if=/dev/zero of=/dev/null bs=400M count=1 2>/dev/null", cancellationToken)).ExitCode == 137;
-        var (_, started) = await RunAsync(sandbox, "i=0; while [ $i -lt 150 ]; do sleep 20 & i=$((i+1)); echo $i; done 2>/dev/null", cancellationToken);
-        var processesHold = !started.Contains("150", StringComparison.Ordinal);
-
+        // Without one of these the driver does not offer itself.
         List<SandboxGuarantee> guarantees =
         [
             new("file system", Is("home", "") && Is("usr", "read-only"), "own root: /usr and some of /etc read-only, nothing of /home, /root and /var; only /workspace and mounts are shared"),
@@ -86,6 +87,28 @@ internal sealed class ProcessProbe(ProcessDriver driver, string directory, TimeP
             new("user namespaces", Is("userns", "refused"), "none can be made inside"),
             new("network", Is("net", "lo"), "none: its own empty one, loopback only; outbound access is not there yet"),
             new("processes", true, "its own; none of the host's can be seen or signalled, and all end with the sandbox or the server"),
+        ];
+        var broken = guarantees.Where(guarantee => !guarantee.Holds).Select(guarantee => guarantee.Name).ToList();
+        if (limits)
+        {
+            guarantees.AddRange(await LimitsAsync(sandbox, place.Group, cancellationToken));
+        }
+
+        return broken.Count == 0
+            ? new SandboxProbe(true, Label, "", guarantees)
+            : new SandboxProbe(false, Label, $"The process driver starts sandboxes here, but they do not hold: {string.Join(", ", broken)}. It is not used.", guarantees);
+    }
+
+    private static async Task<IReadOnlyList<SandboxGuarantee>> LimitsAsync(GuestSandbox sandbox, ControlGroup group, CancellationToken cancellationToken)
+    {
+        var (memory, processes, cpu) = (group.LimitsMemory, group.LimitsProcesses, group.LimitsCpu);
+
+        // More than the limit, in one buffer that is written to; then more processes than allowed.
+        var memoryHolds = memory && (await RunAsync(sandbox, "dd if=/dev/zero of=/dev/null bs=400M count=1 2>/dev/null", cancellationToken)).ExitCode == 137;
+        var (_, started) = await RunAsync(sandbox, "i=0; while [ $i -lt 150 ]; do sleep 20 & i=$((i+1)); echo $i; done 2>/dev/null", cancellationToken);
+        var processesHold = !started.Contains("150", StringComparison.Ordinal);
+        return
+        [
             new("memory limit", memoryHolds, memoryHolds ? "by control group" : "NOT limited: control groups cannot be written here"),
             new("process limit", processesHold, (processesHold, processes) switch
             {
@@ -97,10 +120,6 @@ internal sealed class ProcessProbe(ProcessDriver driver, string directory, TimeP
             new("disk limit", false, "NOT limited: /workspace is a directory of the host; /tmp counts as memory"),
             new("own kernel", false, "NO: the host's kernel is shared; a hole in it is a way out"),
         ];
-        var broken = guarantees.Take(Essential).Where(guarantee => !guarantee.Holds).Select(guarantee => guarantee.Name).ToList();
-        return broken.Count == 0
-            ? new SandboxProbe(true, Label, "", guarantees)
-            : new SandboxProbe(false, Label, $"The process driver starts sandboxes here, but they do not hold: {string.Join(", ", broken)}. It is not used.", guarantees);
     }
 
     private static async Task<(int ExitCode, string Output)> RunAsync(GuestSandbox sandbox, string script, CancellationToken cancellationToken)

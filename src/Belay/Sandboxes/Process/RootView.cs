@@ -41,7 +41,9 @@ internal static class RootView
     private const string Nothing = ".nothing";
 
     /// <summary>Writes the files of /etc that are not the host's.</summary>
-    public static void Prepare(string directory)
+    /// <param name="directory">Where.</param>
+    /// <param name="passing">Ending of files that are being written; nobody else's.</param>
+    public static void Prepare(string directory, string passing)
     {
         Directory.CreateDirectory(directory);
         foreach (var (name, content) in Made.Append((Nothing, "")))
@@ -49,8 +51,8 @@ internal static class RootView
             var path = Path.Join(directory, name);
             if (!File.Exists(path) || File.ReadAllText(path) != content)
             {
-                File.WriteAllText(path + ".new", content);
-                File.Move(path + ".new", path, overwrite: true);
+                File.WriteAllText(path + passing, content);
+                File.Move(path + passing, path, overwrite: true);
             }
         }
     }

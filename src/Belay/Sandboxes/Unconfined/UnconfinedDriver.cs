@@ -40,6 +40,21 @@ public sealed class UnconfinedDriver(string dataDirectory, SandboxSettings setti
     }
 
     /// <inheritdoc/>
+    /// <remarks>There is no wall to try: what can fail is that the guest is missing.</remarks>
+    public Task<SandboxProbe> CheckAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            GuestProgram.Find(settings.GuestDirectory);
+            return Task.FromResult(new SandboxProbe(true, Label, "", []));
+        }
+        catch (SandboxException exception)
+        {
+            return Task.FromResult(new SandboxProbe(false, Label, exception.Message, []));
+        }
+    }
+
+    /// <inheritdoc/>
     public async Task<ISandbox> StartAsync(SandboxSpec spec, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
