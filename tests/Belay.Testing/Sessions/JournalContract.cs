@@ -314,6 +314,54 @@ public abstract class JournalContract : IAsyncLifetime
     }
 
     [Fact]
+    public async Task TakeAndRelease_ManySessionsAtOnce_EachHasItsOwnNumberAndEntries()
+    {
+        var before = await Journal.TakeAsync(Key("before"), "a", Token);
+        await Journal.ReleaseAsync(before, Token);
+        Journal = await ReopenAsync();
+
+        var numbers = await Task.WhenAll(Enumerable.Range(0, 200).Select(session => Task.Run(
+            async () =>
+            {
+                var (number, token) = (0L, 0L);
+                for (var i = 1; i <= 5; i++)
+                {
+                    var lease = await Journal.TakeAsync(Key($"s{session}"), $"owner-{i}", Token);
+                    Assert.True(lease.Token > token);
+                    Assert.True(number == 0 || lease.Number == number);
+                    (number, token) = (lease.Number, lease.Token);
+                    await Journal.AppendAsync(lease, Entries(i, 1), Durability.Queued, Token);
+                    await Journal.ReleaseAsync(lease, Token);
+                }
+
+                return number;
+            },
+            Token)));
+
+        Assert.Equal(201, numbers.Append(before.Number).Distinct().Count());
+        foreach (var session in Enumerable.Range(0, 200))
+        {
+            await AssertHoldsAsync(Key($"s{session}"), Entries(1, 5));
+        }
+    }
+
+    [Fact]
+    public async Task Append_Several_TheRowIsTheLastOnes()
+    {
+        var lease = await Journal.TakeAsync(Key("s"), "a", Token);
+        var entries = Entries(1, 3, actorRef: "actor");
+        await Journal.AppendAsync(lease, entries[..1], Durability.Queued, Token);
+        await Journal.AppendAsync(lease, entries[1..2], Durability.Queued, Token);
+        await Journal.AppendAsync(lease, entries[2..], Durability.Synced, Token);
+
+        Journal = await ReopenAsync();
+
+        var row = await Journal.FindAsync(Key("s"), Token);
+        Assert.Equal((3, "actor", entries[2].Kind, entries[2].At), (row!.LastSequence, row.ActorRef, row.LastKind, row.LastActivityAt));
+        Assert.Equal(entries[2].Hash.ToArray(), row.LastHash.ToArray());
+    }
+
+    [Fact]
     public async Task Take_ManyAtOnce_OneOwnerWins()
     {
         var outcomes = await Task.WhenAll(Enumerable.Range(0, 32).Select(async i =>

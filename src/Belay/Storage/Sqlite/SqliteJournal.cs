@@ -18,9 +18,9 @@ public sealed class SqliteJournal(SqliteDatabase database, TimeProvider time) : 
     /// <summary>What an entry takes beside its body while it waits.</summary>
     private const long EntryOverhead = 512;
 
-    /// <summary>Taking and the end of releasing exclude each other, so that a session is never looked up while it changes hands.
-    /// Always outside of <see cref="_gate"/>.</summary>
-    private readonly SemaphoreSlim _handOver = new(1, 1);
+    /// <summary>Taking a session and the end of releasing it exclude each other, so that it is never looked up while it changes hands.
+    /// Sessions share a fixed number of these. Always outside of <see cref="_gate"/>.</summary>
+    private readonly SemaphoreSlim[] _handOvers = [.. Enumerable.Range(0, 64).Select(_ => new SemaphoreSlim(1, 1))];
 
     private readonly Lock _gate = new();
     private readonly Dictionary<SessionKey, Held> _held = [];
@@ -30,7 +30,8 @@ public sealed class SqliteJournal(SqliteDatabase database, TimeProvider time) : 
     /// <inheritdoc/>
     public async Task<SessionLease> TakeAsync(SessionKey session, string owner, CancellationToken cancellationToken)
     {
-        await _handOver.WaitAsync(cancellationToken);
+        var handOver = HandOver(session);
+        await handOver.WaitAsync(cancellationToken);
         try
         {
             if (TakeAgain(session, owner) is { } lease)
@@ -39,13 +40,13 @@ public sealed class SqliteJournal(SqliteDatabase database, TimeProvider time) : 
             }
 
             var stored = await database.ReadAsync(reader => FindStored(reader, session), cancellationToken);
-            if (_lastNumber < 0)
-            {
-                _lastNumber = await database.ReadAsync(static reader => reader.Number("SELECT max(number) FROM sessions"), cancellationToken);
-            }
-
+            var lastStored = Volatile.Read(ref _lastNumber) >= 0
+                ? 0
+                : await database.ReadAsync(static reader => reader.Number("SELECT max(number) FROM sessions"), cancellationToken);
             lock (_gate)
             {
+                // Others may have read it too, and made sessions since.
+                _lastNumber = Math.Max(_lastNumber, lastStored);
                 Held held;
                 if (stored is { } existing)
                 {
@@ -64,7 +65,7 @@ public sealed class SqliteJournal(SqliteDatabase database, TimeProvider time) : 
         }
         finally
         {
-            _handOver.Release();
+            handOver.Release();
         }
     }
 
@@ -162,7 +163,8 @@ public sealed class SqliteJournal(SqliteDatabase database, TimeProvider time) : 
         }
         finally
         {
-            await _handOver.WaitAsync(CancellationToken.None);
+            var handOver = HandOver(lease.Session);
+            await handOver.WaitAsync(CancellationToken.None);
             lock (_gate)
             {
                 if (held.Token == lease.Token && _held.GetValueOrDefault(lease.Session) == held)
@@ -171,7 +173,7 @@ public sealed class SqliteJournal(SqliteDatabase database, TimeProvider time) : 
                 }
             }
 
-            _handOver.Release();
+            handOver.Release();
         }
 
         lock (_gate)
@@ -179,6 +181,8 @@ public sealed class SqliteJournal(SqliteDatabase database, TimeProvider time) : 
             held.ThrowIfFailed(onlyNews: true);
         }
     }
+
+    private SemaphoreSlim HandOver(SessionKey session) => _handOvers[(uint)session.GetHashCode() % (uint)_handOvers.Length];
 
     private SessionLease? TakeAgain(SessionKey session, string owner)
     {
@@ -376,6 +380,9 @@ public sealed class SqliteJournal(SqliteDatabase database, TimeProvider time) : 
 
         public bool Releasing { get; set; }
 
+        /// <summary>The newest append of the transaction that is being written; the writer's thread alone uses it.</summary>
+        public Append? Newest { get; set; }
+
         public StorageException? Failure { get; private set; }
 
         public void Fail(StorageException failure, bool told)
@@ -481,6 +488,17 @@ public sealed class SqliteJournal(SqliteDatabase database, TimeProvider time) : 
                     .Run();
             }
 
+            held.Newest = this;
+        }
+
+        public override void BeforeCommit(SqliteConnection connection)
+        {
+            if (held.Newest != this)
+            {
+                return;
+            }
+
+            held.Newest = null;
             connection
                 .Statement("UPDATE heads SET last_sequence = ?2, last_hash = ?3, last_kind = ?4, last_at = ?5, actor_ref = ?6 WHERE session = ?1")
                 .Bind(1, held.Number)

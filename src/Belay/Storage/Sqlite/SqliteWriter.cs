@@ -248,6 +248,11 @@ internal sealed class SqliteWriter : IAsyncDisposable
                 }
             }
 
+            foreach (var item in batch)
+            {
+                item.BeforeCommit(_connection);
+            }
+
             _connection.Statement("COMMIT").Run();
         }
         catch (SqliteException failure)

@@ -18,6 +18,11 @@ internal abstract class WriteItem
     /// <summary>Writes. A <see cref="StorageException"/>, thrown before anything was changed, refuses this item alone.</summary>
     public abstract void Apply(SqliteConnection connection);
 
+    /// <summary>Writes what only the last of several items has to; called in order when all of a transaction have written.</summary>
+    public virtual void BeforeCommit(SqliteConnection connection)
+    {
+    }
+
     /// <summary>The commit is done.</summary>
     public abstract void Complete();
 
