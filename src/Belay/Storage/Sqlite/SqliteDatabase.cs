@@ -16,7 +16,9 @@ public sealed class SqliteDatabase : IAsyncDisposable
     private readonly string _path;
     private readonly SqliteWriter _writer;
     private readonly SemaphoreSlim _readerPermits;
-    private readonly ConcurrentBag<SqliteConnection> _idleReaders = [];
+
+    /// <summary>The one that was used last is taken first: its cache knows the newest pages.</summary>
+    private readonly ConcurrentStack<SqliteConnection> _idleReaders = [];
     private volatile bool _disposed;
 
     private SqliteDatabase(DataDirectoryLock held, string path, SqliteConnection writer, long epoch, StorageSettings settings, TimeProvider time)
@@ -85,7 +87,7 @@ public sealed class SqliteDatabase : IAsyncDisposable
 
         _disposed = true;
         await _writer.DisposeAsync();
-        while (_idleReaders.TryTake(out var reader))
+        while (_idleReaders.TryPop(out var reader))
         {
             reader.Dispose();
         }
@@ -123,7 +125,7 @@ public sealed class SqliteDatabase : IAsyncDisposable
         try
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            var reader = _idleReaders.TryTake(out var idle) ? idle : OpenReader();
+            var reader = _idleReaders.TryPop(out var idle) ? idle : OpenReader();
             try
             {
                 return read(reader);
@@ -136,7 +138,7 @@ public sealed class SqliteDatabase : IAsyncDisposable
                 }
                 else
                 {
-                    _idleReaders.Add(reader);
+                    _idleReaders.Push(reader);
                 }
             }
         }
