@@ -1,6 +1,8 @@
 using Belay.Contracts.Faults;
 using Belay.Server.Auth;
+using Belay.Server.Telemetry;
 using Belay.Storage;
+using Belay.Telemetry;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -20,6 +22,7 @@ public sealed partial class WireFront
     private readonly RequestBodies _bodies;
     private readonly RequestRates _rates;
     private readonly IdSource _ids;
+    private readonly Instrumentation _telemetry;
     private readonly ILogger<WireFront> _logger;
 
     /// <summary>Creates the front of the operations given.</summary>
@@ -30,6 +33,7 @@ public sealed partial class WireFront
         WireSettings settings,
         TimeProvider time,
         IdSource ids,
+        Instrumentation telemetry,
         ILogger<WireFront> logger)
     {
         _router = new Router(operations);
@@ -38,6 +42,7 @@ public sealed partial class WireFront
         _bodies = new RequestBodies(settings.MaxBufferedBodyBytes);
         _rates = new RequestRates(settings, time);
         _ids = ids;
+        _telemetry = telemetry;
         _logger = logger;
     }
 
@@ -46,7 +51,7 @@ public sealed partial class WireFront
     {
         var requestId = _ids.NewUuid();
         http.Response.Headers["x-amzn-RequestId"] = requestId;
-        var exchange = new Exchange(requestId);
+        var exchange = new Exchange(requestId, new(_telemetry, _ids));
         try
         {
             await ServeAsync(http, exchange);
@@ -62,6 +67,10 @@ public sealed partial class WireFront
         catch (Exception problem)
         {
             await FailAsync(http, exchange, problem);
+        }
+        finally
+        {
+            exchange.Telemetry.Answered(http.Response);
         }
     }
 
@@ -79,12 +88,14 @@ public sealed partial class WireFront
         var match = _router.Find(http.Request.Method, target);
         var operation = match?.Route.Operation;
         exchange.Operation = match?.Route.Name ?? "unknown operation";
+        exchange.Telemetry.Routed(operation, match?.Route.Plane ?? Plane.Control);
 
         // 2. Authenticate as far as headers reach, read the body within bounds, authenticate it.
         var pending = _authenticator.Begin(http.Request, target);
         using var body = await _bodies.ReadAsync(http.Request, operation?.MaxBodyBytes ?? Operation.ControlBodyBytes, http.RequestAborted);
         exchange.BodyRead = true;
         var caller = pending.Complete(body.Hash);
+        exchange.Telemetry.Authenticated(http.Request, operation, exchange.RequestId);
 
         // 3. Count.
         _rates.Take(caller.Scope.Account, match?.Route.Plane ?? Plane.Control);
@@ -95,7 +106,7 @@ public sealed partial class WireFront
             throw NotServed(http.Request.Method, match?.Route);
         }
 
-        var call = new OperationCall(http, operation, caller, exchange.RequestId, match!.Value.Labels, body.Bytes);
+        var call = new OperationCall(http, operation, caller, exchange.RequestId, match!.Value.Labels, body.Bytes) { Trace = exchange.Telemetry.Trace, Span = exchange.Telemetry.Span };
         exchange.Call = call;
         await operation.HandleAsync(call, http.RequestAborted);
         Log.Served(_logger, operation.Name, http.Response.StatusCode, exchange.RequestId);
@@ -104,6 +115,7 @@ public sealed partial class WireFront
     private async Task FailAsync(HttpContext http, Exchange exchange, Exception problem)
     {
         var fault = FaultResponse.Of(problem, exchange.RequestId);
+        exchange.Telemetry.Failed(fault);
         if (fault.Code == FaultCode.InternalServerException)
         {
             Log.Failed(_logger, problem, exchange.Operation, exchange.RequestId);
@@ -145,8 +157,10 @@ public sealed partial class WireFront
         ? new ServiceException(FaultCode.UnknownOperationException, $"No operation has the method {(method.Length > 16 ? "given" : method)} and this path.")
         : ServiceException.Invalid(ValidationReason.CannotParse, $"The operation {route.Name} is not served by this version of Belay.");
 
-    private sealed class Exchange(string requestId)
+    private sealed class Exchange(string requestId, RequestTelemetry telemetry)
     {
+        public RequestTelemetry Telemetry { get; } = telemetry;
+
         public string RequestId { get; } = requestId;
 
         public string Operation { get; set; } = "unknown operation";

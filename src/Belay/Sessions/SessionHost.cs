@@ -21,6 +21,18 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
     private readonly Dictionary<SessionKey, Slot> _slots = [];
     private bool _closed;
 
+    /// <summary>Sessions that something runs in, or that hold a sandbox, now.</summary>
+    public int Active
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _slots.Values.Count(slot => slot.Occupied);
+            }
+        }
+    }
+
     /// <summary>Accepts an invocation on a session and starts it. Throws what can be refused before the stream.</summary>
     public async Task<AcceptedInvocation> InvokeAsync(SessionKey key, Invocation invocation, CancellationToken cancellationToken)
     {

@@ -6,6 +6,7 @@ using Belay.Harnesses;
 using Belay.Identity;
 using Belay.Sessions;
 using Belay.Storage;
+using Belay.Telemetry;
 using Belay.Testing.Models;
 using Belay.Testing.Sandboxes;
 using Belay.Testing.Storage;
@@ -54,6 +55,9 @@ public sealed class EngineWorld : IAsyncDisposable
     public SessionSettings Sessions { get; init; } = new();
 
     public InvocationSettings Invocations { get; init; } = new();
+
+    /// <summary>Who is told what happens; nobody by default.</summary>
+    public Instrumentation Telemetry { get; init; } = Instrumentation.None;
 
     public SessionKey Key => new(Scope, Harness.HarnessId, SessionId);
 
@@ -183,7 +187,7 @@ public sealed class EngineWorld : IAsyncDisposable
     {
         var turn = new ModelTurn(Time, _ids);
         var services = new SessionServices(
-            new AgentLoop(turn, new ContextReduction(turn), new ToolDispatch(Invocations, Time)), BuiltIns, Sessions, Invocations, Time, _ids, NullLogger.Instance);
+            new AgentLoop(turn, new ContextReduction(turn), new ToolDispatch(Invocations, Time)), BuiltIns, Sessions, Invocations, Time, _ids, NullLogger.Instance) { Telemetry = Telemetry };
         return new(Decorate?.Invoke(Journal) ?? Journal, Sealer, MakeSandbox, services, $"host-{++Servers}");
     }
 
