@@ -106,7 +106,8 @@ public sealed partial record ServerParts
             var turn = new ModelTurn(time, ids);
             var loop = new AgentLoop(turn, new ContextReduction(turn), new ToolDispatch(settings.Invocations, time));
             var services = new SessionServices(
-                loop, BuiltInTools.All, settings.Sessions, settings.Invocations, time, ids, logging.CreateLogger<LiveSession>()) { Telemetry = telemetry };
+                loop, BuiltInTools.All, settings.Sessions, settings.Invocations, time, ids, logging.CreateLogger<LiveSession>())
+            { Telemetry = telemetry };
             var sessions = new SessionHost(journal, sealer, sandboxes.For, services, ids.NewUuid());
             owned.Push(sessions);
             telemetry.Observe(() => sessions.Active, () => sandboxes.Running);

@@ -187,7 +187,8 @@ public sealed class EngineWorld : IAsyncDisposable
     {
         var turn = new ModelTurn(Time, _ids);
         var services = new SessionServices(
-            new AgentLoop(turn, new ContextReduction(turn), new ToolDispatch(Invocations, Time)), BuiltIns, Sessions, Invocations, Time, _ids, NullLogger.Instance) { Telemetry = Telemetry };
+            new AgentLoop(turn, new ContextReduction(turn), new ToolDispatch(Invocations, Time)), BuiltIns, Sessions, Invocations, Time, _ids, NullLogger.Instance)
+        { Telemetry = Telemetry };
         return new(Decorate?.Invoke(Journal) ?? Journal, Sealer, MakeSandbox, services, $"host-{++Servers}");
     }
 
