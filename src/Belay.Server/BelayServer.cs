@@ -64,7 +64,7 @@ public sealed class BelayServer : IAsyncDisposable
 
         var app = builder.Build();
         var front = new WireFront(
-            parts.Operations, parts.Open, parts.Authenticator, settings.Wire, parts.Time, parts.Ids, parts.Logging.CreateLogger<WireFront>());
+            parts.Operations, parts.Open, parts.Authenticator, settings.Wire, parts.Time, parts.Ids, parts.Telemetry, parts.Logging.CreateLogger<WireFront>());
         app.Run(front.HandleAsync);
         return new BelayServer(app, parts);
     }

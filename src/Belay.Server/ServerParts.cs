@@ -1,3 +1,4 @@
+using System.Net;
 using Belay.Agents;
 using Belay.Harnesses;
 using Belay.Identity;
@@ -7,10 +8,12 @@ using Belay.Server.Auth;
 using Belay.Server.Harnesses;
 using Belay.Server.Invocations;
 using Belay.Server.Runtimes;
+using Belay.Server.Telemetry;
 using Belay.Server.Wire;
 using Belay.Sessions;
 using Belay.Storage;
 using Belay.Storage.Sqlite;
+using Belay.Telemetry;
 using Belay.Tools.BuiltIn;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -37,6 +40,9 @@ public sealed partial record ServerParts
 
     /// <summary>Where logs go.</summary>
     public required ILoggerFactory Logging { get; init; }
+
+    /// <summary>Who is told what happens; nobody by default.</summary>
+    public Instrumentation Telemetry { get; init; } = Instrumentation.None;
 
     /// <summary>What works in the background while the server runs.</summary>
     public IReadOnlyList<IHostedService> Background { get; init; } = [];
@@ -65,6 +71,20 @@ public sealed partial record ServerParts
         var owned = new Stack<object>();
         try
         {
+            // 0. Who is told what happens; first, so that it hears the end of everything else.
+            var telemetry = new Instrumentation(settings.Telemetry, time);
+            owned.Push(telemetry);
+            var metrics = settings.Telemetry.Metrics ? new CollectedMetrics(meter => meter == telemetry.Meter || meter.Name == "System.Runtime") : null;
+            if (metrics is not null)
+            {
+                owned.Push(metrics);
+            }
+
+            if (OtlpExport.Start(settings.Telemetry, Version, time, logging) is { } export)
+            {
+                owned.Push(export);
+            }
+
             // 1. The data directory is ours alone from here on: the database holds its lock. Documents and journals are in it.
             var database = SqliteDatabase.Open(settings.DataDirectory, settings.Storage, time);
             owned.Push(database);
@@ -82,7 +102,7 @@ public sealed partial record ServerParts
             var drivers = SandboxDrivers.Create(settings.DataDirectory, settings.Sandboxes, time, ids);
             var (driver, sandbox) = await ChooseAsync(settings, drivers, logging, cancellationToken);
             await driver.ReapAsync(cancellationToken);
-            var sandboxes = new SessionSandboxes(driver, settings.Sandboxes, settings.DataDirectory, time, ids, logging.CreateLogger<SessionSandboxes>());
+            var sandboxes = new SessionSandboxes(driver, settings.Sandboxes, settings.DataDirectory, time, ids, logging.CreateLogger<SessionSandboxes>()) { Telemetry = telemetry };
             owned.Push(sandboxes);
 
             // 4. Models, harnesses, and the loop that brings them together in sessions.
@@ -92,17 +112,26 @@ public sealed partial record ServerParts
             var turn = new ModelTurn(time, ids, new RetryPolicy(settings.Models.RetryBaseSeconds));
             var loop = new AgentLoop(turn, new ContextReduction(turn), new ToolDispatch(settings.Invocations, time));
             var services = new SessionServices(
-                loop, BuiltInTools.All, settings.Sessions, settings.Invocations, time, ids, logging.CreateLogger<LiveSession>());
+                loop, BuiltInTools.All, settings.Sessions, settings.Invocations, time, ids, logging.CreateLogger<LiveSession>())
+            { Telemetry = telemetry };
             var sessions = new SessionHost(journal, sealer, sandboxes.For, services, ids.NewUuid());
             owned.Push(sessions);
+            telemetry.Observe(() => sessions.Active, () => sandboxes.Running);
             var resolver = new InvocationResolver(models.Resolve, settings.Invocations, settings.Catalog, ids);
             var reconciler = new HarnessReconciler(catalog, sessions.StopHarnessAsync, time, logging.CreateLogger<HarnessReconciler>());
 
             // 5. What is served.
+            var openMetrics = settings.Telemetry.OpenMetrics || (settings.Address is { } address && IPAddress.IsLoopback(address));
             var tokens = new PaginationTokens(masterKey, time);
             return new ServerParts
             {
-                Operations = Serve(catalog, tokens, resolver, sessions, ids),
+                Operations =
+                [
+                    .. Serve(catalog, tokens, resolver, sessions, ids),
+                    .. metrics is not null && !openMetrics ? [MetricsEndpoint.Authenticated(metrics)] : Array.Empty<Operation>(),
+                ],
+                Open = metrics is not null && openMetrics ? [OpenEndpoint.Health, MetricsEndpoint.Open(metrics)] : [OpenEndpoint.Health],
+                Telemetry = telemetry,
                 Authenticator = new SigV4Verifier(keys, time),
                 Time = time,
                 Ids = ids,
@@ -127,6 +156,8 @@ public sealed partial record ServerParts
         .. InvocationEndpoints.Operations(catalog, resolver, sessions),
         .. CommandEndpoints.Operations(catalog, sessions, ids),
     ];
+
+    private static string Version => typeof(ServerParts).Assembly.GetName().Version?.ToString(3) ?? "0";
 
     /// <summary>Disposes parts, the newest first.</summary>
     internal static async Task DisposeAsync(IEnumerable<object> parts)

@@ -7,6 +7,7 @@ using Belay.Sandboxes;
 using Belay.Server.Wire;
 using Belay.Sessions;
 using Belay.Storage;
+using Belay.Telemetry;
 
 namespace Belay.Server;
 
@@ -61,6 +62,9 @@ public sealed partial record ServerSettings
 
     /// <summary>What the store promises.</summary>
     public StorageSettings Storage { get; init; } = new();
+
+    /// <summary>What is told about what happens.</summary>
+    public TelemetrySettings Telemetry { get; init; } = new();
 
     /// <summary>What strangers may send.</summary>
     public WireSettings Wire { get; init; } = new();

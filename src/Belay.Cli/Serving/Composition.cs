@@ -4,6 +4,7 @@ using Belay.Models;
 using Belay.Sandboxes;
 using Belay.Server;
 using Belay.Storage;
+using Belay.Telemetry;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
@@ -68,6 +69,7 @@ internal static class Composition
                 UnconfinedAsLastResort = settings.UnconfinedAsLastResort,
                 Sandboxes = new SandboxSettings { Driver = settings.Sandbox },
                 Models = Models(settings),
+                Telemetry = new TelemetrySettings { Variables = settings.Environment.Where(variable => variable.Key.StartsWith("OTEL_", StringComparison.Ordinal)).ToDictionary() },
             },
             settings.Named);
         return server with { Catalog = server.Catalog with { DefaultModel = DefaultModel(server.DefaultModel, settings) } };

@@ -1,9 +1,11 @@
+using System.Diagnostics;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Belay.Contracts.Faults;
 using Belay.Contracts.Validation;
 using Belay.Storage;
+using Belay.Telemetry;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -46,6 +48,12 @@ public sealed class OperationCall(HttpContext http, Operation operation, Caller 
 
     /// <summary>The clock of that time.</summary>
     internal TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>The trace that the call belongs to.</summary>
+    public TraceContext Trace { get; init; }
+
+    /// <summary>The call's span; null when nobody records it.</summary>
+    public Activity? Span { get; init; }
 
     /// <summary>The event stream, once it has begun.</summary>
     internal EventStreamResponse? Stream { get; private set; }

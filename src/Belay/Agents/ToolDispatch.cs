@@ -65,6 +65,7 @@ public sealed class ToolDispatch(InvocationSettings settings, TimeProvider time)
             return new(run.Invocation.Id, History.Error(call.Id, History.Cancelled), 0);
         }
 
+        using var span = run.Telemetry.Tool(new(call.Id, call.Input), tool.Spec);
         var started = time.GetTimestamp();
         ToolResult result;
         try
@@ -77,6 +78,7 @@ public sealed class ToolDispatch(InvocationSettings settings, TimeProvider time)
         }
 
         var duration = (long)time.GetElapsedTime(started).TotalMilliseconds;
+        span.Done(result, duration);
         return new(run.Invocation.Id, ToBlock(call, tool, result, duration), duration);
     }
 

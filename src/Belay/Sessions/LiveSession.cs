@@ -6,6 +6,7 @@ using Belay.Contracts.Harnesses;
 using Belay.Contracts.Invocations;
 using Belay.Sandboxes;
 using Belay.Storage;
+using Belay.Telemetry;
 using Belay.Tools;
 using Microsoft.Extensions.Logging;
 
@@ -26,7 +27,11 @@ public sealed record SessionServices(
     InvocationSettings Invocations,
     TimeProvider Time,
     IdSource Ids,
-    ILogger Logger);
+    ILogger Logger)
+{
+    /// <summary>Who is told what happens; nobody by default.</summary>
+    public Instrumentation Telemetry { get; init; } = Instrumentation.None;
+}
 
 /// <summary>
 /// A session that this server holds: its journal, its conversation, its sandbox. One invocation at a time; commands beside it. Everything
@@ -59,7 +64,7 @@ public sealed partial class LiveSession : IAsyncDisposable
         _journal = journal;
         _conversation = conversation;
         _services = services;
-        _mailbox = new(journal, conversation, services.Settings.MailboxDepth);
+        _mailbox = new(journal, conversation, services.Settings.MailboxDepth, services.Telemetry);
         _sandboxes = sandboxes;
         (_sandbox, _idleTime, _version) = EnvironmentOf(harness);
         _lastActivity = services.Time.GetTimestamp();
@@ -86,6 +91,11 @@ public sealed partial class LiveSession : IAsyncDisposable
     /// <summary>Opens a session: takes its lease, folds its journal page by page, repairs what a crash left (step 3).</summary>
     public static async Task<LiveSession> OpenAsync(SessionJournal journal, Harness harness, SessionSandboxFactory sandboxes, SessionServices services, CancellationToken cancellationToken)
     {
+        if (journal.LastSequence == 0)
+        {
+            services.Telemetry.Sessions.Add(1);
+        }
+
         var conversation = new Conversation();
         await foreach (var entry in journal.ReadAsync(0, cancellationToken))
         {
@@ -381,11 +391,13 @@ public sealed partial class LiveSession : IAsyncDisposable
     private RunningInvocation Start(Invocation invocation)
     {
         var events = Channel.CreateBounded<InvocationEvent>(new BoundedChannelOptions(_services.Invocations.BufferedEvents) { SingleReader = true });
+        var toolbox = Toolbox.For(_services.BuiltIns, invocation.Tools, invocation.AllowedTools);
         var running = new RunningInvocation(
             new()
             {
                 Invocation = invocation,
-                Toolbox = Toolbox.For(_services.BuiltIns, invocation.Tools, invocation.AllowedTools),
+                Toolbox = toolbox,
+                Telemetry = InvocationTelemetry.Begin(_services.Telemetry, invocation, Key.SessionId, toolbox),
                 Conversation = _conversation,
                 Journal = _mailbox.AppendAsync,
                 Events = new(events.Writer),
@@ -438,8 +450,10 @@ public sealed partial class LiveSession : IAsyncDisposable
         }
 
         // Read before the session is free, because the next invocation begins its own count.
-        var metadata = new HarnessMetadataEvent { Usage = Usage.ToWire(run.Usage), Metrics = new() { LatencyMs = (long)signal.Elapsed.TotalMilliseconds } };
+        var usage = run.Usage;
+        var metadata = new HarnessMetadataEvent { Usage = Usage.ToWire(usage), Metrics = new() { LatencyMs = (long)signal.Elapsed.TotalMilliseconds } };
         fault = await JournalEndAsync(run, reason, why, fault);
+        run.Telemetry.End(reason, fault, usage);
         Free();
         running.End();
         hold.Dispose();

@@ -30,6 +30,18 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
     private readonly Dictionary<string, int> _active = new(StringComparer.Ordinal);
     private bool _closed;
 
+    /// <summary>Sessions that something runs in, or that hold a sandbox, now.</summary>
+    public int Active
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _active.Values.Sum();
+            }
+        }
+    }
+
     /// <summary>Accepts an invocation on a session and starts it. Throws what can be refused before the stream.</summary>
     public async Task<AcceptedInvocation> InvokeAsync(SessionKey key, Invocation invocation, CancellationToken cancellationToken)
     {
