@@ -37,7 +37,8 @@ public static class NamedSettings
         Truth("Server:AllowPlainHttp", "Allows plain HTTP on an address that other machines reach, for those whose proxy speaks TLS.", (s, v) => s with { AllowPlainHttp = v }),
         Text("Server:Certificate", "Certificate for TLS, as a PEM file.", (s, v) => s with { CertificatePath = v }),
         Text("Server:CertificateKey", "Private key of the certificate, as a PEM file.", (s, v) => s with { CertificateKeyPath = v }),
-        Seconds("Server:StopSeconds", "How long running requests may go on after the server is told to stop.", (s, v) => s with { StopTimeout = v }),
+        Real("Server:DrainSeconds", "How long turns and commands that run may go on after the server is told to stop; what is left then ends as partial_turn.", 0, 86_400, (s, v) => s with { DrainTime = TimeSpan.FromSeconds(v) }),
+        Seconds("Server:StopSeconds", "How long answers may take to get out once nothing runs any more.", (s, v) => s with { StopTimeout = v }),
     ];
 
     /// <summary>Every name with what it does, in order.</summary>

@@ -1,10 +1,13 @@
 using Belay.Agents;
+using Belay.Backups;
 using Belay.Harnesses;
 using Belay.Identity;
 using Belay.Models;
 using Belay.Sandboxes;
 using Belay.Server.Auth;
+using Belay.Server.Backups;
 using Belay.Server.Harnesses;
+using Belay.Server.Health;
 using Belay.Server.Invocations;
 using Belay.Server.Runtimes;
 using Belay.Server.Wire;
@@ -41,8 +44,9 @@ public sealed partial record ServerParts
     /// <summary>What works in the background while the server runs.</summary>
     public IReadOnlyList<IHostedService> Background { get; init; } = [];
 
-    /// <summary>Ends what runs so that it can go on after a restart; called as the server stops, while its streams can still say so.</summary>
-    public Func<Task> DrainAsync { get; init; } = () => Task.CompletedTask;
+    /// <summary>Takes nothing new, lets what runs finish until it is told to hurry, and ends the rest so that it can go on after a
+    /// restart; called as the server stops, while its streams can still say so.</summary>
+    public Func<CancellationToken, Task> DrainAsync { get; init; } = _ => Task.CompletedTask;
 
     /// <summary>Driver and label of the sandboxes that are started, and why it is no better one; empty where there are none.</summary>
     public string Sandbox { get; init; } = "";
@@ -93,6 +97,13 @@ public sealed partial record ServerParts
             var reconciler = new HarnessReconciler(catalog, sessions.StopHarnessAsync, time, logging.CreateLogger<HarnessReconciler>());
 
             // 5. What is served.
+            var readiness = new Readiness(
+                [
+                    new("store", database.ProbeAsync),
+                    new("sandbox", async token => (await driver.ProbeAsync(token)).Works),
+                    new("accepting", _ => Task.FromResult(!sessions.Draining), Shared: false),
+                ],
+                time);
             var tokens = new PaginationTokens(masterKey, time);
             return new ServerParts
             {
@@ -101,13 +112,16 @@ public sealed partial record ServerParts
                     .. HarnessEndpoints.Operations(catalog, tokens),
                     .. InvocationEndpoints.Operations(catalog, resolver, sessions),
                     .. CommandEndpoints.Operations(catalog, sessions, ids),
+                    .. BackupEndpoints.Operations(
+                        new BackupWriter(database, settings.DataDirectory, time, ids), settings.DefaultAccount, logging.CreateLogger(typeof(BackupEndpoints).FullName!)),
                 ],
+                Open = [OpenEndpoint.Health, readiness.Endpoint],
                 Authenticator = new SigV4Verifier(keys, time),
                 Time = time,
                 Ids = ids,
                 Logging = logging,
                 Background = [reconciler],
-                DrainAsync = () => sessions.DisposeAsync().AsTask(),
+                DrainAsync = hurry => sessions.DrainAsync(settings.DrainTime, hurry),
                 Sandbox = sandbox,
                 Owned = [.. owned],
             };

@@ -47,6 +47,7 @@ public sealed partial class WireFront
         var requestId = _ids.NewUuid();
         http.Response.Headers["x-amzn-RequestId"] = requestId;
         var exchange = new Exchange(requestId);
+        using var scope = _logger.BeginScope(new[] { KeyValuePair.Create("requestId", (object?)requestId) });
         try
         {
             await ServeAsync(http, exchange);
@@ -104,7 +105,11 @@ public sealed partial class WireFront
     private async Task FailAsync(HttpContext http, Exchange exchange, Exception problem)
     {
         var fault = FaultResponse.Of(problem, exchange.RequestId);
-        if (fault.Code == FaultCode.InternalServerException)
+        if (problem is StorageException)
+        {
+            Log.StorageFailed(_logger, exchange.Operation, problem.Message, exchange.RequestId);
+        }
+        else if (fault.Code == FaultCode.InternalServerException)
         {
             Log.Failed(_logger, problem, exchange.Operation, exchange.RequestId);
         }
@@ -166,6 +171,10 @@ public sealed partial class WireFront
 
         [LoggerMessage(LogLevel.Debug, "The client of {Operation} left (request {RequestId}).")]
         public static partial void ClientLeft(ILogger logger, string operation, string requestId);
+
+        // In one line: the disk is at fault, not a line of code.
+        [LoggerMessage(LogLevel.Error, "{Operation} failed (request {RequestId}). {Reason}")]
+        public static partial void StorageFailed(ILogger logger, string operation, string reason, string requestId);
 
         [LoggerMessage(LogLevel.Error, "{Operation} failed (request {RequestId}).")]
         public static partial void Failed(ILogger logger, Exception problem, string operation, string requestId);

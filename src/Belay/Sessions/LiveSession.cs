@@ -176,7 +176,7 @@ public sealed partial class LiveSession : IAsyncDisposable
             var id = _services.Ids.NewUuid();
             await _mailbox.AppendAsync([new CommandIntent(id, command, timeoutSeconds)], Durability.Synced);
             var request = SandboxCommand.Request(command, login: false, TimeSpan.FromSeconds(timeoutSeconds));
-            var started = new StartedCommand(id, SandboxCommand.RunAsync(sandbox, request, cancellationToken), JournalCommandAsync, released);
+            var started = new StartedCommand(id, SandboxCommand.RunAsync(sandbox, request, cancellationToken), JournalCommandAsync, WhyCommandEnded, released);
             released = null;
             return started;
         }
@@ -409,6 +409,13 @@ public sealed partial class LiveSession : IAsyncDisposable
     private async Task RunAsync(RunningInvocation running, IDisposable hold)
     {
         var run = running.Run;
+        using var scope = _services.Logger.BeginScope(new[]
+        {
+            KeyValuePair.Create("harnessId", (object?)Key.HarnessId),
+            KeyValuePair.Create("sessionId", (object?)Key.SessionId),
+            KeyValuePair.Create("traceId", (object?)run.Invocation.Trace.TraceId),
+        });
+        Log.InvocationBegan(_services.Logger, run.Invocation.Id);
         using var signal = run.Signal;
         using var work = _sandbox.Work();
         HarnessStopReason? reason = null;
@@ -451,6 +458,7 @@ public sealed partial class LiveSession : IAsyncDisposable
     {
         IReadOnlyList<EntryBody> cancelled = _conversation.Open is { Paused: false } open ? [History.Repair(open, History.Cancelled, why)] : [];
         var code = fault is null ? null : fault is ServiceException { Code: var known } ? known.ToString() : nameof(FaultCode.InternalServerException);
+        Log.InvocationEnded(_services.Logger, run.Invocation.Id, reason?.ToString() ?? code, (long)run.Signal.Elapsed.TotalMilliseconds);
         try
         {
             await run.AppendAsync(
@@ -507,6 +515,15 @@ public sealed partial class LiveSession : IAsyncDisposable
         await _mailbox.AppendAsync([entry], Durability.Queued);
     }
 
+    // Null when nobody ended it.
+    private string? WhyCommandEnded()
+    {
+        lock (_gate)
+        {
+            return _stopping is { } cause ? $"The command did not finish. {StopSignal.Describe(cause)}" : null;
+        }
+    }
+
     private Task JournalCommandAsync(CommandOutcome outcome) => _mailbox.AppendAsync([outcome], Durability.Queued);
 
     // Without a sandbox there is nothing that could end by itself; then the idle time decides whether the session is still up.
@@ -530,6 +547,12 @@ public sealed partial class LiveSession : IAsyncDisposable
 
     private static partial class Log
     {
+        [LoggerMessage(LogLevel.Debug, "Invocation {InvocationId} begins.")]
+        public static partial void InvocationBegan(ILogger logger, string invocationId);
+
+        [LoggerMessage(LogLevel.Debug, "Invocation {InvocationId} ended with {Reason} after {Milliseconds} ms.")]
+        public static partial void InvocationEnded(ILogger logger, string invocationId, string? reason, long milliseconds);
+
         [LoggerMessage(LogLevel.Error, "Invocation {InvocationId} ended with a fault of ours.")]
         public static partial void InvocationBroke(ILogger logger, string invocationId, Exception exception);
 

@@ -19,7 +19,21 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<SessionKey, Slot> _slots = [];
+    private TaskCompletionSource? _quiet;
+    private bool _draining;
     private bool _closed;
+
+    /// <summary>Whether nothing new is accepted any more.</summary>
+    public bool Draining
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _draining;
+            }
+        }
+    }
 
     /// <summary>Accepts an invocation on a session and starts it. Throws what can be refused before the stream.</summary>
     public async Task<AcceptedInvocation> InvokeAsync(SessionKey key, Invocation invocation, CancellationToken cancellationToken)
@@ -87,13 +101,40 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
         }
     }
 
+    /// <summary>
+    /// Accepts nothing new, lets what runs come to its end by itself, and then ends the rest as <see cref="DisposeAsync"/> does.
+    /// </summary>
+    /// <param name="patience">How long what runs may take.</param>
+    /// <param name="hurry">Ends the patience.</param>
+    public async Task DrainAsync(TimeSpan patience, CancellationToken hurry)
+    {
+        var quiet = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_gate)
+        {
+            _draining = true;
+            _quiet = quiet;
+            TellIfQuiet();
+        }
+
+        try
+        {
+            await quiet.Task.WaitAsync(patience, services.Time, hurry);
+        }
+        catch (Exception over) when (over is TimeoutException || hurry.IsCancellationRequested)
+        {
+            // What still runs ends as a part of its turn, and says so to its reader and in its journal.
+        }
+
+        await DisposeAsync();
+    }
+
     /// <summary>Ends what runs so that it can go on after a restart, and gives every session back.</summary>
     public async ValueTask DisposeAsync()
     {
         Slot[] slots;
         lock (_gate)
         {
-            _closed = true;
+            _draining = _closed = true;
             slots = [.. _slots.Values];
         }
 
@@ -142,7 +183,7 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
             Task? closing;
             lock (_gate)
             {
-                if (_closed)
+                if (_draining)
                 {
                     throw new ServiceException(FaultCode.RuntimeClientError, "The server is shutting down.");
                 }
@@ -267,6 +308,17 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
             {
                 one.Closing = CloseAsync(one);
             }
+
+            TellIfQuiet();
+        }
+    }
+
+    // The caller holds the gate.
+    private void TellIfQuiet()
+    {
+        if (_slots.Values.All(slot => slot.Users == 0))
+        {
+            _quiet?.TrySetResult();
         }
     }
 

@@ -37,7 +37,7 @@ public sealed class SessionEndpointTests : IAsyncLifetime
                 .. InvocationEndpoints.Operations(catalog.Catalog, _world.Resolver, _world.Host),
                 .. CommandEndpoints.Operations(catalog.Catalog, _world.Host, IdSource.System),
             ],
-            DrainAsync = () => _world.Host.DisposeAsync().AsTask(),
+            DrainAsync = _ => _world.Host.DisposeAsync().AsTask(),
         });
     }
 
