@@ -26,7 +26,9 @@ internal static class ServeVerb
             var settings = options.Read(parsed, host);
             await using var server = await StartAsync(host, settings, cancellationToken);
             Announce(host, settings, server, parsed.GetValue(json));
+            ServiceManager.Tell(host.Variable("NOTIFY_SOCKET"), ServiceManager.Ready);
             await WaitAsync(server, cancellationToken);
+            ServiceManager.Tell(host.Variable("NOTIFY_SOCKET"), ServiceManager.Stopping);
             return (int)ExitCode.Done;
         });
         return new Verb(command, $"""
