@@ -23,6 +23,8 @@ namespace Belay.Server;
 /// <summary>What a server is made of. <see cref="OpenAsync"/> composes the real one; tests put their own parts in.</summary>
 public sealed partial record ServerParts
 {
+    private const long LeastFreeBytes = 1024 * 1024;
+
     /// <summary>What the server serves.</summary>
     public required IReadOnlyList<Operation> Operations { get; init; }
 
@@ -100,6 +102,9 @@ public sealed partial record ServerParts
             var readiness = new Readiness(
                 [
                     new("store", database.ProbeAsync),
+
+                    // A probe is small, and may find room where no turn does.
+                    new("disk", _ => Task.FromResult(new DriveInfo(Path.GetFullPath(settings.DataDirectory)).AvailableFreeSpace >= LeastFreeBytes)),
                     new("sandbox", async token => (await driver.ProbeAsync(token)).Works),
                     new("accepting", _ => Task.FromResult(!sessions.Draining), Shared: false),
                 ],

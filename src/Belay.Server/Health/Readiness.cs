@@ -71,7 +71,7 @@ public sealed class Readiness(IReadOnlyList<ReadinessCheck> checks, TimeProvider
         {
             return await check.HoldsAsync(CancellationToken.None);
         }
-        catch (Exception failure) when (failure is StorageException or ObjectDisposedException or Sandboxes.SandboxException)
+        catch (Exception failure) when (failure is StorageException or ObjectDisposedException or IOException or Sandboxes.SandboxException)
         {
             // The asker is a stranger; whoever writes or starts next logs the reason.
             return false;

@@ -441,7 +441,7 @@ public sealed partial class LiveSession : IAsyncDisposable
         {
             fault = exception;
             why = "Something of ours broke.";
-            Log.InvocationBroke(_services.Logger, run.Invocation.Id, exception);
+            Log.InvocationBroke(_services.Logger, run.Invocation.Id, exception is StorageException ? null : exception);
         }
 
         // Read before the session is free, because the next invocation begins its own count.
@@ -470,7 +470,7 @@ public sealed partial class LiveSession : IAsyncDisposable
         catch (Exception exception)
 #pragma warning restore CA1031
         {
-            Log.JournalBroke(_services.Logger, Key.SessionId, exception);
+            Log.JournalBroke(_services.Logger, Key.SessionId, exception.Message, exception is StorageException ? null : exception);
             return fault ?? exception;
         }
     }
@@ -554,9 +554,9 @@ public sealed partial class LiveSession : IAsyncDisposable
         public static partial void InvocationEnded(ILogger logger, string invocationId, string? reason, long milliseconds);
 
         [LoggerMessage(LogLevel.Error, "Invocation {InvocationId} ended with a fault of ours.")]
-        public static partial void InvocationBroke(ILogger logger, string invocationId, Exception exception);
+        public static partial void InvocationBroke(ILogger logger, string invocationId, Exception? exception);
 
-        [LoggerMessage(LogLevel.Error, "The journal of session {SessionId} cannot be written; the session is opened again with its next call.")]
-        public static partial void JournalBroke(ILogger logger, string sessionId, Exception exception);
+        [LoggerMessage(LogLevel.Error, "The journal of session {SessionId} cannot be written; the session is opened again with its next call. {Reason}")]
+        public static partial void JournalBroke(ILogger logger, string sessionId, string reason, Exception? exception);
     }
 }
