@@ -1,10 +1,14 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Belay.Contracts.Doctor;
 using Belay.Contracts.Harnesses;
+using Belay.Contracts.Identity;
 using Belay.Contracts.Invocations;
 using Belay.Contracts.Runtimes;
+using Belay.Contracts.Sessions;
 using Belay.Contracts.Tags;
+using Belay.Contracts.Usages;
 
 namespace Belay.Contracts;
 
@@ -60,6 +64,35 @@ namespace Belay.Contracts;
 [JsonSerializable(typeof(ResponseChunk))]
 [JsonSerializable(typeof(StopRuntimeSessionRequest))]
 [JsonSerializable(typeof(StopRuntimeSessionResponse))]
+[JsonSerializable(typeof(ListSessionsRequest))]
+[JsonSerializable(typeof(ListSessionsResponse))]
+[JsonSerializable(typeof(GetSessionRequest))]
+[JsonSerializable(typeof(GetSessionResponse))]
+[JsonSerializable(typeof(ReadJournalRequest))]
+[JsonSerializable(typeof(ReadJournalResponse))]
+[JsonSerializable(typeof(JournalEntry))]
+[JsonSerializable(typeof(ListTracesRequest))]
+[JsonSerializable(typeof(ListTracesResponse))]
+[JsonSerializable(typeof(GetTraceRequest))]
+[JsonSerializable(typeof(GetTraceResponse))]
+[JsonSerializable(typeof(ReadLogsRequest))]
+[JsonSerializable(typeof(ReadLogsResponse))]
+[JsonSerializable(typeof(LogLine))]
+[JsonSerializable(typeof(GetUsageRequest))]
+[JsonSerializable(typeof(GetUsageResponse))]
+[JsonSerializable(typeof(CreateKeyRequest))]
+[JsonSerializable(typeof(CreateKeyResponse))]
+[JsonSerializable(typeof(ListKeysResponse))]
+[JsonSerializable(typeof(DeleteKeyRequest))]
+[JsonSerializable(typeof(CreateTokenRequest))]
+[JsonSerializable(typeof(CreateTokenResponse))]
+[JsonSerializable(typeof(ListTokensResponse))]
+[JsonSerializable(typeof(DeleteTokenRequest))]
+[JsonSerializable(typeof(CreateTicketResponse))]
+[JsonSerializable(typeof(ExamineResponse))]
+[JsonSerializable(typeof(GetHarnessSettingsRequest))]
+[JsonSerializable(typeof(PutHarnessSettingsRequest))]
+[JsonSerializable(typeof(HarnessSettingsResponse))]
 [JsonSerializable(typeof(Dictionary<string, string>))]
 public sealed partial class BelayJson : JsonSerializerContext
 {
