@@ -37,10 +37,21 @@ public sealed class ReadinessTests
     {
         var asked = 0;
         var never = new TaskCompletionSource<bool>();
-        var readiness = new Readiness([new("store", _ => Interlocked.Increment(ref asked) > 0 ? never.Task : never.Task)], _time);
+        var begun = new TaskCompletionSource();
+        var readiness = new Readiness(
+            [
+                new("store", _ =>
+                {
+                    Interlocked.Increment(ref asked);
+                    begun.TrySetResult();
+                    return never.Task;
+                }),
+            ],
+            _time);
 
         var first = readiness.FailedAsync();
         var second = readiness.FailedAsync();
+        await begun.Task;
         _time.Advance(TimeSpan.FromSeconds(2));
 
         Assert.Equal(["store"], await first);
