@@ -48,7 +48,8 @@ public static class NamedSettings
         Whole("Server:MinBodyRate", "Bytes a second below which a request body is cut, after 5 s.", 1, 1_000_000_000, (s, v) => s with { Wire = s.Wire with { MinBodyBytesPerSecond = v } }),
         Seconds("Server:KeepAliveSeconds", "How long a connection may be idle.", (s, v) => s with { Wire = s.Wire with { KeepAlive = v } }),
         Seconds("Server:WriteSeconds", "How long a client may read nothing of its answer.", (s, v) => s with { Wire = s.Wire with { WriteTimeout = v } }),
-        Seconds("Server:StopSeconds", "How long running requests may go on after the server is told to stop.", (s, v) => s with { StopTimeout = v }),
+        Real("Server:DrainSeconds", "How long turns and commands that run may go on after the server is told to stop; what is left then ends as partial_turn.", 0, 86_400, (s, v) => s with { DrainTime = TimeSpan.FromSeconds(v) }),
+        Seconds("Server:StopSeconds", "How long answers may take to get out once nothing runs any more.", (s, v) => s with { StopTimeout = v }),
     ];
 
     /// <summary>Every name with what it does, in order.</summary>

@@ -1,11 +1,14 @@
 using System.Net;
 using Belay.Agents;
+using Belay.Backups;
 using Belay.Harnesses;
 using Belay.Identity;
 using Belay.Models;
 using Belay.Sandboxes;
 using Belay.Server.Auth;
+using Belay.Server.Backups;
 using Belay.Server.Harnesses;
+using Belay.Server.Health;
 using Belay.Server.Invocations;
 using Belay.Server.Runtimes;
 using Belay.Server.Telemetry;
@@ -23,6 +26,8 @@ namespace Belay.Server;
 /// <summary>What a server is made of. <c>OpenAsync</c> composes the real one; tests put their own parts in.</summary>
 public sealed partial record ServerParts
 {
+    private const long LeastFreeBytes = 1024 * 1024;
+
     /// <summary>What the server serves.</summary>
     public required IReadOnlyList<Operation> Operations { get; init; }
 
@@ -47,8 +52,9 @@ public sealed partial record ServerParts
     /// <summary>What works in the background while the server runs.</summary>
     public IReadOnlyList<IHostedService> Background { get; init; } = [];
 
-    /// <summary>Ends what runs so that it can go on after a restart; called as the server stops, while its streams can still say so.</summary>
-    public Func<Task> DrainAsync { get; init; } = () => Task.CompletedTask;
+    /// <summary>Takes nothing new, lets what runs finish until it is told to hurry, and ends the rest so that it can go on after a
+    /// restart; called as the server stops, while its streams can still say so.</summary>
+    public Func<CancellationToken, Task> DrainAsync { get; init; } = _ => Task.CompletedTask;
 
     /// <summary>Driver and label of the sandboxes that are started, and why it is no better one; empty where there are none.</summary>
     public string Sandbox { get; init; } = "";
@@ -122,6 +128,16 @@ public sealed partial record ServerParts
 
             // 5. What is served.
             var openMetrics = settings.Telemetry.OpenMetrics || (settings.Address is { } address && IPAddress.IsLoopback(address));
+            var readiness = new Readiness(
+                [
+                    new("store", database.ProbeAsync),
+
+                    // A probe is small, and may find room where no turn does.
+                    new("disk", _ => Task.FromResult(new DriveInfo(Path.GetFullPath(settings.DataDirectory)).AvailableFreeSpace >= LeastFreeBytes)),
+                    new("sandbox", async token => (await driver.ProbeAsync(token)).Works),
+                    new("accepting", _ => Task.FromResult(!sessions.Draining), Shared: false),
+                ],
+                time);
             var tokens = new PaginationTokens(masterKey, time);
             return new ServerParts
             {
@@ -129,15 +145,17 @@ public sealed partial record ServerParts
                 [
                     .. Serve(catalog, tokens, resolver, sessions, ids),
                     .. metrics is not null && !openMetrics ? [MetricsEndpoint.Authenticated(metrics)] : Array.Empty<Operation>(),
+                    .. BackupEndpoints.Operations(
+                        new BackupWriter(database, settings.DataDirectory, time, ids), settings.DefaultAccount, logging.CreateLogger(typeof(BackupEndpoints).FullName!)),
                 ],
-                Open = metrics is not null && openMetrics ? [OpenEndpoint.Health, MetricsEndpoint.Open(metrics)] : [OpenEndpoint.Health],
+                Open = [OpenEndpoint.Health, readiness.Endpoint, .. metrics is not null && openMetrics ? [MetricsEndpoint.Open(metrics)] : Array.Empty<OpenEndpoint>()],
                 Telemetry = telemetry,
                 Authenticator = new SigV4Verifier(keys, time),
                 Time = time,
                 Ids = ids,
                 Logging = logging,
                 Background = [reconciler],
-                DrainAsync = () => sessions.DisposeAsync().AsTask(),
+                DrainAsync = hurry => sessions.DrainAsync(settings.DrainTime, hurry),
                 Sandbox = sandbox,
                 Owned = [.. owned],
             };

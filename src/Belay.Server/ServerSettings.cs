@@ -69,7 +69,10 @@ public sealed partial record ServerSettings
     /// <summary>What strangers may send.</summary>
     public WireSettings Wire { get; init; } = new();
 
-    /// <summary>How long running requests may go on after the server is told to stop.</summary>
+    /// <summary>How long turns and commands that run may go on after the server is told to stop; 0 ends them at once.</summary>
+    public TimeSpan DrainTime { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long answers may take to get out once nothing runs any more.</summary>
     public TimeSpan StopTimeout { get; init; } = TimeSpan.FromSeconds(20);
 
     /// <summary>Everything wrong with these settings, in the operator's words. Empty when they are valid.</summary>
@@ -91,7 +94,7 @@ public sealed partial record ServerSettings
         }
         else if (!IPAddress.IsLoopback(Address) && CertificatePath is null && !AllowPlainHttp)
         {
-            yield return $"{Host} can be reached by other machines: give a TLS certificate, or allow plain HTTP in so many words.";
+            yield return $"{Host} can be reached by other machines: give a certificate with --tls-cert FILE (Server:Certificate), or, behind a proxy that speaks TLS, allow plain HTTP with --set Server:AllowPlainHttp=true.";
         }
 
         if (CertificatePath is not null && !File.Exists(CertificatePath))
@@ -117,6 +120,11 @@ public sealed partial record ServerSettings
         if (StopTimeout <= TimeSpan.Zero)
         {
             yield return "The time to stop in must be more than 0.";
+        }
+
+        if (DrainTime < TimeSpan.Zero)
+        {
+            yield return "The time to drain in must not be negative.";
         }
 
         foreach (var problem in Wire.Problems().Concat(Models.Problems()).Concat(Sandboxes.Problems()).Concat(Storage.Problems()))

@@ -98,6 +98,28 @@ internal sealed partial class BelayClient(Connection connection, HttpMessageHand
             cancellationToken,
             (SessionHeader, sessionId));
 
+    /// <summary>CreateBackup: copies the archive. That it is whole, only reading it tells.</summary>
+    public async Task BackupAsync(string passphrase, Stream output, IProgress<long> progress, CancellationToken cancellationToken)
+    {
+        const string Attempt = "back up";
+        using var response = await SendAsync(Attempt, HttpMethod.Post, Connection.Control, "/belay/v1/backup", new JsonObject { ["passphrase"] = passphrase }, [], cancellationToken);
+        try
+        {
+            await using var archive = await response.Content.ReadAsStreamAsync(cancellationToken);
+            var buffer = new byte[128 * 1024];
+            var copied = 0L;
+            while (await archive.ReadAsync(buffer, cancellationToken) is > 0 and var read)
+            {
+                await output.WriteAsync(buffer.AsMemory(0, read), cancellationToken);
+                progress.Report(copied += read);
+            }
+        }
+        catch (Exception cause) when (cause is HttpRequestException or HttpIOException)
+        {
+            throw new CliException(ExitCode.Failed, "Could not back up: the server ended the archive before it was whole.", "The server's log says why.", cause);
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose() => _http.Dispose();
 

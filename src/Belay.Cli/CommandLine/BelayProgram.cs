@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Parsing;
 using System.Text.Json.Nodes;
+using Belay.Cli.Backups;
 using Belay.Cli.Demo;
 using Belay.Cli.Doctor;
 using Belay.Cli.Harnesses;
@@ -85,6 +86,8 @@ internal static class BelayProgram
             InvokeVerb.Create(host),
             ExecVerb.Create(host),
             StopVerb.Create(host),
+            BackupVerb.Create(host),
+            RestoreVerb.Create(host),
             KeysVerb.Create(host),
             DoctorVerb.Create(host),
         ];

@@ -59,6 +59,12 @@ internal sealed class ConnectionOptions
     public string GivenServer(ParseResult parsed) =>
         parsed.GetValue(_url)?.TrimEnd('/') ?? Local(parsed.GetValue(_port) ?? ServeSettings.DefaultPort);
 
+    /// <summary>Whether a server is named rather than a directory: by an option, or by the environment where no directory is.</summary>
+    public bool NamesServer(ParseResult parsed, CliHost host) =>
+        parsed.GetValue(_url) is not null
+        || parsed.GetValue(_port) is not null
+        || (parsed.GetValue(_data) is null && (host.Variable(ControlVariable) ?? host.Variable(DataVariable)) is not null);
+
     /// <summary>Control and data plane.</summary>
     public (Uri Control, Uri Data) Servers(ParseResult parsed, CliHost host)
     {

@@ -58,6 +58,7 @@ public sealed partial class WireFront
         var connection = http.Features.Get<Connections.Connection>();
         connection?.Begin();
         var exchange = new Exchange(requestId, new(_telemetry, _ids));
+        using var scope = _logger.BeginScope(new[] { KeyValuePair.Create("requestId", (object?)requestId) });
         try
         {
             await ServeAsync(http, exchange, connection);
@@ -141,7 +142,11 @@ public sealed partial class WireFront
     {
         var fault = FaultResponse.Of(problem, exchange.RequestId);
         exchange.Telemetry.Failed(fault);
-        if (fault.Code == FaultCode.InternalServerException)
+        if (problem is StorageException)
+        {
+            Log.StorageFailed(_logger, exchange.Operation, problem.Message, exchange.RequestId);
+        }
+        else if (fault.Code == FaultCode.InternalServerException)
         {
             Log.Failed(_logger, problem, exchange.Operation, exchange.RequestId);
         }
@@ -205,6 +210,10 @@ public sealed partial class WireFront
 
         [LoggerMessage(LogLevel.Debug, "The client of {Operation} left (request {RequestId}).")]
         public static partial void ClientLeft(ILogger logger, string operation, string requestId);
+
+        // In one line: the disk is at fault, not a line of code.
+        [LoggerMessage(LogLevel.Error, "{Operation} failed (request {RequestId}). {Reason}")]
+        public static partial void StorageFailed(ILogger logger, string operation, string reason, string requestId);
 
         [LoggerMessage(LogLevel.Error, "{Operation} failed (request {RequestId}).")]
         public static partial void Failed(ILogger logger, Exception problem, string operation, string requestId);

@@ -186,7 +186,7 @@ public sealed partial class LiveSession : IAsyncDisposable
             var id = _services.Ids.NewUuid();
             await _mailbox.AppendAsync([new CommandIntent(id, command, timeoutSeconds)], Durability.Synced);
             var request = SandboxCommand.Request(command, login: false, TimeSpan.FromSeconds(timeoutSeconds));
-            var started = new StartedCommand(id, SandboxCommand.RunAsync(sandbox, request, cancellationToken), JournalCommandAsync, released);
+            var started = new StartedCommand(id, SandboxCommand.RunAsync(sandbox, request, cancellationToken), JournalCommandAsync, WhyCommandEnded, released);
             released = null;
             return started;
         }
@@ -421,6 +421,13 @@ public sealed partial class LiveSession : IAsyncDisposable
     private async Task RunAsync(RunningInvocation running, IDisposable hold)
     {
         var run = running.Run;
+        using var scope = _services.Logger.BeginScope(new[]
+        {
+            KeyValuePair.Create("harnessId", (object?)Key.HarnessId),
+            KeyValuePair.Create("sessionId", (object?)Key.SessionId),
+            KeyValuePair.Create("traceId", (object?)run.Invocation.Trace.TraceId),
+        });
+        Log.InvocationBegan(_services.Logger, run.Invocation.Id);
         using var signal = run.Signal;
         using var work = _sandbox.Work();
         HarnessStopReason? reason = null;
@@ -446,7 +453,7 @@ public sealed partial class LiveSession : IAsyncDisposable
         {
             fault = exception;
             why = "Something of ours broke.";
-            Log.InvocationBroke(_services.Logger, run.Invocation.Id, exception);
+            Log.InvocationBroke(_services.Logger, run.Invocation.Id, exception is StorageException ? null : exception);
         }
 
         // Read before the session is free, because the next invocation begins its own count.
@@ -465,6 +472,7 @@ public sealed partial class LiveSession : IAsyncDisposable
     {
         IReadOnlyList<EntryBody> cancelled = _conversation.Open is { Paused: false } open ? [History.Repair(open, History.Cancelled, why)] : [];
         var code = fault is null ? null : fault is ServiceException { Code: var known } ? known.ToString() : nameof(FaultCode.InternalServerException);
+        Log.InvocationEnded(_services.Logger, run.Invocation.Id, reason?.ToString() ?? code, (long)run.Signal.Elapsed.TotalMilliseconds);
         try
         {
             await run.AppendAsync(
@@ -476,7 +484,7 @@ public sealed partial class LiveSession : IAsyncDisposable
         catch (Exception exception)
 #pragma warning restore CA1031
         {
-            Log.JournalBroke(_services.Logger, Key.SessionId, exception);
+            Log.JournalBroke(_services.Logger, Key.SessionId, exception.Message, exception is StorageException ? null : exception);
             return fault ?? exception;
         }
     }
@@ -521,6 +529,15 @@ public sealed partial class LiveSession : IAsyncDisposable
         await _mailbox.AppendAsync([entry], Durability.Queued);
     }
 
+    // Null when nobody ended it.
+    private string? WhyCommandEnded()
+    {
+        lock (_gate)
+        {
+            return _stopping is { } cause ? $"The command did not finish. {StopSignal.Describe(cause)}" : null;
+        }
+    }
+
     private Task JournalCommandAsync(CommandOutcome outcome) => _mailbox.AppendAsync([outcome], Durability.Queued);
 
     // Without a sandbox there is nothing that could end by itself; then the idle time decides whether the session is still up.
@@ -544,10 +561,16 @@ public sealed partial class LiveSession : IAsyncDisposable
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Error, "Invocation {InvocationId} ended with a fault of ours.")]
-        public static partial void InvocationBroke(ILogger logger, string invocationId, Exception exception);
+        [LoggerMessage(LogLevel.Debug, "Invocation {InvocationId} begins.")]
+        public static partial void InvocationBegan(ILogger logger, string invocationId);
 
-        [LoggerMessage(LogLevel.Error, "The journal of session {SessionId} cannot be written; the session is opened again with its next call.")]
-        public static partial void JournalBroke(ILogger logger, string sessionId, Exception exception);
+        [LoggerMessage(LogLevel.Debug, "Invocation {InvocationId} ended with {Reason} after {Milliseconds} ms.")]
+        public static partial void InvocationEnded(ILogger logger, string invocationId, string? reason, long milliseconds);
+
+        [LoggerMessage(LogLevel.Error, "Invocation {InvocationId} ended with a fault of ours.")]
+        public static partial void InvocationBroke(ILogger logger, string invocationId, Exception? exception);
+
+        [LoggerMessage(LogLevel.Error, "The journal of session {SessionId} cannot be written; the session is opened again with its next call. {Reason}")]
+        public static partial void JournalBroke(ILogger logger, string sessionId, string reason, Exception? exception);
     }
 }

@@ -28,6 +28,8 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
     private readonly LinkedList<Slot> _idle = new();
     private readonly LinkedList<Slot> _kept = new();
     private readonly Dictionary<string, int> _active = new(StringComparer.Ordinal);
+    private TaskCompletionSource? _quiet;
+    private bool _draining;
     private bool _closed;
 
     /// <summary>Sessions that something runs in, or that hold a sandbox, now.</summary>
@@ -38,6 +40,18 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
             lock (_gate)
             {
                 return _active.Values.Sum();
+            }
+        }
+    }
+
+    /// <summary>Whether nothing new is accepted any more.</summary>
+    public bool Draining
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _draining;
             }
         }
     }
@@ -102,13 +116,40 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
         await Task.WhenAll(keys.Select(key => StopIfOpenAsync(key, cancellationToken)));
     }
 
+    /// <summary>
+    /// Accepts nothing new, lets what runs come to its end by itself, and then ends the rest as <see cref="DisposeAsync"/> does.
+    /// </summary>
+    /// <param name="patience">How long what runs may take.</param>
+    /// <param name="hurry">Ends the patience.</param>
+    public async Task DrainAsync(TimeSpan patience, CancellationToken hurry)
+    {
+        var quiet = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_gate)
+        {
+            _draining = true;
+            _quiet = quiet;
+            TellIfQuiet();
+        }
+
+        try
+        {
+            await quiet.Task.WaitAsync(patience, services.Time, hurry);
+        }
+        catch (Exception over) when (over is TimeoutException || hurry.IsCancellationRequested)
+        {
+            // What still runs ends as a part of its turn, and says so to its reader and in its journal.
+        }
+
+        await DisposeAsync();
+    }
+
     /// <summary>Ends what runs so that it can go on after a restart, and gives every session back.</summary>
     public async ValueTask DisposeAsync()
     {
         Slot[] slots;
         lock (_gate)
         {
-            _closed = true;
+            _draining = _closed = true;
             slots = [.. _slots.Values];
         }
 
@@ -166,7 +207,7 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
             Task? closing;
             lock (_gate)
             {
-                if (_closed)
+                if (_draining)
                 {
                     throw new ServiceException(FaultCode.RuntimeClientError, "The server is shutting down.");
                 }
@@ -300,6 +341,17 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
             {
                 Close(_idle.First!.Value);
             }
+
+            TellIfQuiet();
+        }
+    }
+
+    // The caller holds the gate.
+    private void TellIfQuiet()
+    {
+        if (_quiet is not null && _slots.Values.All(slot => slot.Users == 0))
+        {
+            _quiet.TrySetResult();
         }
     }
 

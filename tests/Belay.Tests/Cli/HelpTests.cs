@@ -21,6 +21,8 @@ public sealed class HelpTests
     [InlineData("keys list")]
     [InlineData("keys delete")]
     [InlineData("doctor")]
+    [InlineData("backup")]
+    [InlineData("restore")]
     public async Task Help_IsTheGoldenText(string verb)
     {
         using var run = new CliRun();

@@ -42,7 +42,7 @@ public sealed class SessionEndpointTests : IAsyncLifetime
                 .. CommandEndpoints.Operations(catalog.Catalog, _world.Host, IdSource.System),
             ],
             Telemetry = _telemetry,
-            DrainAsync = () => _world.Host.DisposeAsync().AsTask(),
+            DrainAsync = _ => _world.Host.DisposeAsync().AsTask(),
         });
     }
 

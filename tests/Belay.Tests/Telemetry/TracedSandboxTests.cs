@@ -22,7 +22,8 @@ public sealed class TracedSandboxTests : SandboxContract
         {
         }
 
-        Assert.Equal(3, Assert.Single(_recorder.Spans).GetTagItem(TelemetryNames.Attributes.ExitCode));
+        var command = Assert.Single(_recorder.Spans, span => span.DisplayName == TelemetryNames.Spans.Command);
+        Assert.Equal(3, command.GetTagItem(TelemetryNames.Attributes.ExitCode));
     }
 
     protected override Task<ISandbox> StartAsync() => Task.FromResult<ISandbox>(new TracedSandbox(

@@ -113,6 +113,21 @@ public sealed class SqliteJournal(SqliteDatabase database, TimeProvider time) : 
         return HeldRow(session) ?? (await database.ReadAsync(reader => FindStored(reader, session), cancellationToken))?.Row;
     }
 
+    /// <summary>Every scope that has sessions.</summary>
+    internal Task<IReadOnlyList<Scope>> ScopesAsync(CancellationToken cancellationToken) => database.ReadAsync<IReadOnlyList<Scope>>(
+        static reader =>
+        {
+            using var rows = reader.Statement("SELECT DISTINCT account, region FROM sessions");
+            var scopes = new List<Scope>();
+            while (rows.Step())
+            {
+                scopes.Add(new Scope(rows.Text(0), rows.Text(1)));
+            }
+
+            return scopes;
+        },
+        cancellationToken);
+
     /// <inheritdoc/>
     public async IAsyncEnumerable<SessionRow> ListAsync(Scope scope, string? harnessId, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
