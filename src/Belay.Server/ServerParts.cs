@@ -4,8 +4,11 @@ using Belay.Identity;
 using Belay.Models;
 using Belay.Sandboxes;
 using Belay.Server.Auth;
+using Belay.Server.Doctor;
 using Belay.Server.Harnesses;
+using Belay.Server.Identity;
 using Belay.Server.Invocations;
+using Belay.Server.OpenApi;
 using Belay.Server.Runtimes;
 using Belay.Server.Wire;
 using Belay.Sessions;
@@ -74,7 +77,7 @@ public sealed partial record ServerParts
 
             // 3. Sandboxes: the driver proves itself before anything relies on it; what an earlier server left behind goes.
             var drivers = SandboxDrivers.Create(settings.DataDirectory, settings.Sandboxes, time, ids);
-            var (driver, sandbox) = await ChooseAsync(settings, drivers, logging, cancellationToken);
+            var (driver, probe, sandbox) = await ChooseAsync(settings, drivers, logging, cancellationToken);
             await driver.ReapAsync(cancellationToken);
             var sandboxes = new SessionSandboxes(driver, settings.Sandboxes, settings.DataDirectory, time, ids, logging.CreateLogger<SessionSandboxes>());
             owned.Push(sandboxes);
@@ -92,17 +95,25 @@ public sealed partial record ServerParts
             var resolver = new InvocationResolver(models.Resolve, settings.Invocations, settings.Catalog, ids);
             var reconciler = new HarnessReconciler(catalog, sessions.StopHarnessAsync, time, logging.CreateLogger<HarnessReconciler>());
 
-            // 5. What is served.
+            // 5. What is served, and to whom.
             var tokens = new PaginationTokens(masterKey, time);
+            var bearerTokens = new BearerTokens(documents, keys, time, ids);
+            owned.Push(bearerTokens);
+            var tickets = new Tickets(time, ids);
+            IReadOnlyList<Operation> operations =
+            [
+                .. HarnessEndpoints.Operations(catalog, tokens),
+                .. SettingsEndpoints.Operations(catalog),
+                .. InvocationEndpoints.Operations(catalog, resolver, sessions),
+                .. CommandEndpoints.Operations(catalog, sessions, ids),
+                .. IdentityEndpoints.Operations(keys, bearerTokens, tickets, settings.DefaultAccount),
+                DoctorEndpoints.Operation(settings, documents, driver.Name, probe, sandbox, sessions.CountOf, time),
+            ];
             return new ServerParts
             {
-                Operations =
-                [
-                    .. HarnessEndpoints.Operations(catalog, tokens),
-                    .. InvocationEndpoints.Operations(catalog, resolver, sessions),
-                    .. CommandEndpoints.Operations(catalog, sessions, ids),
-                ],
-                Authenticator = new SigV4Verifier(keys, time),
+                Operations = operations,
+                Open = [OpenEndpoint.Health, OpenApiDocument.Endpoint(operations)],
+                Authenticator = new RequestAuthenticator(new SigV4Verifier(keys, time), keys, bearerTokens, tickets),
                 Time = time,
                 Ids = ids,
                 Logging = logging,
@@ -138,7 +149,7 @@ public sealed partial record ServerParts
         }
     }
 
-    private static async Task<(ISandboxDriver Driver, string Label)> ChooseAsync(
+    private static async Task<(ISandboxDriver Driver, SandboxProbe Probe, string Label)> ChooseAsync(
         ServerSettings settings, IReadOnlyList<ISandboxDriver> drivers, ILoggerFactory logging, CancellationToken cancellationToken)
     {
         ISandboxDriver driver;
@@ -156,7 +167,7 @@ public sealed partial record ServerParts
 
         var probe = await driver.ProbeAsync(cancellationToken);
         Log.Chosen(logging.CreateLogger<ServerParts>(), driver.Name, probe.Label);
-        return (driver, $"{driver.Name} ({probe.Label}){because}");
+        return (driver, probe, $"{driver.Name} ({probe.Label}){because}");
     }
 
     private static partial class Log

@@ -15,7 +15,7 @@ namespace Belay.Cli.Client;
 /// Speaks the AWS wire protocol to a server: signs each request and turns every way in which it can fail into a
 /// <see cref="CliException"/> that says what was attempted. Nothing is retried; the reader decides.
 /// </summary>
-internal sealed class BelayClient(Connection connection, HttpMessageHandler handler, TimeProvider time) : IDisposable
+internal sealed partial class BelayClient(Connection connection, HttpMessageHandler handler, TimeProvider time) : IDisposable
 {
     private const string SessionHeader = "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id";
     private const string UserHeader = "X-Amzn-Bedrock-AgentCore-Runtime-User-Id";

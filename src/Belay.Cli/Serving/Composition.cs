@@ -68,6 +68,7 @@ internal static class Composition
                 UnconfinedAsLastResort = settings.UnconfinedAsLastResort,
                 Sandboxes = new SandboxSettings { Driver = settings.Sandbox },
                 Models = Models(settings),
+                ModelCredentials = ModelCredentials.In(settings.Environment),
             },
             settings.Named);
         return server with { Catalog = server.Catalog with { DefaultModel = DefaultModel(server.DefaultModel, settings) } };

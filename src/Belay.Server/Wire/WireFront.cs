@@ -81,10 +81,14 @@ public sealed partial class WireFront
         exchange.Operation = match?.Route.Name ?? "unknown operation";
 
         // 2. Authenticate as far as headers reach, read the body within bounds, authenticate it.
-        var pending = _authenticator.Begin(http.Request, target);
+        var pending = await _authenticator.BeginAsync(http.Request, target, http.RequestAborted);
         using var body = await _bodies.ReadAsync(http.Request, operation?.MaxBodyBytes ?? Operation.ControlBodyBytes, http.RequestAborted);
         exchange.BodyRead = true;
         var caller = pending.Complete(body.Hash);
+        if (operation?.NeedsAccessKey == true && (caller.TokenId is not null || caller.ByTicket))
+        {
+            throw SigV4Verifier.Denied($"{operation.Name} must be signed with an access key: whoever has a bearer token or a ticket cannot make or end access.");
+        }
 
         // 3. Count.
         _rates.Take(caller.Scope.Account, match?.Route.Plane ?? Plane.Control);

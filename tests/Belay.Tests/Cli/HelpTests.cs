@@ -19,6 +19,9 @@ public sealed class HelpTests
     [InlineData("keys create")]
     [InlineData("keys list")]
     [InlineData("keys delete")]
+    [InlineData("keys token")]
+    [InlineData("keys tokens")]
+    [InlineData("keys revoke")]
     [InlineData("doctor")]
     public async Task Help_IsTheGoldenText(string verb)
     {
