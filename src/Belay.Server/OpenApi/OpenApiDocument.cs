@@ -31,7 +31,7 @@ public static class OpenApiDocument
     private static readonly FaultCode[] EveryOperations =
         [FaultCode.ValidationException, FaultCode.AccessDeniedException, FaultCode.ThrottlingException, FaultCode.InternalServerException];
 
-    /// <summary>The endpoint that serves the document of the operations given; those of the AWS wire are left out.</summary>
+    /// <summary>The endpoint that serves the document of those operations that say something about themselves: the native ones.</summary>
     public static OpenEndpoint Endpoint(IEnumerable<Operation> operations)
     {
         var bytes = System.Text.Encoding.UTF8.GetBytes(Of(operations));
@@ -50,7 +50,7 @@ public static class OpenApiDocument
         var schemas = new Schemas(documentation);
         schemas.Add("Fault", Fault());
         var paths = new JsonObject { [Path] = new JsonObject { ["get"] = Self() } };
-        foreach (var group in operations.Where(operation => NativeApi.Covers(operation.Template)).GroupBy(operation => operation.Template).OrderBy(group => group.Key, StringComparer.Ordinal))
+        foreach (var group in operations.Where(operation => operation.About is not null).GroupBy(operation => operation.Template).OrderBy(group => group.Key, StringComparer.Ordinal))
         {
             paths[group.Key] = new JsonObject(group
                 .OrderBy(operation => operation.Method, StringComparer.Ordinal)
@@ -81,7 +81,7 @@ public static class OpenApiDocument
 
     private static JsonObject Describe(Operation operation, Schemas schemas, ContractDocumentation documentation)
     {
-        var about = operation.About ?? throw new InvalidOperationException($"The operation {operation.Name} says nothing about itself.");
+        var about = operation.About!; // Only those that have it are described.
         var description = new JsonObject
         {
             ["operationId"] = operation.Name,

@@ -18,7 +18,7 @@ public sealed class BearerTokenTests : IAsyncLifetime
     [Fact]
     public async Task TokenOfTheCommandLine_LetsCurlIn_UntilItIsRevoked()
     {
-        var made = await ProgramRun.SucceedAsync(_server.Verb("keys", "token", "--name", "curl"), Eventually.Deadline, CancellationToken);
+        var made = await KeysAsync("token", "--name", "curl");
         var token = made.Output.Trim();
 
         // 1. The native API opens, once; the AWS wire does not; two ways at once are none.
@@ -40,11 +40,14 @@ public sealed class BearerTokenTests : IAsyncLifetime
 
         // 4. The program asks the same server: it lists, examines and revokes.
         var id = token.Split('_')[2];
-        Assert.Contains(id, (await ProgramRun.SucceedAsync(_server.Verb("keys", "tokens"), Eventually.Deadline, CancellationToken)).Output);
+        Assert.Contains(id, (await KeysAsync("tokens")).Output);
         Assert.Contains("open sessions", (await ProgramRun.SucceedAsync(_server.Verb("doctor"), Eventually.Deadline, CancellationToken)).Output);
-        await ProgramRun.SucceedAsync(_server.Verb("keys", "revoke", id), Eventually.Deadline, CancellationToken);
+        await KeysAsync("revoke", id);
         Assert.Equal("403", (await CurlAsync("/belay/v1/doctor", "-H", $"Authorization: Bearer {token}")).Status);
     }
+
+    private Task<ProgramRun> KeysAsync(params string[] arguments) => ProgramRun.SucceedAsync(
+        _server.ClientProgram("dotnet", [RepositoryPaths.Cli, "keys", .. arguments, "--port", $"{_server.Port}", "--data", _server.DataDirectory]), Eventually.Deadline, CancellationToken);
 
     private async Task<(string Status, JsonNode Body)> CurlAsync(string path, params string[] options)
     {
