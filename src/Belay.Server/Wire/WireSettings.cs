@@ -27,7 +27,7 @@ public sealed record WireSettings
     /// <summary>Time before the body's rate counts.</summary>
     public TimeSpan BodyGrace { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>Control-plane requests of one account; null for no limit.</summary>
+    /// <summary>Control-plane requests of one account, those of the native API included; null for no limit.</summary>
     public RequestRate? ControlRate { get; init; }
 
     /// <summary>Data-plane requests of one account; null for no limit.</summary>
