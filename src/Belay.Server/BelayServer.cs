@@ -52,7 +52,7 @@ public sealed class BelayServer : IAsyncDisposable
         }
 
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.Services.AddSingleton(parts.Logging);
+        builder.Services.AddSingleton<ILoggerFactory>(new RequestLogs(parts.Logging));
         foreach (var background in parts.Background)
         {
             builder.Services.AddSingleton(background);

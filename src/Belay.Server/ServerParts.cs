@@ -7,9 +7,12 @@ using Belay.Models;
 using Belay.Sandboxes;
 using Belay.Server.Auth;
 using Belay.Server.Backups;
+using Belay.Server.Doctor;
 using Belay.Server.Harnesses;
 using Belay.Server.Health;
+using Belay.Server.Identity;
 using Belay.Server.Invocations;
+using Belay.Server.OpenApi;
 using Belay.Server.Runtimes;
 using Belay.Server.Telemetry;
 using Belay.Server.Wire;
@@ -106,7 +109,7 @@ public sealed partial record ServerParts
 
             // 3. Sandboxes: the driver proves itself before anything relies on it; what an earlier server left behind goes.
             var drivers = SandboxDrivers.Create(settings.DataDirectory, settings.Sandboxes, time, ids);
-            var (driver, sandbox) = await ChooseAsync(settings, drivers, logging, cancellationToken);
+            var (driver, probe, sandbox) = await ChooseAsync(settings, drivers, logging, cancellationToken);
             await driver.ReapAsync(cancellationToken);
             var sandboxes = new SessionSandboxes(driver, settings.Sandboxes, settings.DataDirectory, time, ids, logging.CreateLogger<SessionSandboxes>()) { Telemetry = telemetry };
             owned.Push(sandboxes);
@@ -126,7 +129,7 @@ public sealed partial record ServerParts
             var resolver = new InvocationResolver(models.Resolve, settings.Invocations, settings.Catalog, ids);
             var reconciler = new HarnessReconciler(catalog, sessions.StopHarnessAsync, time, logging.CreateLogger<HarnessReconciler>());
 
-            // 5. What is served.
+            // 5. What is served, and to whom.
             var openMetrics = settings.Telemetry.OpenMetrics || (settings.Address is { } address && IPAddress.IsLoopback(address));
             var readiness = new Readiness(
                 [
@@ -139,18 +142,31 @@ public sealed partial record ServerParts
                 ],
                 time);
             var tokens = new PaginationTokens(masterKey, time);
+            var bearerTokens = new BearerTokens(documents, keys, time, ids);
+            owned.Push(bearerTokens);
+            var tickets = new Tickets(time, ids);
+            IReadOnlyList<Operation> operations =
+            [
+                .. Serve(catalog, tokens, resolver, sessions, ids),
+                .. SettingsEndpoints.Operations(catalog),
+                .. IdentityEndpoints.Operations(keys, bearerTokens, tickets, settings.DefaultAccount),
+                DoctorEndpoints.Operation(settings, documents, driver.Name, probe, sandbox, sessions.CountOf, time),
+                .. metrics is not null && !openMetrics ? [MetricsEndpoint.Authenticated(metrics)] : Array.Empty<Operation>(),
+                .. BackupEndpoints.Operations(
+                    new BackupWriter(database, settings.DataDirectory, time, ids), settings.DefaultAccount, logging.CreateLogger(typeof(BackupEndpoints).FullName!)),
+            ];
             return new ServerParts
             {
-                Operations =
+                Operations = operations,
+                Open =
                 [
-                    .. Serve(catalog, tokens, resolver, sessions, ids),
-                    .. metrics is not null && !openMetrics ? [MetricsEndpoint.Authenticated(metrics)] : Array.Empty<Operation>(),
-                    .. BackupEndpoints.Operations(
-                        new BackupWriter(database, settings.DataDirectory, time, ids), settings.DefaultAccount, logging.CreateLogger(typeof(BackupEndpoints).FullName!)),
+                    OpenEndpoint.Health,
+                    readiness.Endpoint,
+                    OpenApiDocument.Endpoint(operations),
+                    .. metrics is not null && openMetrics ? [MetricsEndpoint.Open(metrics)] : Array.Empty<OpenEndpoint>(),
                 ],
-                Open = [OpenEndpoint.Health, readiness.Endpoint, .. metrics is not null && openMetrics ? [MetricsEndpoint.Open(metrics)] : Array.Empty<OpenEndpoint>()],
                 Telemetry = telemetry,
-                Authenticator = new SigV4Verifier(keys, time),
+                Authenticator = new RequestAuthenticator(new SigV4Verifier(keys, time), keys, bearerTokens, tickets),
                 Time = time,
                 Ids = ids,
                 Logging = logging,
@@ -196,7 +212,7 @@ public sealed partial record ServerParts
         }
     }
 
-    private static async Task<(ISandboxDriver Driver, string Label)> ChooseAsync(
+    private static async Task<(ISandboxDriver Driver, SandboxProbe Probe, string Label)> ChooseAsync(
         ServerSettings settings, IReadOnlyList<ISandboxDriver> drivers, ILoggerFactory logging, CancellationToken cancellationToken)
     {
         ISandboxDriver driver;
@@ -214,7 +230,7 @@ public sealed partial record ServerParts
 
         var probe = await driver.ProbeAsync(cancellationToken);
         Log.Chosen(logging.CreateLogger<ServerParts>(), driver.Name, probe.Label);
-        return (driver, $"{driver.Name} ({probe.Label}){because}");
+        return (driver, probe, $"{driver.Name} ({probe.Label}){because}");
     }
 
     private static partial class Log

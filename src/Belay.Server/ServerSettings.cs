@@ -45,6 +45,9 @@ public sealed partial record ServerSettings
     /// <summary>How models are reached.</summary>
     public ModelSettings Models { get; init; } = new();
 
+    /// <summary>Names of the credentials for models that the server was given, never their values.</summary>
+    public IReadOnlyList<string> ModelCredentials { get; init; } = [];
+
     /// <summary>Where tools run.</summary>
     public SandboxSettings Sandboxes { get; init; } = new();
 

@@ -41,6 +41,9 @@ internal sealed class ConnectionOptions
     /// <summary>Whether JSON is wanted.</summary>
     public bool Json(ParseResult parsed) => parsed.GetValue(_json);
 
+    /// <summary>Whether the options name a server by its URL.</summary>
+    public bool NamesUrl(ParseResult parsed) => parsed.GetValue(_url) is not null;
+
     /// <summary>The data directory, absolute.</summary>
     public string DataDirectory(ParseResult parsed, CliHost host) => DataDirectory(parsed.GetValue(_data), host);
 

@@ -81,6 +81,7 @@ internal static class Composition
                 Sandboxes = new SandboxSettings { Driver = settings.Sandbox },
                 Models = Models(settings),
                 Telemetry = new TelemetrySettings { Variables = settings.Environment.Where(variable => variable.Key.StartsWith("OTEL_", StringComparison.Ordinal)).ToDictionary() },
+                ModelCredentials = ModelCredentials.In(settings.Environment),
             },
             settings.Named);
         return server with { Catalog = server.Catalog with { DefaultModel = DefaultModel(server.DefaultModel, settings) } };

@@ -13,8 +13,15 @@ namespace Belay.Server.Wire;
 
 /// <summary>Who calls.</summary>
 /// <param name="Scope">Account of the access key and region of the signature.</param>
-/// <param name="AccessKeyId">The access key.</param>
-public sealed record Caller(Scope Scope, string AccessKeyId);
+/// <param name="AccessKeyId">The access key; of a token, the one that made it.</param>
+public sealed record Caller(Scope Scope, string AccessKeyId)
+{
+    /// <summary>The bearer token that was presented, or that made the ticket; null where an access key signed.</summary>
+    public string? TokenId { get; init; }
+
+    /// <summary>Whether a ticket stands for the caller.</summary>
+    public bool ByTicket { get; init; }
+}
 
 /// <summary>One authenticated call of an operation: its members, wherever they travelled, and the ways to answer.</summary>
 public sealed class OperationCall(HttpContext http, Operation operation, Caller caller, string requestId, IReadOnlyDictionary<string, string> labels, ReadOnlyMemory<byte> body)

@@ -100,7 +100,7 @@ public sealed partial class WireFront
         exchange.Telemetry.Routed(operation, match?.Route.Plane ?? Plane.Control);
 
         // 2. Authenticate as far as headers reach, read the body within bounds, authenticate it.
-        var pending = _authenticator.Begin(http.Request, target);
+        var pending = await _authenticator.BeginAsync(http.Request, target, http.RequestAborted);
         if (pending.IsVerified)
         {
             connection?.Prove();
@@ -114,6 +114,12 @@ public sealed partial class WireFront
             connection?.Prove();
             _bodies.Verified(body);
         }
+
+        if (operation?.NeedsAccessKey == true && (caller.TokenId is not null || caller.ByTicket))
+        {
+            throw SigV4Verifier.Denied($"{operation.Name} must be signed with an access key: whoever has a bearer token or a ticket cannot make or end access.");
+        }
+
         exchange.Telemetry.Authenticated(http.Request, operation, exchange.RequestId);
 
         // 3. Count.

@@ -56,6 +56,15 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
         }
     }
 
+    /// <summary>Sessions of an account that are in memory now.</summary>
+    public int CountOf(string account)
+    {
+        lock (_gate)
+        {
+            return _slots.Keys.Count(key => key.Scope.Account == account);
+        }
+    }
+
     /// <summary>Accepts an invocation on a session and starts it. Throws what can be refused before the stream.</summary>
     public async Task<AcceptedInvocation> InvokeAsync(SessionKey key, Invocation invocation, CancellationToken cancellationToken)
     {
