@@ -96,6 +96,7 @@ public sealed record LogLine
 }
 
 /// <summary>How grave a line is.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<LogLineLevel>))]
 public enum LogLineLevel
 {
     /// <summary>Steps inside an invocation, such as intents.</summary>

@@ -130,6 +130,7 @@ public sealed record SessionSummary
 }
 
 /// <summary>What a session does.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<SessionState>))]
 public enum SessionState
 {
     /// <summary>Nothing: the last invocation is over.</summary>

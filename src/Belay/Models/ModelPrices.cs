@@ -81,7 +81,8 @@ public sealed partial record ModelPrices
 
         return ByModel
             .Where(price => price.Key.EndsWith('*') && names.Any(name => name.StartsWith(price.Key[..^1], StringComparison.Ordinal)))
-            .MaxBy(price => price.Key.Length).Value;
+            .OrderByDescending(price => price.Key.Length)
+            .FirstOrDefault().Value;
     }
 
     /// <summary>What tokens of a model cost; null without a price.</summary>

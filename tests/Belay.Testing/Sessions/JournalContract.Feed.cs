@@ -3,7 +3,7 @@ using Belay.Sessions;
 namespace Belay.Testing.Sessions;
 
 /// <summary>Reading across sessions, marks in lists, and waiting for news.</summary>
-public abstract partial class JournalContract
+public partial class JournalContract
 {
     [Fact]
     public async Task List_BehindAMark_GoesOnWhereThePageEnded()
