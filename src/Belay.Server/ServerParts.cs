@@ -12,9 +12,12 @@ using Belay.Server.Harnesses;
 using Belay.Server.Health;
 using Belay.Server.Identity;
 using Belay.Server.Invocations;
+using Belay.Server.Logging;
 using Belay.Server.OpenApi;
 using Belay.Server.Runtimes;
+using Belay.Server.Sessions;
 using Belay.Server.Telemetry;
+using Belay.Server.Usages;
 using Belay.Server.Wire;
 using Belay.Sessions;
 using Belay.Storage;
@@ -68,12 +71,12 @@ public sealed partial record ServerParts
     /// <summary>The composition root: opens the data directory and builds every part from its settings.</summary>
     /// <exception cref="InvalidDataException">The data directory cannot be used, or the settings are wrong; the message says why.</exception>
     /// <exception cref="SandboxException">No sandbox driver works as asked; the message says what to do.</exception>
-    public static Task<ServerParts> OpenAsync(ServerSettings settings, ILoggerFactory logging, CancellationToken cancellationToken) =>
-        OpenAsync(settings, new ServerReplacements(), logging, cancellationToken);
+    public static Task<ServerParts> OpenAsync(ServerSettings settings, ILoggerFactory logging, LogLevels levels, CancellationToken cancellationToken) =>
+        OpenAsync(settings, new ServerReplacements(), logging, levels, cancellationToken);
 
     /// <summary>The same with parts of the caller's own in place of the usual ones. The program never replaces any.</summary>
     public static async Task<ServerParts> OpenAsync(
-        ServerSettings settings, ServerReplacements replacements, ILoggerFactory logging, CancellationToken cancellationToken)
+        ServerSettings settings, ServerReplacements replacements, ILoggerFactory logging, LogLevels levels, CancellationToken cancellationToken)
     {
         var time = TimeProvider.System;
         var ids = IdSource.System;
@@ -145,15 +148,23 @@ public sealed partial record ServerParts
             var bearerTokens = new BearerTokens(documents, keys, time, ids);
             owned.Push(bearerTokens);
             var tickets = new Tickets(time, ids);
+            var reader = new SessionReader(journal, sealer, sessions.Look, new());
+            var lists = new SessionLists(reader, settings.Prices);
+            var subscriptions = new Subscriptions();
+            owned.Push(subscriptions);
             IReadOnlyList<Operation> operations =
             [
                 .. Serve(catalog, tokens, resolver, sessions, ids),
                 .. SettingsEndpoints.Operations(catalog),
+                .. SessionEndpoints.Operations(lists, tokens, time),
+                .. JournalEndpoints.Operations(reader, new SessionStreams(reader), subscriptions, time),
+                .. UsageEndpoints.Operations(lists, time),
                 .. IdentityEndpoints.Operations(keys, bearerTokens, tickets, settings.DefaultAccount),
                 DoctorEndpoints.Operation(settings, documents, driver.Name, probe, sandbox, sessions.CountOf, time),
                 .. metrics is not null && !openMetrics ? [MetricsEndpoint.Authenticated(metrics)] : Array.Empty<Operation>(),
                 .. BackupEndpoints.Operations(
                     new BackupWriter(database, settings.DataDirectory, time, ids), settings.DefaultAccount, logging.CreateLogger(typeof(BackupEndpoints).FullName!)),
+                .. LogLevelEndpoints.Operations(levels, settings.DefaultAccount, logging.CreateLogger(typeof(LogLevelEndpoints).FullName!)),
             ];
             return new ServerParts
             {
@@ -171,7 +182,18 @@ public sealed partial record ServerParts
                 Ids = ids,
                 Logging = logging,
                 Background = [reconciler],
-                DrainAsync = hurry => sessions.DrainAsync(settings.DrainTime, hurry),
+                DrainAsync = async hurry =>
+                {
+                    try
+                    {
+                        await sessions.DrainAsync(settings.DrainTime, hurry);
+                    }
+                    finally
+                    {
+                        // Last, so that whoever follows a session is told how it ended.
+                        await subscriptions.CloseAsync();
+                    }
+                },
                 Sandbox = sandbox,
                 Owned = [.. owned],
             };

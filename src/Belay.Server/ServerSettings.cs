@@ -48,6 +48,9 @@ public sealed partial record ServerSettings
     /// <summary>Names of the credentials for models that the server was given, never their values.</summary>
     public IReadOnlyList<string> ModelCredentials { get; init; } = [];
 
+    /// <summary>What models cost.</summary>
+    public ModelPrices Prices { get; init; } = new();
+
     /// <summary>Where tools run.</summary>
     public SandboxSettings Sandboxes { get; init; } = new();
 

@@ -26,11 +26,7 @@ internal static class Composition
         var logging = LoggerFactory.Create(builder => Configure(builder, settings.LogFormat, levels));
         try
         {
-            var parts = await ServerParts.OpenAsync(server, logging, cancellationToken);
-            parts = parts with
-            {
-                Operations = [.. parts.Operations, .. LogLevelEndpoints.Operations(levels, server.DefaultAccount, logging.CreateLogger(typeof(LogLevelEndpoints).FullName!))],
-            };
+            var parts = await ServerParts.OpenAsync(server, logging, levels, cancellationToken);
             var belay = BelayServer.Create(server, parts);
             try
             {

@@ -21,7 +21,8 @@ public static partial class LogLevelEndpoints
         {
             OperatorAccount.Demand(call.Caller, account);
             return AnswerAsync(call, levels);
-        }),
+        })
+        { About = new("Shows what the server logs at least.", null, OperatorJson.Default.LogLevelSetting) },
         new("PutLogLevel", HttpMethods.Put, Path, Operation.ControlBodyBytes, (call, _) =>
         {
             OperatorAccount.Demand(call.Caller, account);
@@ -30,7 +31,8 @@ public static partial class LogLevelEndpoints
                 ?? throw ServiceException.Invalid([new FieldProblem("level", $"must be one of {string.Join(", ", LogLevels.Names)}.")]);
             Log.Changed(logger, LogLevels.NameOf(levels.Level), call.Caller.AccessKeyId);
             return AnswerAsync(call, levels);
-        }),
+        })
+        { About = new("Sets what the server logs at least, until it stops.", OperatorJson.Default.LogLevelSetting, OperatorJson.Default.LogLevelSetting), NeedsAccessKey = true },
     ];
 
     private static Task AnswerAsync(OperationCall call, LogLevels levels) =>

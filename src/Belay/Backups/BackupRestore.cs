@@ -246,7 +246,7 @@ public sealed class BackupRestore(string dataDirectory, TimeProvider time, IdSou
         var sessions = 0;
         foreach (var scope in await journal.ScopesAsync(cancellationToken))
         {
-            await foreach (var row in journal.ListAsync(scope, harnessId: null, cancellationToken))
+            await foreach (var row in journal.ListAsync(scope, harnessId: null, after: null, cancellationToken))
             {
                 try
                 {

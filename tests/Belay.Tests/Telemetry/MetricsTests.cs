@@ -1,11 +1,13 @@
 using System.Diagnostics.Metrics;
 using Belay.Models;
 using Belay.Server;
+using Belay.Server.Logging;
 using Belay.Server.Telemetry;
 using Belay.Telemetry;
 using Belay.Testing;
 using Belay.Testing.Sessions;
 using Belay.Tests.Wire;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Belay.Tests.Telemetry;
@@ -147,7 +149,7 @@ public sealed class MetricsTests
             Sandboxes = new() { Driver = "unconfined" },
             Telemetry = new() { OpenMetrics = openMetrics },
         };
-        var parts = await ServerParts.OpenAsync(settings, NullLoggerFactory.Instance, CancellationToken.None);
+        var parts = await ServerParts.OpenAsync(settings, NullLoggerFactory.Instance, new LogLevels(LogLevel.None), CancellationToken.None);
         await ServerParts.DisposeAsync(parts.Owned);
 
         Assert.Equal(open, parts.Open.Any(endpoint => endpoint.Path == "/metrics"));

@@ -5,6 +5,7 @@ using Belay.Identity;
 using Belay.Sandboxes;
 using Belay.Server;
 using Belay.Server.Auth;
+using Belay.Server.Logging;
 using Belay.Storage;
 using Microsoft.Extensions.Logging;
 
@@ -48,7 +49,7 @@ internal sealed class NativeServer : IAsyncDisposable
         settings = change?.Invoke(settings) ?? settings;
         var log = new LogLines();
         var logging = LoggerFactory.Create(builder => builder.SetMinimumLevel(LogLevel.Trace).AddProvider(log));
-        var parts = await ServerParts.OpenAsync(settings, logging, CancellationToken.None);
+        var parts = await ServerParts.OpenAsync(settings, logging, new LogLevels(LogLevel.Trace), CancellationToken.None);
         var server = BelayServer.Create(settings, parts);
         await server.StartAsync(CancellationToken.None);
         return new NativeServer(server, parts, directory, logging, log);
