@@ -1,4 +1,5 @@
 using System.Globalization;
+using Belay.Models;
 using Belay.Server.Wire;
 using Belay.Storage;
 
@@ -17,6 +18,8 @@ public static class NamedSettings
         Whole("Models:ConnectSeconds", "Seconds that a connection to a provider may take.", 1, 300, (s, v) => s with { Models = s.Models with { ConnectSeconds = v } }),
         Truth("Models:UseMetadataServices", "Whether AWS credentials may come from the metadata services of a machine or container.", (s, v) => s with { Models = s.Models with { Bedrock = s.Models.Bedrock with { UseMetadataServices = v } } }),
         Truth("Models:PromptCaching", "Whether cache points are set for models that are known to take them.", (s, v) => s with { Models = s.Models with { Bedrock = s.Models.Bedrock with { PromptCaching = v } } }),
+        Price("Models:Prices", "What a model costs; NAME is Models:Prices:<model id>, or Models:Prices:<its beginning>* for several.", (s, model, v) => s with { Prices = s.Prices with { ByModel = With(s.Prices.ByModel, model, v) } }),
+        Checked("Models:Currency", "Currency of the prices.", "three capital letters, such as EUR", ModelPrices.IsCurrency, (s, v) => s with { Prices = s.Prices with { Currency = v } }),
         Real("Sandbox:Cpus", "Processor cores of a sandbox.", 0.01, 1024, (s, v) => s with { Sandboxes = s.Sandboxes with { Cpus = v } }),
         Whole("Sandbox:MemoryMiB", "Memory of a sandbox in MiB.", 128, 16 * 1024 * 1024, (s, v) => s with { Sandboxes = s.Sandboxes with { MemoryMiB = v } }),
         Whole("Sandbox:Pids", "Processes and threads of a sandbox.", 32, 4_000_000, (s, v) => s with { Sandboxes = s.Sandboxes with { Pids = v } }),
@@ -70,6 +73,12 @@ public static class NamedSettings
     private static NamedSetting Text(string name, string help, Func<ServerSettings, string, ServerSettings> set) =>
         new(name, help, "text", (settings, _, value) => set(settings, value));
 
+    private static NamedSetting Checked(string name, string help, string rule, Func<string, bool> isValid, Func<ServerSettings, string, ServerSettings> set) =>
+        new(name, help, rule, (settings, _, value) => isValid(value) ? set(settings, value) : null);
+
+    private static NamedSetting Price(string name, string help, Func<ServerSettings, string, ModelPrice, ServerSettings> set) =>
+        new(name, help, ModelPrice.Form, (settings, full, value) => ModelPrice.TryParse(value) is { } price ? set(settings, full[(name.Length + 1)..], price) : null) { IsMap = true };
+
     private static NamedSetting Map(string name, string help, Func<ServerSettings, string, string, ServerSettings> set) =>
         new(name, help, "text", (settings, full, value) => set(settings, full[(name.Length + 1)..], value)) { IsMap = true };
 
@@ -99,7 +108,7 @@ public static class NamedSettings
                 ? set(settings, new RequestRate(rate, most))
                 : null);
 
-    private static Dictionary<string, string> With(IReadOnlyDictionary<string, string> map, string key, string value) => new(map) { [key] = value };
+    private static Dictionary<string, T> With<T>(IReadOnlyDictionary<string, T> map, string key, T value) => new(map) { [key] = value };
 
     /// <param name="Name">The name, or for a map its beginning.</param>
     /// <param name="Help">What it does.</param>

@@ -7,6 +7,8 @@ using Belay.Server.Auth;
 using Belay.Server.Harnesses;
 using Belay.Server.Invocations;
 using Belay.Server.Runtimes;
+using Belay.Server.Sessions;
+using Belay.Server.Usages;
 using Belay.Server.Wire;
 using Belay.Sessions;
 using Belay.Storage;
@@ -94,6 +96,10 @@ public sealed partial record ServerParts
 
             // 5. What is served.
             var tokens = new PaginationTokens(masterKey, time);
+            var reader = new SessionReader(journal, sealer, sessions.Look, new());
+            var lists = new SessionLists(reader, settings.Prices);
+            var subscriptions = new Subscriptions();
+            owned.Push(subscriptions);
             return new ServerParts
             {
                 Operations =
@@ -101,13 +107,27 @@ public sealed partial record ServerParts
                     .. HarnessEndpoints.Operations(catalog, tokens),
                     .. InvocationEndpoints.Operations(catalog, resolver, sessions),
                     .. CommandEndpoints.Operations(catalog, sessions, ids),
+                    .. SessionEndpoints.Operations(lists, tokens, time),
+                    .. JournalEndpoints.Operations(reader, new SessionStreams(reader), subscriptions, time),
+                    .. UsageEndpoints.Operations(lists, time),
                 ],
                 Authenticator = new SigV4Verifier(keys, time),
                 Time = time,
                 Ids = ids,
                 Logging = logging,
                 Background = [reconciler],
-                DrainAsync = () => sessions.DisposeAsync().AsTask(),
+                DrainAsync = async () =>
+                {
+                    try
+                    {
+                        await sessions.DisposeAsync();
+                    }
+                    finally
+                    {
+                        // Last, so that whoever follows a session is told how it ended.
+                        await subscriptions.CloseAsync();
+                    }
+                },
                 Sandbox = sandbox,
                 Owned = [.. owned],
             };

@@ -44,6 +44,9 @@ public sealed partial record ServerSettings
     /// <summary>How models are reached.</summary>
     public ModelSettings Models { get; init; } = new();
 
+    /// <summary>What models cost.</summary>
+    public ModelPrices Prices { get; init; } = new();
+
     /// <summary>Where tools run.</summary>
     public SandboxSettings Sandboxes { get; init; } = new();
 

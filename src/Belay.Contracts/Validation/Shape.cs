@@ -120,7 +120,7 @@ public sealed class Shape
         _ when type.Type == typeof(DateTimeOffset) => ShapeKind.Time,
         _ when type.Type == typeof(int) => ShapeKind.Whole,
         _ when type.Type == typeof(long) => ShapeKind.WholeLong,
-        _ when type.Type == typeof(double) || type.Type == typeof(float) => ShapeKind.Real,
+        _ when type.Type == typeof(double) || type.Type == typeof(float) || type.Type == typeof(decimal) => ShapeKind.Real,
         _ when type.Type == typeof(bool) => ShapeKind.Truth,
         _ => throw new NotSupportedException($"{type.Type} is no type of the wire."),
     };

@@ -77,7 +77,8 @@ internal static class FaultResponse
         return string.Concat(char.ToLowerInvariant(name[0]).ToString(), name.AsSpan(1));
     }
 
-    private static void WriteBody(Utf8JsonWriter json, FaultCode code, ServiceException fault)
+    /// <summary>Writes a fault as every answer has it.</summary>
+    public static void WriteBody(Utf8JsonWriter json, FaultCode code, ServiceException fault)
     {
         json.WriteStartObject();
         json.WriteString("__type", code.ToString());

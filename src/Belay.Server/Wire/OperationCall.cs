@@ -41,6 +41,9 @@ public sealed class OperationCall(HttpContext http, Operation operation, Caller 
     /// <summary>The event stream, once it has begun.</summary>
     internal EventStreamResponse? Stream { get; private set; }
 
+    /// <summary>The server-sent events, once they have begun.</summary>
+    internal ServerSentEvents? Events { get; private set; }
+
     /// <summary>
     /// The request as one record: labels, query and headers by <see cref="BoundToAttribute"/>, everything
     /// else from the body. Throws one <see cref="Contracts.Faults.ServiceException"/> that names every field that breaks its rules.
@@ -96,6 +99,18 @@ public sealed class OperationCall(HttpContext http, Operation operation, Caller 
         using var json = new Utf8JsonWriter(System.IO.Stream.Null);
         WriteBody(json, output, type);
         return StartEventStreamAsync();
+    }
+
+    /// <summary>Begins a 200 stream of server-sent events and writes all of them; a fault in between travels as an event.</summary>
+    public async Task StreamAsync(IAsyncEnumerable<ServerSentEvent> events, TimeProvider time, CancellationToken cancellationToken)
+    {
+        Http.Response.StatusCode = StatusCodes.Status200OK;
+        Http.Response.ContentType = ServerSentEvents.MediaType;
+        Http.Response.Headers.CacheControl = "no-store";
+        Http.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
+        Events = new(Http.Response, time);
+        await Http.Response.StartAsync(cancellationToken);
+        await Events.PumpAsync(events, cancellationToken);
     }
 
     private void WriteBody<T>(Utf8JsonWriter json, T value, JsonTypeInfo<T> type)

@@ -119,6 +119,10 @@ public sealed partial class WireFront
             {
                 await FaultResponse.WriteAsync(stream, exchange.Operation, fault, http.RequestAborted);
             }
+            else if (exchange.Call?.Events is { } events)
+            {
+                await events.WriteFaultAsync(fault, http.RequestAborted);
+            }
             else if (http.Response.HasStarted)
             {
                 // Half an answer cannot be taken back; a cut connection at least does not look whole.

@@ -80,6 +80,18 @@ public sealed partial class LiveSession : IAsyncDisposable
         }
     }
 
+    /// <summary>Whether an invocation or a command runs.</summary>
+    public bool Busy
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _reserved is not null || _commands > 0;
+            }
+        }
+    }
+
     /// <summary>Whether its journal failed, so that it must be opened again.</summary>
     public bool Broken => _mailbox.Broken is not null;
 
@@ -371,7 +383,7 @@ public sealed partial class LiveSession : IAsyncDisposable
         var answered = resume.Answers.Select(answer => answer.ToolUseId).ToHashSet(StringComparer.Ordinal);
         var outcomes = resume.Answers
             .Concat(open!.Unanswered.Where(call => open.Offered.Contains(call.Id) && !answered.Contains(call.Id)).Select(call => History.Error(call.Id, History.Interrupted)))
-            .Select(EntryBody (result) => new ToolOutcome(invocation.Id, result, 0));
+            .Select(EntryBody (result) => new ToolOutcome(invocation.Id, result, 0, open.Calls.FirstOrDefault(call => call.Id == result.ToolUseId)?.Name));
         return ([Started(accepted, [.. head, .. History.Whole(resume.After)]), .. outcomes], accepted);
     }
 

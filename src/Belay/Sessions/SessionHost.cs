@@ -6,6 +6,19 @@ using Belay.Storage;
 
 namespace Belay.Sessions;
 
+/// <summary>What a server does with a session.</summary>
+public enum SessionActivity
+{
+    /// <summary>Nothing: it does not hold it, and nothing of it runs.</summary>
+    Absent,
+
+    /// <summary>It holds it, perhaps with a sandbox; no invocation and no command runs.</summary>
+    Idle,
+
+    /// <summary>An invocation or a command runs, or is about to.</summary>
+    Busy,
+}
+
 /// <summary>
 /// The sessions that this server holds. It opens them on first use, keeps idle ones in memory while there is room, and gives the least
 /// recently used back. What is active is never given back: a lease is held while its sandbox lives.
@@ -84,6 +97,15 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
                 using var hold = found.Hold;
                 await found.Session.StopAsync(clientToken: null, cancellationToken);
             }
+        }
+    }
+
+    /// <summary>What this server does with a session now.</summary>
+    public SessionActivity Look(SessionKey key)
+    {
+        lock (_gate)
+        {
+            return !_slots.TryGetValue(key, out var slot) || slot.IsSpent ? SessionActivity.Absent : slot.Busy ? SessionActivity.Busy : SessionActivity.Idle;
         }
     }
 
@@ -313,6 +335,9 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
         public int Users { get; set; }
 
         public long LastUsed { get; set; }
+
+        // One that is being opened is opened for something to run in it.
+        public bool Busy => !Opening.IsCompletedSuccessfully || Live.Busy;
 
         public bool Occupied => Users > 0 || (Opening.IsCompletedSuccessfully && Live.Active);
 
