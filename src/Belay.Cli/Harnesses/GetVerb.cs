@@ -17,7 +17,7 @@ internal static class GetVerb
         var session = SessionGetVerb.Create(host);
         var command = new Command("get", "Show a harness, or a session.") { session.Command };
         target.AddTo(command);
-        target.RefuseBefore(session.Command);
+        Validation.NothingBefore(session.Command);
         command.Add(version);
         connection.AddTo(command);
 

@@ -51,15 +51,6 @@ internal sealed partial class HarnessTarget
         command.Validators.Add(Check);
     }
 
-    /// <summary>Refuses the argument in front of a verb below, where it would mean nothing.</summary>
-    public void RefuseBefore(Command below) => below.Validators.Add(result =>
-    {
-        if (_argument is not null && result.GetValue(_argument) is { } given)
-        {
-            result.AddError($"\"{Terminal.OneLine(given, 64)}\" stands before {below.Name}; name the harness behind it, with --harness.");
-        }
-    });
-
     /// <summary>Id and ARN. A name or an id costs a request, an ARN none.</summary>
     public async Task<(string Id, string Arn)> ResolveAsync(ParseResult parsed, BelayClient client, CancellationToken cancellationToken)
     {

@@ -22,6 +22,7 @@ internal static class ListVerb
         foreach (var child in children)
         {
             command.Add(child.Command);
+            Validation.NothingBefore(child.Command);
         }
 
         connection.AddTo(command);

@@ -55,6 +55,8 @@ public sealed class FailureTests
     [InlineData("traces list --limit many")]
     [InlineData("get session")]
     [InlineData("get hello session 0123456789")]
+    [InlineData("get --port 9000 session 0123456789")]
+    [InlineData("list --json sessions")]
     [InlineData("list sessions --state asleep")]
     [InlineData("list usage --group-by colour")]
     [InlineData("list usage --group-by harness,harness")]
