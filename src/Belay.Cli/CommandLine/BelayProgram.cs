@@ -3,6 +3,7 @@ using System.CommandLine.Help;
 using System.CommandLine.Parsing;
 using System.Text.Json.Nodes;
 using Belay.Cli.Backups;
+using Belay.Cli.Completion;
 using Belay.Cli.Demo;
 using Belay.Cli.Doctor;
 using Belay.Cli.Harnesses;
@@ -11,6 +12,7 @@ using Belay.Cli.Keys;
 using Belay.Cli.Projects;
 using Belay.Cli.Runtimes;
 using Belay.Cli.Serving;
+using Belay.Cli.Sessions;
 
 namespace Belay.Cli.CommandLine;
 
@@ -72,6 +74,7 @@ internal static class BelayProgram
 
     private static Command Root(CliHost host)
     {
+        var root = new Command("belay", "Belay, an open, self-hosted agent harness that speaks the wire protocol of Amazon Bedrock AgentCore.");
         Verb[] verbs =
         [
             DemoVerb.Create(host),
@@ -88,10 +91,12 @@ internal static class BelayProgram
             StopVerb.Create(host),
             BackupVerb.Create(host),
             RestoreVerb.Create(host),
+            LogsVerb.Create(host),
+            TracesVerb.Create(host),
             KeysVerb.Create(host),
             DoctorVerb.Create(host),
+            CompletionVerb.Create(host, root),
         ];
-        var root = new Command("belay", "Belay, an open, self-hosted agent harness that speaks the wire protocol of Amazon Bedrock AgentCore.");
         var examples = new Dictionary<Command, string> { [root] = RootExamples };
         foreach (var verb in verbs)
         {

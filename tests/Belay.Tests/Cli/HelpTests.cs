@@ -10,12 +10,19 @@ public sealed class HelpTests
     [InlineData("create")]
     [InlineData("deploy")]
     [InlineData("get")]
+    [InlineData("get session")]
     [InlineData("list")]
+    [InlineData("list sessions")]
+    [InlineData("list usage")]
     [InlineData("update")]
     [InlineData("delete")]
     [InlineData("invoke")]
     [InlineData("exec")]
     [InlineData("stop")]
+    [InlineData("logs")]
+    [InlineData("traces")]
+    [InlineData("traces list")]
+    [InlineData("traces get")]
     [InlineData("keys")]
     [InlineData("keys create")]
     [InlineData("keys list")]
@@ -26,6 +33,7 @@ public sealed class HelpTests
     [InlineData("doctor")]
     [InlineData("backup")]
     [InlineData("restore")]
+    [InlineData("completion")]
     public async Task Help_IsTheGoldenText(string verb)
     {
         using var run = new CliRun();
