@@ -111,7 +111,9 @@ public sealed class BackupProcessTests : IAsyncLifetime
         Assert.False(Path.Exists(Target + ".restoring"));
     }
 
-    private static ChatReply Reply(ChatRequest request) => ChatReply.Say($"I was told: {string.Join(" | ", request.Messages.Select(ChatRequest.TextOf))}");
+    // Only what the user said: an answer that repeats earlier answers would double with each turn.
+    private static ChatReply Reply(ChatRequest request) => ChatReply.Say(
+        $"I was told: {string.Join(" | ", request.Messages.Where(message => (string?)message["role"] == "user").Select(ChatRequest.TextOf))}");
 
     private async Task<int> TalkAsync(string arn, string session, CancellationToken until)
     {
