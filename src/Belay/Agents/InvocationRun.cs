@@ -1,6 +1,7 @@
 using Belay.Models;
 using Belay.Sandboxes;
 using Belay.Sessions;
+using Belay.Telemetry;
 using Belay.Tools;
 
 namespace Belay.Agents;
@@ -28,6 +29,9 @@ public sealed class InvocationRun
 
     /// <summary>The session's sandbox.</summary>
     public required ISandboxSource Sandbox { get; init; }
+
+    /// <summary>What is told about it.</summary>
+    public InvocationTelemetry Telemetry { get; init; } = InvocationTelemetry.None;
 
     /// <summary>Tokens of its model calls so far.</summary>
     public TokenUsage Usage => Conversation.Usage;

@@ -39,7 +39,17 @@ public sealed class ProcessDriver(string dataDirectory, SandboxSettings settings
         await _probing.WaitAsync(cancellationToken);
         try
         {
-            return _probe ??= await Trial.RunAsync(limits: true, cancellationToken);
+            if (_probe is null)
+            {
+                _probe = await Trial.RunAsync(limits: true, cancellationToken);
+                if (!_probe.Works)
+                {
+                    _check = null;
+                    Proof.Void();
+                }
+            }
+
+            return _probe;
         }
         finally
         {
