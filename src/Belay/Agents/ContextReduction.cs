@@ -23,6 +23,7 @@ public sealed class ContextReduction(ModelTurn turn)
         Messages = [.. History.ForModel(ContextWindow.View(run.Conversation.Context, run.Invocation.Truncation))],
         Tools = run.Toolbox.Specs,
         Parameters = run.Invocation.Parameters,
+        Written = run.Written,
     };
 
     /// <summary>Shortens the conversation by one step; false when its strategy knows none.</summary>

@@ -29,6 +29,9 @@ public sealed class InvocationRun
     /// <summary>The session's sandbox.</summary>
     public required ISandboxSource Sandbox { get; init; }
 
+    /// <summary>What adapters keep of the conversation's written messages; it goes with the conversation.</summary>
+    public WrittenMessages Written { get; init; } = new();
+
     /// <summary>Tokens of its model calls so far.</summary>
     public TokenUsage Usage => Conversation.Usage;
 

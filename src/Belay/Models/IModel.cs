@@ -36,6 +36,9 @@ public sealed record ModelRequest
 
     /// <summary>Sampling parameters.</summary>
     public required ModelParameters Parameters { get; init; }
+
+    /// <summary>What an adapter may keep of the written messages for the session's next call; null when there is none.</summary>
+    public WrittenMessages? Written { get; init; }
 }
 
 /// <summary>Sampling parameters; one that is null is not sent.</summary>

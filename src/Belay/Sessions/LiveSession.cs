@@ -4,6 +4,7 @@ using Belay.Agents;
 using Belay.Contracts.Faults;
 using Belay.Contracts.Harnesses;
 using Belay.Contracts.Invocations;
+using Belay.Models;
 using Belay.Sandboxes;
 using Belay.Storage;
 using Belay.Tools;
@@ -39,6 +40,7 @@ public sealed partial class LiveSession : IAsyncDisposable
     private readonly SessionServices _services;
     private readonly SessionJournal _journal;
     private readonly Conversation _conversation;
+    private readonly WrittenMessages _written = new();
     private readonly SessionMailbox _mailbox;
     private readonly SessionSandboxFactory _sandboxes;
     private readonly Lock _gate = new();
@@ -387,6 +389,7 @@ public sealed partial class LiveSession : IAsyncDisposable
                 Invocation = invocation,
                 Toolbox = Toolbox.For(_services.BuiltIns, invocation.Tools, invocation.AllowedTools),
                 Conversation = _conversation,
+                Written = _written,
                 Journal = _mailbox.AppendAsync,
                 Events = new(events.Writer),
                 Signal = new(_services.Time, TimeSpan.FromSeconds(invocation.Limits.TimeoutSeconds)),
