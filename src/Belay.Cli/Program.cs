@@ -9,6 +9,9 @@ using Belay.Storage;
 var environment = Environment.GetEnvironmentVariables()
     .Cast<DictionaryEntry>()
     .ToDictionary(entry => (string)entry.Key, entry => (string?)entry.Value ?? "");
+using var stop = new CancellationTokenSource();
+using var hurry = new CancellationTokenSource();
+var serving = false;
 var colour = !environment.TryGetValue("NO_COLOR", out var noColor) || noColor.Length == 0;
 var dumb = environment.TryGetValue("TERM", out var term) && term == "dumb";
 
@@ -22,7 +25,8 @@ var host = new CliHost
         OutputIsTerminal = outputIsTerminal,
         ErrorIsTerminal = !Console.IsErrorRedirected,
         Colour = colour && !dumb,
-        Width = outputIsTerminal && Console.WindowWidth > 0 ? Console.WindowWidth : 1000,
+        Width = Terminal.WidthOf(outputIsTerminal ? Console.WindowWidth : 0, environment),
+        Glyphs = outputIsTerminal && !dumb && Terminal.WritesUtf8(environment),
     },
     Input = Console.In,
     InputIsTerminal = !Console.IsInputRedirected,
@@ -31,22 +35,26 @@ var host = new CliHost
     Time = TimeProvider.System,
     Ids = IdSource.System,
     Http = () => new SocketsHttpHandler { UseProxy = false, UseCookies = false, AllowAutoRedirect = false, ConnectTimeout = TimeSpan.FromSeconds(10) },
-    StartServer = Composition.StartAsync,
+    StartServer = (settings, cancellationToken) =>
+    {
+        serving = true;
+        return Composition.StartAsync(settings, hurry.Token, cancellationToken);
+    },
     SandboxDrivers = Composition.SandboxDrivers,
 };
 
-// The first signal asks; the second, and whatever comes after it, has its usual effect.
-using var stop = new CancellationTokenSource();
+// The first signal asks, the second asks a server to hurry, and whatever comes after it has its usual effect.
 using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
 using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
 return await BelayProgram.RunAsync(args, host, stop.Token);
 
 void Stop(PosixSignalContext signal)
 {
-    if (!stop.IsCancellationRequested)
+    var source = stop.IsCancellationRequested ? hurry : stop;
+    if (!source.IsCancellationRequested && (source == stop || serving))
     {
         signal.Cancel = true;
-        stop.Cancel();
+        source.Cancel();
     }
 }
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Belay.Contracts.Doctor;
@@ -112,6 +113,18 @@ public sealed class WireTimeConverter : JsonConverter<DateTimeOffset>
     /// <inheritdoc/>
     public override void Write(Utf8JsonWriter writer, DateTimeOffset value, JsonSerializerOptions options) =>
         writer.WriteStringValue(value.UtcDateTime.ToString(Format, CultureInfo.InvariantCulture));
+}
+
+/// <summary>JSON values as the bytes that they came in. Whatever a model or tool put into them goes out again, half a surrogate pair in an escape
+/// included, which the ordinary way would refuse.</summary>
+public sealed class RawJsonConverter : JsonConverter<JsonElement>
+{
+    /// <inheritdoc/>
+    public override JsonElement Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => JsonElement.ParseValue(ref reader);
+
+    /// <inheritdoc/>
+    public override void Write(Utf8JsonWriter writer, JsonElement value, JsonSerializerOptions options) =>
+        writer.WriteRawValue(JsonMarshal.GetRawUtf8Value(value), skipInputValidation: true);
 }
 
 /// <summary>Integers on the wire: a number of 32 bits without a fraction; <c>3.0</c> is read as 3, because some clients have only floats.</summary>

@@ -1,11 +1,13 @@
 using System.Net;
-using System.Security.Cryptography.X509Certificates;
+using System.Net.Security;
+using Belay.Server.Tls;
 using Belay.Server.Wire;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -40,6 +42,7 @@ public sealed class BelayServer : IAsyncDisposable
 
     /// <summary>Builds a server; it does not listen yet.</summary>
     /// <exception cref="ArgumentException">The settings are wrong; the message has every problem.</exception>
+    /// <exception cref="InvalidDataException">The certificate cannot be used.</exception>
     public static BelayServer Create(ServerSettings settings, ServerParts parts)
     {
         var problems = settings.Problems().ToList();
@@ -49,7 +52,7 @@ public sealed class BelayServer : IAsyncDisposable
         }
 
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.Services.AddSingleton(parts.Logging);
+        builder.Services.AddSingleton<ILoggerFactory>(new RequestLogs(parts.Logging));
         foreach (var background in parts.Background)
         {
             builder.Services.AddSingleton(background);
@@ -60,11 +63,14 @@ public sealed class BelayServer : IAsyncDisposable
         builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.UseSockets(sockets => sockets.Backlog = Backlog);
         var connections = new Connections(OpenFiles.Connections(settings.Wire.MaxConnections, OpenFiles.Limit));
-        builder.WebHost.ConfigureKestrel(kestrel => Configure(kestrel, settings, connections));
+        var certificate = settings.CertificatePath is { } path
+            ? CertificateFiles.Open(path, settings.CertificateKeyPath, parts.Time, parts.Logging.CreateLogger<CertificateFiles>())
+            : null;
+        builder.WebHost.ConfigureKestrel(kestrel => Configure(kestrel, settings, connections, certificate));
 
         var app = builder.Build();
         var front = new WireFront(
-            parts.Operations, parts.Open, parts.Authenticator, settings.Wire, parts.Time, parts.Ids, parts.Logging.CreateLogger<WireFront>());
+            parts.Operations, parts.Open, parts.Authenticator, settings.Wire, parts.Time, parts.Ids, parts.Telemetry, parts.Logging.CreateLogger<WireFront>());
         app.Run(front.HandleAsync);
         return new BelayServer(app, parts);
     }
@@ -72,12 +78,15 @@ public sealed class BelayServer : IAsyncDisposable
     /// <summary>Listens; completes when requests are served.</summary>
     public Task StartAsync(CancellationToken cancellationToken) => _app.StartAsync(cancellationToken);
 
-    /// <summary>Takes no further requests, ends the sessions that run, and waits, within the settings' time, until every answer is out.</summary>
-    public async Task StopAsync(CancellationToken cancellationToken)
+    /// <summary>
+    /// Stops: sessions take nothing new and may finish what runs, while the listener stays open to say so; then no connection is taken,
+    /// and every answer has the settings' time to get out.
+    /// </summary>
+    /// <param name="hurry">Ends the patience with what runs.</param>
+    public async Task StopAsync(CancellationToken hurry)
     {
-        var drained = _parts.DrainAsync();
-        await _app.StopAsync(cancellationToken);
-        await drained;
+        await _parts.DrainAsync(hurry);
+        await _app.StopAsync(CancellationToken.None);
     }
 
     /// <inheritdoc/>
@@ -87,7 +96,7 @@ public sealed class BelayServer : IAsyncDisposable
         await ServerParts.DisposeAsync(_parts.Owned);
     }
 
-    private static void Configure(KestrelServerOptions kestrel, ServerSettings settings, Connections connections)
+    private static void Configure(KestrelServerOptions kestrel, ServerSettings settings, Connections connections, CertificateFiles? certificate)
     {
         kestrel.AddServerHeader = false;
         var limits = kestrel.Limits;
@@ -109,9 +118,12 @@ public sealed class BelayServer : IAsyncDisposable
         {
             // The outermost: who may not stay costs no handshake. HTTP/2 is agreed on inside TLS only.
             listen.Use(next => connection => connections.ServeAsync(connection, next));
-            if (settings.CertificatePath is { } certificate)
+            if (certificate is not null)
             {
-                listen.UseHttps(X509Certificate2.CreateFromPemFile(certificate, settings.CertificateKeyPath));
+                listen.UseHttps(new TlsHandshakeCallbackOptions
+                {
+                    OnConnection = _ => ValueTask.FromResult(new SslServerAuthenticationOptions { ServerCertificateContext = certificate.Current }),
+                });
             }
         });
     }

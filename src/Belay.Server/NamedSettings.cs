@@ -1,4 +1,5 @@
 using System.Globalization;
+using Belay.Models;
 using Belay.Server.Wire;
 using Belay.Storage;
 
@@ -18,6 +19,8 @@ public static class NamedSettings
         Real("Models:RetryBaseSeconds", "Seconds before a failed model call is tried again for the first time; the delays after it double.", 0.01, 60, (s, v) => s with { Models = s.Models with { RetryBaseSeconds = v } }),
         Truth("Models:UseMetadataServices", "Whether AWS credentials may come from the metadata services of a machine or container.", (s, v) => s with { Models = s.Models with { Bedrock = s.Models.Bedrock with { UseMetadataServices = v } } }),
         Truth("Models:PromptCaching", "Whether cache points are set for models that are known to take them.", (s, v) => s with { Models = s.Models with { Bedrock = s.Models.Bedrock with { PromptCaching = v } } }),
+        Price("Models:Prices", "What a model costs; NAME is Models:Prices:<model id>, or Models:Prices:<its beginning>* for several.", (s, model, v) => s with { Prices = s.Prices with { ByModel = With(s.Prices.ByModel, model, v) } }),
+        Checked("Models:Currency", "Currency of the prices.", "three capital letters, such as EUR", ModelPrices.IsCurrency, (s, v) => s with { Prices = s.Prices with { Currency = v } }),
         Real("Sandbox:Cpus", "Processor cores of a sandbox.", 0.01, 1024, (s, v) => s with { Sandboxes = s.Sandboxes with { Cpus = v } }),
         Whole("Sandbox:MemoryMiB", "Memory of a sandbox in MiB.", 128, 16 * 1024 * 1024, (s, v) => s with { Sandboxes = s.Sandboxes with { MemoryMiB = v } }),
         Whole("Sandbox:Pids", "Processes and threads of a sandbox.", 32, 4_000_000, (s, v) => s with { Sandboxes = s.Sandboxes with { Pids = v } }),
@@ -35,6 +38,10 @@ public static class NamedSettings
         Rate("Quotas:ControlRate", "Control-plane requests of one account, as PER_SECOND/BURST.", (s, v) => s with { Wire = s.Wire with { ControlRate = v } }),
         Rate("Quotas:DataRate", "Data-plane requests of one account, as PER_SECOND/BURST.", (s, v) => s with { Wire = s.Wire with { DataRate = v } }),
         OneOf("Storage:Synchronous", "What a synced write survives: Full (a power cut) or Normal (the end of the server only).", ["Full", "Normal"], (s, v) => s with { Storage = s.Storage with { Synchronous = Enum.Parse<SynchronousMode>(v) } }),
+        Truth("Telemetry:Metrics", "Whether numbers are collected for GET /metrics.", (s, v) => s with { Telemetry = s.Telemetry with { Metrics = v } }),
+        Truth("Telemetry:OpenMetrics", "Lets anybody read /metrics, where other machines reach the server; otherwise a signed request may.", (s, v) => s with { Telemetry = s.Telemetry with { OpenMetrics = v } }),
+        Truth("Telemetry:CaptureContent", "Adds what people, models and tools say to exported spans.", (s, v) => s with { Telemetry = s.Telemetry with { CaptureContent = v } }),
+        Truth("Telemetry:PropagateBaggage", "Passes a caller's baggage header on to model providers.", (s, v) => s with { Invocations = s.Invocations with { PropagateBaggage = v } }),
         Truth("Server:AllowPlainHttp", "Allows plain HTTP on an address that other machines reach, for those whose proxy speaks TLS.", (s, v) => s with { AllowPlainHttp = v }),
         Text("Server:Certificate", "Certificate for TLS, as a PEM file.", (s, v) => s with { CertificatePath = v }),
         Text("Server:CertificateKey", "Private key of the certificate, as a PEM file.", (s, v) => s with { CertificateKeyPath = v }),
@@ -44,7 +51,8 @@ public static class NamedSettings
         Whole("Server:MinBodyRate", "Bytes a second below which a request body is cut, after 5 s.", 1, 1_000_000_000, (s, v) => s with { Wire = s.Wire with { MinBodyBytesPerSecond = v } }),
         Seconds("Server:KeepAliveSeconds", "How long a connection may be idle.", (s, v) => s with { Wire = s.Wire with { KeepAlive = v } }),
         Seconds("Server:WriteSeconds", "How long a client may read nothing of its answer.", (s, v) => s with { Wire = s.Wire with { WriteTimeout = v } }),
-        Seconds("Server:StopSeconds", "How long running requests may go on after the server is told to stop.", (s, v) => s with { StopTimeout = v }),
+        Real("Server:DrainSeconds", "How long turns and commands that run may go on after the server is told to stop; what is left then ends as partial_turn.", 0, 86_400, (s, v) => s with { DrainTime = TimeSpan.FromSeconds(v) }),
+        Seconds("Server:StopSeconds", "How long answers may take to get out once nothing runs any more.", (s, v) => s with { StopTimeout = v }),
     ];
 
     /// <summary>Every name with what it does, in order.</summary>
@@ -77,6 +85,12 @@ public static class NamedSettings
     private static NamedSetting Text(string name, string help, Func<ServerSettings, string, ServerSettings> set) =>
         new(name, help, "text", (settings, _, value) => set(settings, value));
 
+    private static NamedSetting Checked(string name, string help, string rule, Func<string, bool> isValid, Func<ServerSettings, string, ServerSettings> set) =>
+        new(name, help, rule, (settings, _, value) => isValid(value) ? set(settings, value) : null);
+
+    private static NamedSetting Price(string name, string help, Func<ServerSettings, string, ModelPrice, ServerSettings> set) =>
+        new(name, help, ModelPrice.Form, (settings, full, value) => ModelPrice.TryParse(value) is { } price ? set(settings, full[(name.Length + 1)..], price) : null) { IsMap = true };
+
     private static NamedSetting Map(string name, string help, Func<ServerSettings, string, string, ServerSettings> set) =>
         new(name, help, "text", (settings, full, value) => set(settings, full[(name.Length + 1)..], value)) { IsMap = true };
 
@@ -106,7 +120,7 @@ public static class NamedSettings
                 ? set(settings, new RequestRate(rate, most))
                 : null);
 
-    private static Dictionary<string, string> With(IReadOnlyDictionary<string, string> map, string key, string value) => new(map) { [key] = value };
+    private static Dictionary<string, T> With<T>(IReadOnlyDictionary<string, T> map, string key, T value) => new(map) { [key] = value };
 
     /// <param name="Name">The name, or for a map its beginning.</param>
     /// <param name="Help">What it does.</param>

@@ -1,16 +1,28 @@
+using System.Net;
 using Belay.Agents;
+using Belay.Backups;
 using Belay.Harnesses;
 using Belay.Identity;
 using Belay.Models;
 using Belay.Sandboxes;
 using Belay.Server.Auth;
+using Belay.Server.Backups;
+using Belay.Server.Doctor;
 using Belay.Server.Harnesses;
+using Belay.Server.Health;
+using Belay.Server.Identity;
 using Belay.Server.Invocations;
+using Belay.Server.Logging;
+using Belay.Server.OpenApi;
 using Belay.Server.Runtimes;
+using Belay.Server.Sessions;
+using Belay.Server.Telemetry;
+using Belay.Server.Usages;
 using Belay.Server.Wire;
 using Belay.Sessions;
 using Belay.Storage;
 using Belay.Storage.Sqlite;
+using Belay.Telemetry;
 using Belay.Tools.BuiltIn;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -20,6 +32,8 @@ namespace Belay.Server;
 /// <summary>What a server is made of. <c>OpenAsync</c> composes the real one; tests put their own parts in.</summary>
 public sealed partial record ServerParts
 {
+    private const long LeastFreeBytes = 1024 * 1024;
+
     /// <summary>What the server serves.</summary>
     public required IReadOnlyList<Operation> Operations { get; init; }
 
@@ -38,11 +52,15 @@ public sealed partial record ServerParts
     /// <summary>Where logs go.</summary>
     public required ILoggerFactory Logging { get; init; }
 
+    /// <summary>Who is told what happens; nobody by default.</summary>
+    public Instrumentation Telemetry { get; init; } = Instrumentation.None;
+
     /// <summary>What works in the background while the server runs.</summary>
     public IReadOnlyList<IHostedService> Background { get; init; } = [];
 
-    /// <summary>Ends what runs so that it can go on after a restart; called as the server stops, while its streams can still say so.</summary>
-    public Func<Task> DrainAsync { get; init; } = () => Task.CompletedTask;
+    /// <summary>Takes nothing new, lets what runs finish until it is told to hurry, and ends the rest so that it can go on after a
+    /// restart; called as the server stops, while its streams can still say so.</summary>
+    public Func<CancellationToken, Task> DrainAsync { get; init; } = _ => Task.CompletedTask;
 
     /// <summary>Driver and label of the sandboxes that are started, and why it is no better one; empty where there are none.</summary>
     public string Sandbox { get; init; } = "";
@@ -53,18 +71,32 @@ public sealed partial record ServerParts
     /// <summary>The composition root: opens the data directory and builds every part from its settings.</summary>
     /// <exception cref="InvalidDataException">The data directory cannot be used, or the settings are wrong; the message says why.</exception>
     /// <exception cref="SandboxException">No sandbox driver works as asked; the message says what to do.</exception>
-    public static Task<ServerParts> OpenAsync(ServerSettings settings, ILoggerFactory logging, CancellationToken cancellationToken) =>
-        OpenAsync(settings, new ServerReplacements(), logging, cancellationToken);
+    public static Task<ServerParts> OpenAsync(ServerSettings settings, ILoggerFactory logging, LogLevels levels, CancellationToken cancellationToken) =>
+        OpenAsync(settings, new ServerReplacements(), logging, levels, cancellationToken);
 
     /// <summary>The same with parts of the caller's own in place of the usual ones. The program never replaces any.</summary>
     public static async Task<ServerParts> OpenAsync(
-        ServerSettings settings, ServerReplacements replacements, ILoggerFactory logging, CancellationToken cancellationToken)
+        ServerSettings settings, ServerReplacements replacements, ILoggerFactory logging, LogLevels levels, CancellationToken cancellationToken)
     {
         var time = TimeProvider.System;
         var ids = IdSource.System;
         var owned = new Stack<object>();
         try
         {
+            // 0. Who is told what happens; first, so that it hears the end of everything else.
+            var telemetry = new Instrumentation(settings.Telemetry, time);
+            owned.Push(telemetry);
+            var metrics = settings.Telemetry.Metrics ? new CollectedMetrics(meter => meter == telemetry.Meter || meter.Name == "System.Runtime") : null;
+            if (metrics is not null)
+            {
+                owned.Push(metrics);
+            }
+
+            if (OtlpExport.Start(settings.Telemetry, Version, time, logging) is { } export)
+            {
+                owned.Push(export);
+            }
+
             // 1. The data directory is ours alone from here on: the database holds its lock. Documents and journals are in it.
             var database = SqliteDatabase.Open(settings.DataDirectory, settings.Storage, time);
             owned.Push(database);
@@ -80,9 +112,9 @@ public sealed partial record ServerParts
 
             // 3. Sandboxes: the driver proves itself before anything relies on it; what an earlier server left behind goes.
             var drivers = SandboxDrivers.Create(settings.DataDirectory, settings.Sandboxes, time, ids);
-            var (driver, sandbox) = await ChooseAsync(settings, drivers, logging, cancellationToken);
+            var (driver, probe, sandbox) = await ChooseAsync(settings, drivers, logging, cancellationToken);
             await driver.ReapAsync(cancellationToken);
-            var sandboxes = new SessionSandboxes(driver, settings.Sandboxes, settings.DataDirectory, time, ids, logging.CreateLogger<SessionSandboxes>());
+            var sandboxes = new SessionSandboxes(driver, settings.Sandboxes, settings.DataDirectory, time, ids, logging.CreateLogger<SessionSandboxes>()) { Telemetry = telemetry };
             owned.Push(sandboxes);
 
             // 4. Models, harnesses, and the loop that brings them together in sessions.
@@ -92,23 +124,76 @@ public sealed partial record ServerParts
             var turn = new ModelTurn(time, ids, new RetryPolicy(settings.Models.RetryBaseSeconds));
             var loop = new AgentLoop(turn, new ContextReduction(turn), new ToolDispatch(settings.Invocations, time));
             var services = new SessionServices(
-                loop, BuiltInTools.All, settings.Sessions, settings.Invocations, time, ids, logging.CreateLogger<LiveSession>());
+                loop, BuiltInTools.All, settings.Sessions, settings.Invocations, time, ids, logging.CreateLogger<LiveSession>())
+            { Telemetry = telemetry };
             var sessions = new SessionHost(journal, sealer, sandboxes.For, services, ids.NewUuid());
             owned.Push(sessions);
+            telemetry.Observe(() => sessions.Active, () => sandboxes.Running);
             var resolver = new InvocationResolver(models.Resolve, settings.Invocations, settings.Catalog, ids);
             var reconciler = new HarnessReconciler(catalog, sessions.StopHarnessAsync, time, logging.CreateLogger<HarnessReconciler>());
 
-            // 5. What is served.
+            // 5. What is served, and to whom.
+            var openMetrics = settings.Telemetry.OpenMetrics || (settings.Address is { } address && IPAddress.IsLoopback(address));
+            var readiness = new Readiness(
+                [
+                    new("store", database.ProbeAsync),
+
+                    // A probe is small, and may find room where no turn does.
+                    new("disk", _ => Task.FromResult(new DriveInfo(Path.GetFullPath(settings.DataDirectory)).AvailableFreeSpace >= LeastFreeBytes)),
+                    new("sandbox", async token => (await driver.ProbeAsync(token)).Works),
+                    new("accepting", _ => Task.FromResult(!sessions.Draining), Shared: false),
+                ],
+                time);
             var tokens = new PaginationTokens(masterKey, time);
+            var bearerTokens = new BearerTokens(documents, keys, time, ids);
+            owned.Push(bearerTokens);
+            var tickets = new Tickets(time, ids);
+            var reader = new SessionReader(journal, sealer, sessions.Look, new());
+            var lists = new SessionLists(reader, settings.Prices);
+            var subscriptions = new Subscriptions();
+            owned.Push(subscriptions);
+            IReadOnlyList<Operation> operations =
+            [
+                .. Serve(catalog, tokens, resolver, sessions, ids),
+                .. SettingsEndpoints.Operations(catalog),
+                .. SessionEndpoints.Operations(lists, tokens, time),
+                .. JournalEndpoints.Operations(reader, new SessionStreams(reader), subscriptions, time),
+                .. UsageEndpoints.Operations(lists, time),
+                .. IdentityEndpoints.Operations(keys, bearerTokens, tickets, settings.DefaultAccount),
+                DoctorEndpoints.Operation(settings, documents, driver.Name, probe, sandbox, sessions.CountOf, time),
+                .. metrics is not null && !openMetrics ? [MetricsEndpoint.Authenticated(metrics)] : Array.Empty<Operation>(),
+                .. BackupEndpoints.Operations(
+                    new BackupWriter(database, settings.DataDirectory, time, ids), settings.DefaultAccount, logging.CreateLogger(typeof(BackupEndpoints).FullName!)),
+                .. LogLevelEndpoints.Operations(levels, settings.DefaultAccount, logging.CreateLogger(typeof(LogLevelEndpoints).FullName!)),
+            ];
             return new ServerParts
             {
-                Operations = Serve(catalog, tokens, resolver, sessions, ids),
-                Authenticator = new SigV4Verifier(keys, time),
+                Operations = operations,
+                Open =
+                [
+                    OpenEndpoint.Health,
+                    readiness.Endpoint,
+                    OpenApiDocument.Endpoint(operations),
+                    .. metrics is not null && openMetrics ? [MetricsEndpoint.Open(metrics)] : Array.Empty<OpenEndpoint>(),
+                ],
+                Telemetry = telemetry,
+                Authenticator = new RequestAuthenticator(new SigV4Verifier(keys, time), keys, bearerTokens, tickets),
                 Time = time,
                 Ids = ids,
                 Logging = logging,
                 Background = [reconciler],
-                DrainAsync = () => sessions.DisposeAsync().AsTask(),
+                DrainAsync = async hurry =>
+                {
+                    try
+                    {
+                        await sessions.DrainAsync(settings.DrainTime, hurry);
+                    }
+                    finally
+                    {
+                        // Last, so that whoever follows a session is told how it ended.
+                        await subscriptions.CloseAsync();
+                    }
+                },
                 Sandbox = sandbox,
                 Owned = [.. owned],
             };
@@ -127,6 +212,8 @@ public sealed partial record ServerParts
         .. InvocationEndpoints.Operations(catalog, resolver, sessions),
         .. CommandEndpoints.Operations(catalog, sessions, ids),
     ];
+
+    private static string Version => typeof(ServerParts).Assembly.GetName().Version?.ToString(3) ?? "0";
 
     /// <summary>Disposes parts, the newest first.</summary>
     internal static async Task DisposeAsync(IEnumerable<object> parts)
@@ -147,7 +234,7 @@ public sealed partial record ServerParts
         }
     }
 
-    private static async Task<(ISandboxDriver Driver, string Label)> ChooseAsync(
+    private static async Task<(ISandboxDriver Driver, SandboxProbe Probe, string Label)> ChooseAsync(
         ServerSettings settings, IReadOnlyList<ISandboxDriver> drivers, ILoggerFactory logging, CancellationToken cancellationToken)
     {
         ISandboxDriver driver;
@@ -165,7 +252,7 @@ public sealed partial record ServerParts
 
         var probe = await driver.ProbeAsync(cancellationToken);
         Log.Chosen(logging.CreateLogger<ServerParts>(), driver.Name, probe.Label);
-        return (driver, $"{driver.Name} ({probe.Label}){because}");
+        return (driver, probe, $"{driver.Name} ({probe.Label}){because}");
     }
 
     private static partial class Log

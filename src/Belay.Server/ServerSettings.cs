@@ -7,6 +7,7 @@ using Belay.Sandboxes;
 using Belay.Server.Wire;
 using Belay.Sessions;
 using Belay.Storage;
+using Belay.Telemetry;
 
 namespace Belay.Server;
 
@@ -44,6 +45,12 @@ public sealed partial record ServerSettings
     /// <summary>How models are reached.</summary>
     public ModelSettings Models { get; init; } = new();
 
+    /// <summary>Names of the credentials for models that the server was given, never their values.</summary>
+    public IReadOnlyList<string> ModelCredentials { get; init; } = [];
+
+    /// <summary>What models cost.</summary>
+    public ModelPrices Prices { get; init; } = new();
+
     /// <summary>Where tools run.</summary>
     public SandboxSettings Sandboxes { get; init; } = new();
 
@@ -62,10 +69,16 @@ public sealed partial record ServerSettings
     /// <summary>What the store promises.</summary>
     public StorageSettings Storage { get; init; } = new();
 
+    /// <summary>What is told about what happens.</summary>
+    public TelemetrySettings Telemetry { get; init; } = new();
+
     /// <summary>What strangers may send.</summary>
     public WireSettings Wire { get; init; } = new();
 
-    /// <summary>How long running requests may go on after the server is told to stop.</summary>
+    /// <summary>How long turns and commands that run may go on after the server is told to stop; 0 ends them at once.</summary>
+    public TimeSpan DrainTime { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long answers may take to get out once nothing runs any more.</summary>
     public TimeSpan StopTimeout { get; init; } = TimeSpan.FromSeconds(20);
 
     /// <summary>Everything wrong with these settings, in the operator's words. Empty when they are valid.</summary>
@@ -87,7 +100,7 @@ public sealed partial record ServerSettings
         }
         else if (!IPAddress.IsLoopback(Address) && CertificatePath is null && !AllowPlainHttp)
         {
-            yield return $"{Host} can be reached by other machines: give a TLS certificate, or allow plain HTTP in so many words.";
+            yield return $"{Host} can be reached by other machines: give a certificate with --tls-cert FILE (Server:Certificate), or, behind a proxy that speaks TLS, allow plain HTTP with --set Server:AllowPlainHttp=true.";
         }
 
         if (CertificatePath is not null && !File.Exists(CertificatePath))
@@ -113,6 +126,11 @@ public sealed partial record ServerSettings
         if (StopTimeout <= TimeSpan.Zero)
         {
             yield return "The time to stop in must be more than 0.";
+        }
+
+        if (DrainTime < TimeSpan.Zero)
+        {
+            yield return "The time to drain in must not be negative.";
         }
 
         foreach (var problem in Wire.Problems().Concat(Models.Problems()).Concat(Sandboxes.Problems()).Concat(Storage.Problems()))

@@ -18,12 +18,12 @@ internal sealed class BearerAuthenticator(AccessKey key, string region, IAuthent
     private readonly Known _known = new(new Caller(new Scope(key.Account, region), key.Id));
 
     /// <inheritdoc/>
-    public IPendingCaller Begin(HttpRequest request, RequestTarget target)
+    public ValueTask<IPendingCaller> BeginAsync(HttpRequest request, RequestTarget target, CancellationToken cancellationToken)
     {
         var presented = request.Headers.Authorization.ToString();
         return presented.StartsWith(Scheme, StringComparison.Ordinal) && CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(presented), _expected)
-            ? _known
-            : usual.Begin(request, target);
+            ? ValueTask.FromResult<IPendingCaller>(_known)
+            : usual.BeginAsync(request, target, cancellationToken);
     }
 
     private sealed record Known(Caller Caller) : IPendingCaller

@@ -1,8 +1,10 @@
 using Belay.Bench.Loop.Processes;
 using Belay.Identity;
 using Belay.Server;
+using Belay.Server.Logging;
 using Belay.Storage;
 using Belay.Testing.Sessions;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Belay.Bench.Loop.Product;
@@ -27,7 +29,7 @@ internal static class VariantServer
             Journal = variant == Variant.MemoryJournal ? time => new InMemoryJournal(time) : null,
             Sealer = variant == Variant.NoSealing ? sealer => new PlainSealer(sealer) : null,
         };
-        var parts = await ServerParts.OpenAsync(settings, replacements, NullLoggerFactory.Instance, CancellationToken.None);
+        var parts = await ServerParts.OpenAsync(settings, replacements, NullLoggerFactory.Instance, new LogLevels(LogLevel.None), CancellationToken.None);
         if (variant == Variant.Bearer)
         {
             var key = AccessKeys.Open(dataDirectory, MasterKey.LoadOrCreate(dataDirectory), TimeProvider.System, IdSource.System).List()[0];

@@ -76,6 +76,7 @@ internal sealed partial class BelayClient(Connection connection, HttpMessageHand
             $"/harnesses/invoke{Query(("harnessArn", call.HarnessArn), ("qualifier", call.Qualifier))}",
             call.Body,
             [(SessionHeader, call.SessionId), (UserHeader, call.UserId)],
+            call.Traced,
             cancellationToken);
 
     /// <summary>InvokeAgentRuntimeCommand: the chunks of the stream, until it ends.</summary>
@@ -85,6 +86,7 @@ internal sealed partial class BelayClient(Connection connection, HttpMessageHand
             $"/runtimes/{Escape(harnessArn)}/commands{Query(("qualifier", qualifier))}",
             body,
             [(SessionHeader, sessionId)],
+            traced: null,
             cancellationToken);
 
     /// <summary>StopRuntimeSession.</summary>
@@ -97,6 +99,28 @@ internal sealed partial class BelayClient(Connection connection, HttpMessageHand
             new JsonObject { ["clientToken"] = clientToken },
             cancellationToken,
             (SessionHeader, sessionId));
+
+    /// <summary>CreateBackup: copies the archive. That it is whole, only reading it tells.</summary>
+    public async Task BackupAsync(string passphrase, Stream output, IProgress<long> progress, CancellationToken cancellationToken)
+    {
+        const string Attempt = "back up";
+        using var response = await SendAsync(Attempt, HttpMethod.Post, Connection.Control, "/belay/v1/backup", new JsonObject { ["passphrase"] = passphrase }, [], cancellationToken);
+        try
+        {
+            await using var archive = await response.Content.ReadAsStreamAsync(cancellationToken);
+            var buffer = new byte[128 * 1024];
+            var copied = 0L;
+            while (await archive.ReadAsync(buffer, cancellationToken) is > 0 and var read)
+            {
+                await output.WriteAsync(buffer.AsMemory(0, read), cancellationToken);
+                progress.Report(copied += read);
+            }
+        }
+        catch (Exception cause) when (cause is HttpRequestException or HttpIOException)
+        {
+            throw new CliException(ExitCode.Failed, "Could not back up: the server ended the archive before it was whole.", "The server's log says why.", cause);
+        }
+    }
 
     /// <inheritdoc/>
     public void Dispose() => _http.Dispose();
@@ -129,9 +153,15 @@ internal sealed partial class BelayClient(Connection connection, HttpMessageHand
         string pathAndQuery,
         JsonObject body,
         (string Name, string? Value)[] headers,
+        Action<string>? traced,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using var response = await SendAsync(attempt, HttpMethod.Post, Connection.Data, pathAndQuery, body, headers, cancellationToken);
+        if (TraceHeader.Find(response.Headers) is { } trace)
+        {
+            traced?.Invoke(trace);
+        }
+
         if (response.Content.Headers.ContentType?.MediaType != EventStream)
         {
             throw NotBelay(attempt, Connection.Data, $"it answered {response.Content.Headers.ContentType?.MediaType ?? "without a content type"} where an event stream was due");
@@ -301,4 +331,8 @@ internal sealed partial class BelayClient(Connection connection, HttpMessageHand
 /// <param name="SessionId">The session.</param>
 /// <param name="UserId">User on whose behalf the call is made.</param>
 /// <param name="Body">Messages and overrides.</param>
-internal sealed record InvokeCall(string HarnessArn, string? Qualifier, string SessionId, string? UserId, JsonObject Body);
+internal sealed record InvokeCall(string HarnessArn, string? Qualifier, string SessionId, string? UserId, JsonObject Body)
+{
+    /// <summary>Is told the id of the call's trace before the first event, when the server says it.</summary>
+    public Action<string>? Traced { get; init; }
+}

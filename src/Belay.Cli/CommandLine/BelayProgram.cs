@@ -2,6 +2,8 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Parsing;
 using System.Text.Json.Nodes;
+using Belay.Cli.Backups;
+using Belay.Cli.Completion;
 using Belay.Cli.Demo;
 using Belay.Cli.Doctor;
 using Belay.Cli.Harnesses;
@@ -10,6 +12,7 @@ using Belay.Cli.Keys;
 using Belay.Cli.Projects;
 using Belay.Cli.Runtimes;
 using Belay.Cli.Serving;
+using Belay.Cli.Sessions;
 
 namespace Belay.Cli.CommandLine;
 
@@ -71,6 +74,7 @@ internal static class BelayProgram
 
     private static Command Root(CliHost host)
     {
+        var root = new Command("belay", "Belay, an open, self-hosted agent harness that speaks the wire protocol of Amazon Bedrock AgentCore.");
         Verb[] verbs =
         [
             DemoVerb.Create(host),
@@ -85,10 +89,14 @@ internal static class BelayProgram
             InvokeVerb.Create(host),
             ExecVerb.Create(host),
             StopVerb.Create(host),
+            BackupVerb.Create(host),
+            RestoreVerb.Create(host),
+            LogsVerb.Create(host),
+            TracesVerb.Create(host),
             KeysVerb.Create(host),
             DoctorVerb.Create(host),
+            CompletionVerb.Create(host, root),
         ];
-        var root = new Command("belay", "Belay, an open, self-hosted agent harness that speaks the wire protocol of Amazon Bedrock AgentCore.");
         var examples = new Dictionary<Command, string> { [root] = RootExamples };
         foreach (var verb in verbs)
         {

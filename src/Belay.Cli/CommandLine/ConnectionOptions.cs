@@ -41,6 +41,9 @@ internal sealed class ConnectionOptions
     /// <summary>Whether JSON is wanted.</summary>
     public bool Json(ParseResult parsed) => parsed.GetValue(_json);
 
+    /// <summary>Whether the options name a server by its URL.</summary>
+    public bool NamesUrl(ParseResult parsed) => parsed.GetValue(_url) is not null;
+
     /// <summary>The data directory, absolute.</summary>
     public string DataDirectory(ParseResult parsed, CliHost host) => DataDirectory(parsed.GetValue(_data), host);
 
@@ -58,6 +61,12 @@ internal sealed class ConnectionOptions
     /// <summary>The server that the options name, whatever the environment says.</summary>
     public string GivenServer(ParseResult parsed) =>
         parsed.GetValue(_url)?.TrimEnd('/') ?? Local(parsed.GetValue(_port) ?? ServeSettings.DefaultPort);
+
+    /// <summary>Whether a server is named rather than a directory: by an option, or by the environment where no directory is.</summary>
+    public bool NamesServer(ParseResult parsed, CliHost host) =>
+        parsed.GetValue(_url) is not null
+        || parsed.GetValue(_port) is not null
+        || (parsed.GetValue(_data) is null && (host.Variable(ControlVariable) ?? host.Variable(DataVariable)) is not null);
 
     /// <summary>Control and data plane.</summary>
     public (Uri Control, Uri Data) Servers(ParseResult parsed, CliHost host)

@@ -1,12 +1,11 @@
 using System.Globalization;
 using System.Text;
-using Spectre.Console;
 
 namespace Belay.Cli.CommandLine;
 
 /// <summary>
 /// Where a verb writes. Results go to <see cref="Output"/>, everything about getting them to <see cref="Error"/>, so that
-/// output can be piped. Colour only where a terminal shows it and <c>NO_COLOR</c> is not set.
+/// output can be piped. Colour only where a terminal shows it, <c>NO_COLOR</c> is not set and <c>TERM</c> is not <c>dumb</c>.
 /// </summary>
 internal sealed class Terminal(TextWriter output, TextWriter error)
 {
@@ -27,8 +26,11 @@ internal sealed class Terminal(TextWriter output, TextWriter error)
     /// <summary>Whether colour is wanted at all.</summary>
     public bool Colour { get; init; }
 
-    /// <summary>Columns of the terminal; wide where there is none.</summary>
+    /// <summary>Columns of the terminal; means nothing where <see cref="Output"/> is none.</summary>
     public int Width { get; init; } = 160;
+
+    /// <summary>Whether a terminal shows characters for drawing.</summary>
+    public bool Glyphs { get; init; }
 
     /// <summary>Dim text for <see cref="Error"/>.</summary>
     public string Dim(string text) => Style(text, "\e[2m");
@@ -43,30 +45,61 @@ internal sealed class Terminal(TextWriter output, TextWriter error)
     public string Strong(string text) => Style(text, "\e[1m");
 
     /// <summary>The same terminal with everything on <see cref="Output"/>, for a verb that tells a story.</summary>
-    public Terminal Together() => new(Output, Output) { OutputIsTerminal = OutputIsTerminal, ErrorIsTerminal = OutputIsTerminal, Colour = Colour, Width = Width };
+    public Terminal Together() => new(Output, Output) { OutputIsTerminal = OutputIsTerminal, ErrorIsTerminal = OutputIsTerminal, Colour = Colour, Width = Width, Glyphs = Glyphs };
 
-    /// <summary>Writes a table without frame to <see cref="Output"/>.</summary>
+    /// <summary>Text for <see cref="Output"/>, in the colour of its tone.</summary>
+    public string Show(string text, Tone tone) => !Colour || !OutputIsTerminal ? text : tone switch
+    {
+        Tone.Good => "\e[32m" + text + Reset,
+        Tone.Bad => "\e[31m" + text + Reset,
+        Tone.Dim => "\e[2m" + text + Reset,
+        Tone.Strong => "\e[1m" + text + Reset,
+        _ => text,
+    };
+
+    /// <summary>Writes a table of plain text to <see cref="Output"/>.</summary>
     public void WriteTable(IReadOnlyList<string> headings, IEnumerable<IReadOnlyList<string>> rows)
     {
-        var table = new Table().NoBorder();
-        foreach (var heading in headings)
-        {
-            table.AddColumn(new TableColumn(new Text(heading, new Style(decoration: Decoration.Bold))).NoWrap().PadRight(2));
-        }
-
+        var table = new Table([.. headings.Select(heading => new Column(heading))]);
         foreach (var row in rows)
         {
-            table.AddRow(row.Select(cell => new Text(OneLine(cell, 200))));
+            table.Add([.. row.Select(cell => (Cell)cell)]);
         }
 
-        // The console pads cells to the column's width; a pipe does not want the blanks at the end of lines.
-        using var text = new StringWriter(CultureInfo.InvariantCulture);
-        var console = Console(text, OutputIsTerminal && Colour);
-        console.Write(table);
-        foreach (var line in text.ToString().TrimEnd('\n').Split('\n'))
+        table.WriteTo(this);
+    }
+
+    /// <summary>Writes <c>label  value</c> lines to <see cref="Output"/>, those without a value left out.</summary>
+    public void WriteFacts(params IReadOnlyList<(string Label, string? Value)> facts)
+    {
+        foreach (var (label, value) in facts)
         {
-            Output.WriteLine(line.TrimEnd());
+            if (!string.IsNullOrEmpty(value))
+            {
+                Output.WriteLine($"{label,-12} {OneLine(value, 1000)}");
+            }
         }
+    }
+
+    /// <summary>Columns of a terminal: as it says itself, else as <c>COLUMNS</c> says, else 80.</summary>
+    public static int WidthOf(int window, IReadOnlyDictionary<string, string> environment) =>
+        window > 0 ? window
+        : environment.TryGetValue("COLUMNS", out var text) && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var columns) && columns > 0 ? columns
+        : 80;
+
+    /// <summary>Whether the locale of an environment writes UTF-8.</summary>
+    public static bool WritesUtf8(IReadOnlyDictionary<string, string> environment)
+    {
+        foreach (var name in (ReadOnlySpan<string>)["LC_ALL", "LC_CTYPE", "LANG"])
+        {
+            // The first that is set decides, as in every C library.
+            if (environment.TryGetValue(name, out var locale) && locale.Length > 0)
+            {
+                return locale.Contains("UTF-8", StringComparison.OrdinalIgnoreCase) || locale.Contains("UTF8", StringComparison.OrdinalIgnoreCase);
+            }
+        }
+
+        return false;
     }
 
     /// <summary>
@@ -118,17 +151,4 @@ internal sealed class Terminal(TextWriter output, TextWriter error)
         "\n\t !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~");
 
     private string Style(string text, string code) => Colour && ErrorIsTerminal ? code + text + Reset : text;
-
-    private IAnsiConsole Console(TextWriter writer, bool ansi)
-    {
-        var console = AnsiConsole.Create(new AnsiConsoleSettings
-        {
-            Ansi = ansi ? AnsiSupport.Yes : AnsiSupport.No,
-            ColorSystem = ansi ? ColorSystemSupport.Standard : ColorSystemSupport.NoColors,
-            Interactive = InteractionSupport.No,
-            Out = new AnsiConsoleOutput(writer),
-        });
-        console.Profile.Width = Width;
-        return console;
-    }
 }

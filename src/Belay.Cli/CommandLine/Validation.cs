@@ -18,6 +18,24 @@ internal static class Validation
         }
     }
 
+    /// <summary>Refuses what stands in front of a verb below another: it would belong to the other one, and mean nothing.</summary>
+    public static void NothingBefore(Command below) => below.Validators.Add(result =>
+    {
+        foreach (var before in (result.Parent as CommandResult)?.Children ?? [])
+        {
+            var given = before switch
+            {
+                OptionResult { Implicit: false } option => option.Option.Name,
+                ArgumentResult { Tokens: [var first, ..] } => $"\"{Terminal.OneLine(first.Value, 64)}\"",
+                _ => null,
+            };
+            if (given is not null)
+            {
+                result.AddError($"{given} stands before {below.Name}; put it behind.");
+            }
+        }
+    });
+
     /// <summary>A whole number between two bounds.</summary>
     public static void Between(Option<int?> option, int smallest, int largest) => option.Validators.Add(result =>
     {

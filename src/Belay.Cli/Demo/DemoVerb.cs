@@ -5,7 +5,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Belay.Cli.Client;
 using Belay.Cli.CommandLine;
-using Belay.Cli.Doctor;
 using Belay.Cli.Harnesses;
 using Belay.Cli.Invocations;
 using Belay.Cli.Keys;
@@ -158,7 +157,7 @@ internal static class DemoVerb
 
         foreach (var (key, model) in new[] { ("OPENAI_API_KEY", "openai/gpt-5-mini"), ("AWS_ACCESS_KEY_ID", "global.anthropic.claude-sonnet-4-6"), ("AWS_PROFILE", "global.anthropic.claude-sonnet-4-6") })
         {
-            if (Examination.Credentials(host).Contains(key))
+            if (ModelCredentials.In(host.Environment).Contains(key))
             {
                 Detail(host.Terminal, $"{key} is set: belay demo --model-id {model} asks that model instead.");
             }

@@ -1,24 +1,48 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Belay.Cli.CommandLine;
+using Belay.Contracts;
+using Belay.Contracts.Doctor;
 
 namespace Belay.Cli.Doctor;
 
-/// <summary><c>belay doctor</c>: says what works on this machine, what does not, and what to do about it.</summary>
+/// <summary><c>belay doctor</c>: what the running server found out about itself; where none answers, what works on this machine and what does not.</summary>
 internal static class DoctorVerb
 {
     /// <summary>The verb.</summary>
     public static Verb Create(CliHost host)
     {
         var connection = new ConnectionOptions();
-        var command = new Command("doctor", "Check this machine: sandboxes and what they guarantee, SQLite, the server, model credentials.");
+        var command = new Command("doctor", "Ask the running server how it is; without one, check this machine: sandboxes and what they guarantee, SQLite, model credentials.");
         connection.AddTo(command);
 
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var (server, _) = connection.Servers(parsed, host);
-            var report = await Examination.RunAsync(host, connection.DataDirectory(parsed, host), server, cancellationToken);
+            var answers = await Examination.AnswersAsync(host, server, cancellationToken);
+            string? silence = null;
+            if (answers)
+            {
+                try
+                {
+                    using var client = connection.Connect(parsed, host);
+                    return Show(host.Terminal, server, await client.ExamineAsync(cancellationToken), connection.Json(parsed));
+                }
+                catch (CliException refusal)
+                {
+                    // A server without this operation, or one that does not know our key: this machine can still be looked at.
+                    silence = refusal.Message;
+                }
+            }
+
+            var report = await Examination.RunAsync(host, connection.DataDirectory(parsed, host), server, answers, cancellationToken);
+            if (silence is not null)
+            {
+                host.Terminal.Error.WriteLine($"The server's own findings are missing. {Terminal.OneLine(silence, 300)}");
+            }
+
             if (connection.Json(parsed))
             {
                 JsonOutput.Write(host.Terminal.Output, ToJson(report));
@@ -31,12 +55,45 @@ internal static class DoctorVerb
             return (int)(report.Problems.Count == 0 ? ExitCode.Done : ExitCode.Failed);
         });
         return new Verb(command, """
-            Ends with 0 when a server can run here with isolated sandboxes, else with 1.
+            Ends with 0 when the server has found nothing that does not work, or when one can run here with isolated sandboxes; else with 1.
 
             Examples:
               belay doctor
-              belay doctor --json | jq '.sandboxes[] | select(.works)'
+              belay doctor --json | jq '.findings[] | select(.status != "ok")'
             """);
+    }
+
+    private static int Show(Terminal terminal, Uri server, ExamineResponse found, bool json)
+    {
+        var url = server.GetLeftPart(UriPartial.Authority);
+        if (json)
+        {
+            var answer = JsonSerializer.SerializeToNode(found, BelayJson.Default.ExamineResponse)!.AsObject();
+            answer["server"] = new JsonObject { ["url"] = url, ["answers"] = true };
+            JsonOutput.Write(terminal.Output, answer);
+        }
+        else
+        {
+            var output = terminal.Output;
+            output.WriteLine($"belay            {Terminal.OneLine(found.Version, 64)}");
+            output.WriteLine($"server           {url}: answers, since {found.StartedAt.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}");
+            output.WriteLine($"account          {Terminal.OneLine(found.Account, 64)}, {found.OpenSessions} open sessions");
+            output.WriteLine($"sandbox          {Terminal.OneLine(found.Sandbox, 500)}");
+            output.WriteLine();
+            WriteFindings(output, found.Findings);
+        }
+
+        return (int)(found.Findings.Any(finding => finding.Status == FindingStatus.Failed) ? ExitCode.Failed : ExitCode.Done);
+    }
+
+    private static void WriteFindings(TextWriter output, IReadOnlyList<Finding> findings)
+    {
+        var width = findings.Select(finding => finding.Name.Length).DefaultIfEmpty().Max();
+        foreach (var finding in findings)
+        {
+            var word = finding.Status switch { FindingStatus.Ok => "ok", FindingStatus.Warning => "warning", _ => "FAILED" };
+            output.WriteLine($"{word,-8} {Terminal.OneLine(finding.Name, 64).PadRight(width)}  {Terminal.OneLine(finding.Message, 500)}");
+        }
     }
 
     private static void Write(Terminal terminal, Report report)
@@ -50,6 +107,8 @@ internal static class DoctorVerb
         output.WriteLine($"SQLite           {report.Sqlite ?? "not found"}");
         output.WriteLine($"open files       {report.OpenFiles?.ToString(CultureInfo.InvariantCulture) ?? "unknown"}, enough for {report.Connections} connections");
         output.WriteLine($"model keys       {(report.Credentials.Count == 0 ? "none in this environment; belay/scripted needs none" : string.Join(", ", report.Credentials))}");
+        output.WriteLine();
+        WriteFindings(output, report.Findings);
         foreach (var sandbox in report.Sandboxes)
         {
             output.WriteLine();
@@ -89,6 +148,7 @@ internal static class DoctorVerb
         ["openFiles"] = report.OpenFiles,
         ["connections"] = report.Connections,
         ["modelCredentials"] = new JsonArray([.. report.Credentials.Select(name => (JsonNode)name)]),
+        ["findings"] = new JsonArray([.. report.Findings.Select(finding => JsonSerializer.SerializeToNode(finding, BelayJson.Default.Finding))]),
         ["sandboxes"] = new JsonArray([.. report.Sandboxes.Select(sandbox => new JsonObject
         {
             ["name"] = sandbox.Name,

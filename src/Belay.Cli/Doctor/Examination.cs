@@ -1,6 +1,8 @@
 using System.Runtime.InteropServices;
 using Belay.Cli.CommandLine;
 using Belay.Cli.Serving;
+using Belay.Contracts.Doctor;
+using Belay.Doctor;
 using Belay.Identity;
 using Belay.Sandboxes;
 using Belay.Server.Wire;
@@ -46,6 +48,9 @@ internal sealed record Report
     /// <summary>Each driver and what its probe said.</summary>
     public required IReadOnlyList<(string Name, SandboxProbe Probe)> Sandboxes { get; init; }
 
+    /// <summary>The checks that a running server makes, too.</summary>
+    public required IReadOnlyList<Finding> Findings { get; init; }
+
     /// <summary>What keeps a server from running here as it should.</summary>
     public required IReadOnlyList<(string What, string Remedy)> Problems { get; init; }
 }
@@ -56,14 +61,11 @@ internal static class Examination
     private static readonly TimeSpan ProbeDeadline = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan ServerDeadline = TimeSpan.FromSeconds(2);
 
-    // Those that an adapter of this version uses.
-    private static readonly string[] ProviderKeys = ["OPENAI_API_KEY"];
-
     /// <summary>Runs every check.</summary>
-    public static async Task<Report> RunAsync(CliHost host, string dataDirectory, Uri server, CancellationToken cancellationToken)
+    public static async Task<Report> RunAsync(CliHost host, string dataDirectory, Uri server, bool serverAnswers, CancellationToken cancellationToken)
     {
         var problems = new List<(string What, string Remedy)>();
-        var sqlite = SqliteVersion();
+        var sqlite = Checks.SqliteVersion();
         if (sqlite is null)
         {
             problems.Add(("SQLite (libsqlite3.so.0)", "Debian, Ubuntu: apt-get install -y libsqlite3-0. Fedora: dnf install sqlite-libs. Alpine: apk add sqlite-libs."));
@@ -74,6 +76,9 @@ internal static class Examination
         {
             problems.Add(("a usable data directory", broken));
         }
+
+        Finding[] findings = [Checks.Disk(dataDirectory), Checks.KeyFiles(dataDirectory), Checks.Clock(dataDirectory, host.Time.GetUtcNow())];
+        problems.AddRange(findings.Where(finding => finding.Status == FindingStatus.Failed).Select(finding => (finding.Name, finding.Message)));
 
         var sandboxes = new List<(string Name, SandboxProbe Probe)>();
         foreach (var driver in host.SandboxDrivers(new ServeSettings { DataDirectory = dataDirectory, Environment = host.Environment }))
@@ -94,31 +99,15 @@ internal static class Examination
             DataDirectory = dataDirectory,
             DataState = state.State,
             Server = server.GetLeftPart(UriPartial.Authority),
-            ServerAnswers = await AnswersAsync(host, server, cancellationToken),
+            ServerAnswers = serverAnswers,
             Sqlite = sqlite,
             OpenFiles = OpenFiles.Limit,
             Connections = OpenFiles.Connections(new WireSettings().MaxConnections, OpenFiles.Limit),
-            Credentials = Credentials(host),
+            Credentials = ModelCredentials.In(host.Environment),
+            Findings = findings,
             Sandboxes = sandboxes,
             Problems = problems,
         };
-    }
-
-    /// <summary>Names of the credentials for models that the environment holds.</summary>
-    public static IReadOnlyList<string> Credentials(CliHost host)
-    {
-        var found = ProviderKeys.Where(name => host.Variable(name) is not null).ToList();
-        if (host.Variable("AWS_ACCESS_KEY_ID") is { } id && !id.StartsWith("BELAY", StringComparison.Ordinal))
-        {
-            found.Add("AWS_ACCESS_KEY_ID");
-        }
-
-        if (host.Variable("AWS_PROFILE") is not null)
-        {
-            found.Add("AWS_PROFILE");
-        }
-
-        return found;
     }
 
     private static async Task<SandboxProbe> ProbeAsync(ISandboxDriver driver, CancellationToken cancellationToken)
@@ -135,7 +124,8 @@ internal static class Examination
         }
     }
 
-    private static async Task<bool> AnswersAsync(CliHost host, Uri server, CancellationToken cancellationToken)
+    /// <summary>Whether a server is healthy.</summary>
+    public static async Task<bool> AnswersAsync(CliHost host, Uri server, CancellationToken cancellationToken)
     {
         using var http = new HttpClient(host.Http()) { Timeout = ServerDeadline };
         try
@@ -172,15 +162,5 @@ internal static class Examination
         {
             return ("unusable", $"{directory} belongs to another user; run as its owner, or choose another with --data.");
         }
-    }
-
-    private static unsafe string? SqliteVersion()
-    {
-        if (!NativeLibrary.TryLoad("libsqlite3.so.0", out var library) || !NativeLibrary.TryGetExport(library, "sqlite3_libversion", out var export))
-        {
-            return null;
-        }
-
-        return Marshal.PtrToStringUTF8((nint)((delegate* unmanaged<byte*>)export)());
     }
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Belay.Cli.Client;
 using Belay.Cli.CommandLine;
+using Belay.Cli.Sessions;
 
 namespace Belay.Cli.Harnesses;
 
@@ -13,8 +14,10 @@ internal static class GetVerb
         var target = new HarnessTarget("harness");
         var version = new Option<string?>("--version", "--harness-version") { Description = "One version; the current configuration when left out.", HelpName = "N" };
         var connection = new ConnectionOptions();
-        var command = new Command("get", "Show a harness.");
+        var session = SessionGetVerb.Create(host);
+        var command = new Command("get", "Show a harness, or a session.") { session.Command };
         target.AddTo(command);
+        Validation.NothingBefore(session.Command);
         command.Add(version);
         connection.AddTo(command);
 
@@ -38,6 +41,10 @@ internal static class GetVerb
             Examples:
               belay get hello
               belay get hello --version 1 --json
-            """);
+              belay get session "$SESSION"
+            """)
+        {
+            Children = [session],
+        };
     }
 }

@@ -17,11 +17,17 @@ internal sealed partial class HarnessTarget
     };
 
     private readonly Argument<string?>? _argument;
+    private readonly bool _required = true;
 
     /// <summary>Names the harness with an option only.</summary>
     public HarnessTarget()
     {
     }
+
+    /// <summary>Names the harness with an option that may be left out, with a description that says what that means.</summary>
+    public static HarnessTarget Optional(string description) => new(required: false) { _option = { Description = description } };
+
+    private HarnessTarget(bool required) => _required = required;
 
     /// <summary>Names the harness with an option, or with an argument.</summary>
     public HarnessTarget(string argument) => _argument = new Argument<string?>(argument)
@@ -74,11 +80,22 @@ internal sealed partial class HarnessTarget
         };
     }
 
+    /// <summary>The id; null when no harness is named. Whether a harness of a given id or ARN exists is not asked.</summary>
+    public async Task<string?> FindIdAsync(ParseResult parsed, BelayClient client, CancellationToken cancellationToken)
+    {
+        var given = parsed.GetValue(_option);
+        return given is null || Id().IsMatch(given) ? given : (await ResolveAsync(parsed, client, cancellationToken)).Id;
+    }
+
+    /// <summary>The id of a harness that exists; null when no harness is named.</summary>
+    public async Task<string?> ExistingIdAsync(ParseResult parsed, BelayClient client, CancellationToken cancellationToken) =>
+        parsed.GetValue(_option) is null ? null : (await ResolveAsync(parsed, client, cancellationToken)).Id;
+
     private void Check(CommandResult result)
     {
         var option = result.GetValue(_option);
         var argument = _argument is null ? null : result.GetValue(_argument);
-        if (option is null && argument is null)
+        if (option is null && argument is null && _required)
         {
             result.AddError(_argument is null ? "--harness is required: the name, id or ARN of a harness." : "Say which harness: its name, id or ARN.");
         }

@@ -3,6 +3,8 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Belay.Cli.Client;
 using Belay.Cli.CommandLine;
+using Belay.Cli.Sessions;
+using Belay.Cli.Usages;
 
 namespace Belay.Cli.Harnesses;
 
@@ -15,7 +17,14 @@ internal static class ListVerb
     public static Verb Create(CliHost host)
     {
         var connection = new ConnectionOptions();
-        var command = new Command("list", "List the harnesses, newest first.");
+        Verb[] children = [SessionListVerb.Create(host), UsageListVerb.Create(host)];
+        var command = new Command("list", "List the harnesses, newest first; or sessions, or usage.");
+        foreach (var child in children)
+        {
+            command.Add(child.Command);
+            Validation.NothingBefore(child.Command);
+        }
+
         connection.AddTo(command);
 
         command.SetAction(async (parsed, cancellationToken) =>
@@ -46,7 +55,12 @@ internal static class ListVerb
             Examples:
               belay list
               belay list --json
-            """);
+              belay list sessions --harness hello
+              belay list usage --group-by model
+            """)
+        {
+            Children = children,
+        };
     }
 
     private static string[] Row(JsonElement harness) =>

@@ -22,22 +22,34 @@ internal static class InvokeVerb
             var body = options.Body(parsed, host);
             using var client = connection.Connect(parsed, host);
             var (_, arn) = await options.Harness.ResolveAsync(parsed, client, cancellationToken);
-            var call = new InvokeCall(arn, options.Qualifier(parsed), options.SessionId(parsed, host), options.UserId(parsed), body);
+            string? trace = null;
+            var call = new InvokeCall(arn, options.Qualifier(parsed), options.SessionId(parsed, host), options.UserId(parsed), body) { Traced = id => trace = id };
             var json = connection.Json(parsed);
             if (!json && options.SessionIsNew(parsed))
             {
                 host.Terminal.Error.WriteLine(host.Terminal.Dim($"session {call.SessionId}"));
             }
 
-            var transcript = options.Verbose(parsed)
-                ? await RunRawAsync(client, host, call, cancellationToken)
-                : await RunAsync(client, host, call, show: !json, cancellationToken);
-            if (json && !options.Verbose(parsed))
+            try
             {
-                JsonOutput.Write(host.Terminal.Output, Result(call.SessionId, transcript));
-            }
+                var transcript = options.Verbose(parsed)
+                    ? await RunRawAsync(client, host, call, cancellationToken)
+                    : await RunAsync(client, host, call, show: !json, cancellationToken);
+                if (json && !options.Verbose(parsed))
+                {
+                    JsonOutput.Write(host.Terminal.Output, Result(call.SessionId, trace, transcript));
+                }
 
-            return (int)(StopReasons.IsNormal(transcript.StopReason ?? "") ? ExitCode.Done : ExitCode.Failed);
+                return (int)(StopReasons.IsNormal(transcript.StopReason ?? "") ? ExitCode.Done : ExitCode.Failed);
+            }
+            finally
+            {
+                // Who was failed needs it most.
+                if (trace is not null && !json)
+                {
+                    host.Terminal.Error.WriteLine(host.Terminal.Dim($"trace  belay traces get {trace}"));
+                }
+            }
         });
         return new Verb(command, """
             The agent's text goes to standard output; tool calls, tokens and time to standard error.
@@ -85,15 +97,24 @@ internal static class InvokeVerb
         return transcript;
     }
 
-    /// <summary>The result as the reference CLI prints it.</summary>
-    public static JsonObject Result(string sessionId, InvocationTranscript transcript) => new()
+    /// <summary>The result as the reference CLI prints it, and the trace where the server says it.</summary>
+    private static JsonObject Result(string sessionId, string? trace, InvocationTranscript transcript)
     {
-        ["sessionId"] = sessionId,
-        ["stopReason"] = transcript.StopReason,
-        ["usage"] = transcript.Usage is { } usage ? JsonOutput.Node(usage) : null,
-        ["latencyMs"] = transcript.LatencyMs,
-        ["transcript"] = transcript.Messages.DeepClone(),
-    };
+        var result = new JsonObject
+        {
+            ["sessionId"] = sessionId,
+            ["stopReason"] = transcript.StopReason,
+            ["usage"] = transcript.Usage is { } usage ? JsonOutput.Node(usage) : null,
+            ["latencyMs"] = transcript.LatencyMs,
+            ["transcript"] = transcript.Messages.DeepClone(),
+        };
+        if (trace is not null)
+        {
+            result["traceId"] = trace;
+        }
+
+        return result;
+    }
 
     private static async Task<InvocationTranscript> RunRawAsync(BelayClient client, CliHost host, InvokeCall call, CancellationToken cancellationToken)
     {

@@ -3,11 +3,11 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Belay.Cli.CommandLine;
 using Belay.Cli.Serving;
-using Belay.Identity;
+using Belay.Contracts.Identity;
 
 namespace Belay.Cli.Keys;
 
-/// <summary><c>belay keys</c>: the access keys of a data directory. A running server sees a change within a second.</summary>
+/// <summary><c>belay keys</c>: access keys and bearer tokens, of the server that holds the data directory or of the directory itself.</summary>
 internal static class KeysVerb
 {
     private static readonly string[] Headings = ["ID", "ACCOUNT", "CREATED", "DESCRIPTION"];
@@ -15,47 +15,52 @@ internal static class KeysVerb
     /// <summary>The verb.</summary>
     public static Verb Create(CliHost host)
     {
-        Verb[] children = [CreateCreate(host), CreateList(host), CreateDelete(host)];
-        var command = new Command("keys", "Manage the access keys of a server's data directory.");
+        Verb[] children = [CreateCreate(host), CreateList(host), CreateDelete(host), .. TokenVerbs.Create(host)];
+        var command = new Command("keys", "Manage access keys, and bearer tokens for the native API.");
         foreach (var child in children)
         {
             command.Add(child.Command);
         }
 
         return new Verb(command, """
-            A running server sees a change within a second.
+            Asks the server that holds the data directory, and reads the directory itself when none does.
 
             Examples:
               belay keys create --account 111122223333 --description "staging"
               belay keys list
               belay keys delete BELAYABCDEFGHIJKLMNO
+              curl -H "Authorization: Bearer $(belay keys token)" http://127.0.0.1:8642/belay/v1/doctor
             """)
         {
             Children = children,
         };
     }
 
+    /// <summary>A time as tables and JSON show it.</summary>
+    public static string Time(DateTimeOffset at) => at.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+
     private static Verb CreateCreate(CliHost host)
     {
         var account = new Option<string>("--account") { Description = "Account that the key acts in.", HelpName = "DIGITS", DefaultValueFactory = _ => ServeSettings.DefaultAccount };
         var description = new Option<string?>("--description") { Description = "What it is for.", HelpName = "TEXT" };
-        var directory = new ConnectionOptions();
+        var connection = new ConnectionOptions();
         account.Validators.Add(Validation.Account);
         var command = new Command("create", "Make an access key.") { account, description };
-        directory.AddTo(command);
-        command.SetAction(parsed =>
+        connection.AddTo(command);
+        command.SetAction(async (parsed, cancellationToken) =>
         {
-            var key = StoredKeys.OpenOrCreate(directory.DataDirectory(parsed, host), host).Create(parsed.GetRequiredValue(account), parsed.GetValue(description));
-            if (directory.Json(parsed))
+            using var keeper = KeyKeepers.For(connection, parsed, host);
+            var made = await keeper.CreateKeyAsync(parsed.GetRequiredValue(account), parsed.GetValue(description), cancellationToken);
+            if (connection.Json(parsed))
             {
-                var json = ToJson(key);
-                json["secretAccessKey"] = key.Secret;
+                var json = ToJson(made.Key);
+                json["secretAccessKey"] = made.SecretAccessKey;
                 JsonOutput.Write(host.Terminal.Output, json);
             }
             else
             {
-                host.Terminal.Output.WriteLine($"export AWS_ACCESS_KEY_ID={ShellQuote.Always(key.Id)}");
-                host.Terminal.Output.WriteLine($"export AWS_SECRET_ACCESS_KEY={ShellQuote.Always(key.Secret)}");
+                host.Terminal.Output.WriteLine($"export AWS_ACCESS_KEY_ID={ShellQuote.Always(made.Key.AccessKeyId)}");
+                host.Terminal.Output.WriteLine($"export AWS_SECRET_ACCESS_KEY={ShellQuote.Always(made.SecretAccessKey)}");
             }
 
             return (int)ExitCode.Done;
@@ -69,23 +74,24 @@ internal static class KeysVerb
 
     private static Verb CreateList(CliHost host)
     {
-        var directory = new ConnectionOptions();
+        var connection = new ConnectionOptions();
         var command = new Command("list", "List the access keys, oldest first, without their secrets.");
-        directory.AddTo(command);
-        command.SetAction(parsed =>
+        connection.AddTo(command);
+        command.SetAction(async (parsed, cancellationToken) =>
         {
-            var keys = StoredKeys.Open(directory.DataDirectory(parsed, host), host)?.List() ?? [];
-            if (directory.Json(parsed))
+            using var keeper = KeyKeepers.For(connection, parsed, host);
+            var keys = await keeper.ListKeysAsync(cancellationToken);
+            if (connection.Json(parsed))
             {
                 JsonOutput.Write(host.Terminal.Output, new JsonObject { ["keys"] = new JsonArray([.. keys.Select(ToJson)]) });
             }
             else if (keys.Count == 0)
             {
-                host.Terminal.Error.WriteLine($"{directory.DataDirectory(parsed, host)} holds no access keys. Make one with: belay keys create");
+                host.Terminal.Error.WriteLine($"{connection.DataDirectory(parsed, host)} holds no access keys. Make one with: belay keys create");
             }
             else
             {
-                host.Terminal.WriteTable(Headings, keys.Select(key => new[] { key.Id, key.Account, Time(key), key.Description ?? "" }));
+                host.Terminal.WriteTable(Headings, keys.Select(key => new[] { key.AccessKeyId, key.Account, Time(key.CreatedAt), key.Description ?? "" }));
             }
 
             return (int)ExitCode.Done;
@@ -99,18 +105,15 @@ internal static class KeysVerb
     private static Verb CreateDelete(CliHost host)
     {
         var id = new Argument<string>("id") { Description = "Id of the key." };
-        var directory = new ConnectionOptions();
-        var command = new Command("delete", "Delete an access key; requests signed with it are refused from then on.") { id };
-        directory.AddTo(command);
-        command.SetAction(parsed =>
+        var connection = new ConnectionOptions();
+        var command = new Command("delete", "Delete an access key; requests signed with it, and tokens that it made, are refused from then on.") { id };
+        connection.AddTo(command);
+        command.SetAction(async (parsed, cancellationToken) =>
         {
             var given = parsed.GetRequiredValue(id);
-            if (StoredKeys.Open(directory.DataDirectory(parsed, host), host)?.Delete(given) != true)
-            {
-                throw new CliException(ExitCode.Failed, $"There is no access key {Terminal.OneLine(given, 64)}.", "See what there is: belay keys list");
-            }
-
-            if (directory.Json(parsed))
+            using var keeper = KeyKeepers.For(connection, parsed, host);
+            await keeper.DeleteKeyAsync(given, cancellationToken);
+            if (connection.Json(parsed))
             {
                 JsonOutput.Write(host.Terminal.Output, new JsonObject { ["accessKeyId"] = given, ["status"] = "DELETED" });
             }
@@ -127,13 +130,11 @@ internal static class KeysVerb
             """);
     }
 
-    private static JsonObject ToJson(AccessKey key) => new()
+    private static JsonObject ToJson(KeySummary key) => new()
     {
-        ["accessKeyId"] = key.Id,
+        ["accessKeyId"] = key.AccessKeyId,
         ["account"] = key.Account,
         ["description"] = key.Description,
-        ["createdAt"] = Time(key),
+        ["createdAt"] = Time(key.CreatedAt),
     };
-
-    private static string Time(AccessKey key) => key.CreatedAt.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 }

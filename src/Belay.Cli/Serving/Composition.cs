@@ -3,7 +3,9 @@ using Belay.Harnesses;
 using Belay.Models;
 using Belay.Sandboxes;
 using Belay.Server;
+using Belay.Server.Logging;
 using Belay.Storage;
+using Belay.Telemetry;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
@@ -14,13 +16,17 @@ namespace Belay.Cli.Serving;
 internal static class Composition
 {
     /// <summary>Starts a server in this process; it answers when the task completes.</summary>
-    public static async Task<RunningServer> StartAsync(ServeSettings settings, CancellationToken cancellationToken)
+    /// <param name="settings">How it is to run.</param>
+    /// <param name="hurry">Ends its patience with what runs when it is to stop.</param>
+    /// <param name="cancellationToken">Ends the start.</param>
+    public static async Task<RunningServer> StartAsync(ServeSettings settings, CancellationToken hurry, CancellationToken cancellationToken)
     {
         var server = Settings(settings);
-        var logging = LoggerFactory.Create(builder => Configure(builder, settings));
+        var levels = new LogLevels(settings.Log ? settings.LogLevel : LogLevel.None);
+        var logging = LoggerFactory.Create(builder => Configure(builder, settings.LogFormat, levels));
         try
         {
-            var parts = await ServerParts.OpenAsync(server, logging, cancellationToken);
+            var parts = await ServerParts.OpenAsync(server, logging, levels, cancellationToken);
             var belay = BelayServer.Create(server, parts);
             try
             {
@@ -36,8 +42,8 @@ internal static class Composition
             belay.Stopping.Register(stopped.SetResult);
             return new RunningServer(belay.Address, parts.Sandbox, stopped.Task, async () =>
             {
-                // The server's own limit ends the wait for what runs.
-                await belay.StopAsync(CancellationToken.None);
+                // The server's own limits end every other wait.
+                await belay.StopAsync(hurry);
                 await belay.DisposeAsync();
                 logging.Dispose();
             });
@@ -65,9 +71,13 @@ internal static class Composition
                 Region = settings.Region,
                 DefaultAccount = settings.Account,
                 DefaultModel = settings.DefaultModel,
+                CertificatePath = settings.TlsCertificate,
+                CertificateKeyPath = settings.TlsKey,
                 UnconfinedAsLastResort = settings.UnconfinedAsLastResort,
                 Sandboxes = new SandboxSettings { Driver = settings.Sandbox },
                 Models = Models(settings),
+                Telemetry = new TelemetrySettings { Variables = settings.Environment.Where(variable => variable.Key.StartsWith("OTEL_", StringComparison.Ordinal)).ToDictionary() },
+                ModelCredentials = ModelCredentials.In(settings.Environment),
             },
             settings.Named);
         return server with { Catalog = server.Catalog with { DefaultModel = DefaultModel(server.DefaultModel, settings) } };
@@ -117,13 +127,12 @@ internal static class Composition
         _ => throw new InvalidDataException($"{name} must be an absolute http or https URL."),
     };
 
-    private static void Configure(ILoggingBuilder builder, ServeSettings settings)
+    private static void Configure(ILoggingBuilder builder, LogFormat format, LogLevels levels)
     {
-        builder.SetMinimumLevel(settings.Log ? LogLevel.Information : LogLevel.None);
-
-        // A start that fails is said in words by whoever started the server.
-        builder.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
-        builder.AddFilter("Microsoft", settings.Log ? LogLevel.Warning : LogLevel.None);
+        builder.SetMinimumLevel(LogLevel.Trace);
+        builder.AddFilter((category, level) => levels.Writes(category, level));
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.AddConsoleFormatter<JsonLogLines, ConsoleFormatterOptions>();
         builder.AddSimpleConsole(console =>
         {
             console.SingleLine = true;
@@ -131,6 +140,10 @@ internal static class Composition
             console.UseUtcTimestamp = true;
             console.ColorBehavior = LoggerColorBehavior.Disabled;
         });
-        builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        builder.Services.Configure<ConsoleLoggerOptions>(console =>
+        {
+            console.LogToStandardErrorThreshold = LogLevel.Trace;
+            console.FormatterName = format == LogFormat.Json ? JsonLogLines.FormatterName : ConsoleFormatterNames.Simple;
+        });
     }
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Net;
 using Belay.Cli.CommandLine;
+using Belay.Server.Logging;
 
 namespace Belay.Cli.Serving;
 
@@ -16,6 +17,10 @@ internal sealed class ServeOptions
     private readonly Option<string> _account = new("--account") { Description = "Account of the first access key.", HelpName = "DIGITS", DefaultValueFactory = _ => ServeSettings.DefaultAccount };
     private readonly Option<string?> _model = new("--default-model") { Description = "Model of harnesses that name none.", HelpName = "ID" };
     private readonly Option<bool> _providerKeys = new("--provider-keys") { Description = "Let harnesses use the OPENAI_API_KEY of this environment." };
+    private readonly Option<string?> _tlsCertificate = new("--tls-cert") { Description = "Certificate for TLS, as a PEM file, followed by those that signed it.", HelpName = "FILE" };
+    private readonly Option<string?> _tlsKey = new("--tls-key") { Description = "The certificate's private key, as a PEM file (default: in the certificate's file).", HelpName = "FILE" };
+    private readonly Option<string> _logFormat = new("--log-format") { Description = "Lines of the log: text, or json for programs.", HelpName = "FORMAT", DefaultValueFactory = _ => "text" };
+    private readonly Option<string> _logLevel = new("--log-level") { Description = "What is logged at least: trace, debug, information, warning, error, critical or none.", HelpName = "LEVEL", DefaultValueFactory = _ => "information" };
     private readonly Option<string[]> _set = new("--set") { Description = "A setting by name; can be repeated.", HelpName = "NAME=VALUE", DefaultValueFactory = _ => [] };
 
     /// <summary>Adds the options to the verb.</summary>
@@ -24,6 +29,8 @@ internal sealed class ServeOptions
         Validation.Port(_port, smallest: 0);
         _sandbox.AcceptOnlyFromAmong("auto", "process", "unconfined");
         _store.AcceptOnlyFromAmong("sqlite");
+        _logFormat.AcceptOnlyFromAmong("text", "json");
+        _logLevel.AcceptOnlyFromAmong([.. LogLevels.Names]);
         _address.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<string>() is { } address && address != "localhost" && !IPAddress.TryParse(address, out _))
@@ -39,7 +46,7 @@ internal sealed class ServeOptions
                 result.AddError($"--set takes NAME=VALUE; \"{token.Value}\" is not that.");
             }
         });
-        Option[] all = [_port, _data, _address, _sandbox, _store, _region, _account, _model, _providerKeys, _set];
+        Option[] all = [_port, _data, _address, _sandbox, _store, _region, _account, _model, _providerKeys, _tlsCertificate, _tlsKey, _logFormat, _logLevel, _set];
         foreach (var option in all)
         {
             command.Add(option);
@@ -59,5 +66,11 @@ internal sealed class ServeOptions
         ProviderKeysFromEnvironment = parsed.GetValue(_providerKeys),
         Named = parsed.GetRequiredValue(_set).Select(pair => pair.Split('=', 2)).GroupBy(pair => pair[0]).ToDictionary(group => group.Key, group => group.Last()[1]),
         Environment = host.Environment,
+        TlsCertificate = FullPath(parsed.GetValue(_tlsCertificate), host),
+        TlsKey = FullPath(parsed.GetValue(_tlsKey), host),
+        LogFormat = parsed.GetRequiredValue(_logFormat) == "json" ? LogFormat.Json : LogFormat.Text,
+        LogLevel = LogLevels.Find(parsed.GetRequiredValue(_logLevel))!.Value,
     };
+
+    private static string? FullPath(string? path, CliHost host) => path is null ? null : Path.GetFullPath(path, host.WorkingDirectory);
 }

@@ -1,4 +1,5 @@
 using Belay.Server;
+using Microsoft.Extensions.Logging;
 
 namespace Belay.Cli.Serving;
 
@@ -54,4 +55,26 @@ internal sealed record ServeSettings
 
     /// <summary>Whether to log to standard error.</summary>
     public bool Log { get; init; } = true;
+
+    /// <summary>What a line of the log looks like.</summary>
+    public LogFormat LogFormat { get; init; } = LogFormat.Text;
+
+    /// <summary>What is logged at least, until an operator changes it.</summary>
+    public LogLevel LogLevel { get; init; } = LogLevel.Information;
+
+    /// <summary>Certificate for TLS, as a PEM file; null for plain HTTP, or when it is set by name.</summary>
+    public string? TlsCertificate { get; init; }
+
+    /// <summary>The certificate's private key, as a PEM file; null when the certificate's file has it.</summary>
+    public string? TlsKey { get; init; }
+}
+
+/// <summary>What a line of the log looks like.</summary>
+internal enum LogFormat
+{
+    /// <summary>A sentence, for people.</summary>
+    Text,
+
+    /// <summary>A JSON object, for programs.</summary>
+    Json,
 }

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.Net;
+using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using Belay.Cli.CommandLine;
 using Belay.Sandboxes;
@@ -24,14 +26,17 @@ internal static class ServeVerb
             var settings = options.Read(parsed, host);
             await using var server = await StartAsync(host, settings, cancellationToken);
             Announce(host, settings, server, parsed.GetValue(json));
+            ServiceManager.Tell(host.Variable("NOTIFY_SOCKET"), ServiceManager.Ready);
             await WaitAsync(server, cancellationToken);
+            ServiceManager.Tell(host.Variable("NOTIFY_SOCKET"), ServiceManager.Stopping);
             return (int)ExitCode.Done;
         });
         return new Verb(command, $"""
             Examples:
               belay serve
               belay serve --port 9000 --data /var/lib/belay --default-model global.anthropic.claude-sonnet-4-6
-              belay serve --host 0.0.0.0 --set Server:Certificate=/etc/belay/server.pem
+              belay serve --host 0.0.0.0 --tls-cert /etc/belay/fullchain.pem --tls-key /etc/belay/key.pem
+              belay serve --log-format json --log-level debug
               belay serve --set Tools:Concurrency=1 --set Models:StallSeconds=60
 
             Settings for --set:
@@ -53,6 +58,14 @@ internal static class ServeVerb
                 $"Could not start the server: port {settings.Port} on {settings.Host} is taken.",
                 $"See who has it: ss -ltnp 'sport = :{settings.Port}'. Or choose another with --port.",
                 cause);
+        }
+        catch (SocketException cause)
+        {
+            throw new CliException(ExitCode.Failed, $"Could not start the server: it cannot listen on {settings.Host}, port {settings.Port}: {cause.Message}", "Choose another address with --host, or a port with --port.", cause);
+        }
+        catch (IOException cause)
+        {
+            throw new CliException(ExitCode.Failed, $"Could not start the server: {cause.Message}", "Check the disk and the directory, or choose another with --data.", cause);
         }
         catch (UnauthorizedAccessException cause)
         {
@@ -96,8 +109,13 @@ internal static class ServeVerb
 
         // The launcher says how it was called: in a fresh clone there is no belay in the PATH.
         var program = ShellQuote.Quote(host.Variable("BELAY_PROGRAM") ?? "belay");
-        output.WriteLine($"connect   eval \"$({program} env --data {ShellQuote.Quote(settings.DataDirectory)} --port {server.Url.Port})\"");
+        output.WriteLine($"connect   eval \"$({program} env --data {ShellQuote.Quote(settings.DataDirectory)} {Reach(server.Url)})\"");
     }
+
+    // The clients of this machine reach a server on every address by loopback; with TLS, the certificate's name is the operator's to say.
+    private static string Reach(Uri url) => url.Scheme == Uri.UriSchemeHttps ? $"--url https://{(IsEvery(url) ? "NAME" : url.Host)}:{url.Port}" : $"--port {url.Port}";
+
+    private static bool IsEvery(Uri url) => IPAddress.TryParse(url.Host, out var address) && (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any));
 
     private static async Task WaitAsync(RunningServer server, CancellationToken cancellationToken)
     {

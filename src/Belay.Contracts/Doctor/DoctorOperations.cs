@@ -38,6 +38,7 @@ public sealed record Finding
 }
 
 /// <summary>How a thing is.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<FindingStatus>))]
 public enum FindingStatus
 {
     /// <summary>As it should be.</summary>

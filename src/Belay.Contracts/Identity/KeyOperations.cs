@@ -8,6 +8,10 @@ public sealed record CreateKeyRequest
     /// <summary>Account that the key speaks for; the caller's when left out. A key for another account needs a key of the default account.</summary>
     [Bound(Pattern = "[0-9]{12}")]
     public string? Account { get; init; }
+
+    /// <summary>What it is for, in words.</summary>
+    [Bound(Min = 1, Max = 256)]
+    public string? Description { get; init; }
 }
 
 /// <summary>Output of CreateKey; the only time that the secret is shown.</summary>
@@ -24,15 +28,16 @@ public sealed record CreateKeyResponse
 /// <summary>Output of ListKeys.</summary>
 public sealed record ListKeysResponse
 {
-    /// <summary>The caller's account's keys, the oldest first.</summary>
+    /// <summary>The caller's account's keys, the oldest first; for callers of the default account, the keys of every account.</summary>
     public required IReadOnlyList<KeySummary> Keys { get; init; }
 }
 
 /// <summary>Input of DeleteKey.</summary>
 public sealed record DeleteKeyRequest
 {
-    /// <summary>The key.</summary>
+    /// <summary>The key; one of another account only for callers of the default account.</summary>
     [BoundTo(Place.Label, "accessKeyId")]
+    [Bound(Min = 1, Max = 128)]
     public required string AccessKeyId { get; init; }
 }
 
@@ -44,6 +49,9 @@ public sealed record KeySummary
 
     /// <summary>Account that it speaks for.</summary>
     public required string Account { get; init; }
+
+    /// <summary>What it is for.</summary>
+    public string? Description { get; init; }
 
     /// <summary>When it was made.</summary>
     public required DateTimeOffset CreatedAt { get; init; }
@@ -84,6 +92,7 @@ public sealed record DeleteTokenRequest
 {
     /// <summary>The token.</summary>
     [BoundTo(Place.Label, "tokenId")]
+    [Bound(Min = 1, Max = 128)]
     public required string TokenId { get; init; }
 }
 
@@ -96,6 +105,12 @@ public sealed record TokenSummary
     /// <summary>What it is for.</summary>
     public string? Name { get; init; }
 
+    /// <summary>Access key that made it; it ends with that key.</summary>
+    public required string AccessKeyId { get; init; }
+
+    /// <summary>Region that its requests act in: that of the request that made it.</summary>
+    public required string Region { get; init; }
+
     /// <summary>When it was made.</summary>
     public required DateTimeOffset CreatedAt { get; init; }
 
@@ -106,7 +121,7 @@ public sealed record TokenSummary
 /// <summary>Output of CreateTicket: stands for the caller once, in the query of one request, for clients that cannot set headers.</summary>
 public sealed record CreateTicketResponse
 {
-    /// <summary>Value of the query member <c>ticket</c>; valid for one request of the native API.</summary>
+    /// <summary>Value of the query member <c>ticket</c>; valid for one GET request of the native API.</summary>
     [Sensitive]
     public required string Ticket { get; init; }
 

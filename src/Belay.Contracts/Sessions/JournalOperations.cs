@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Belay.Contracts.Validation;
 
 namespace Belay.Contracts.Sessions;
@@ -22,7 +23,12 @@ public sealed record ReadJournalRequest
     [Bound(Min = 0)]
     public long? After { get; init; }
 
-    /// <summary>Largest number of entries on the page; 100 when left out.</summary>
+    /// <summary>Sequence of the last event that a reader of the stream has; it wins over <see cref="After"/>.</summary>
+    [BoundTo(Place.Header, "Last-Event-ID")]
+    [Bound(Min = 0)]
+    public long? LastEventId { get; init; }
+
+    /// <summary>Largest number of entries on the page; 100 when left out. A page of large entries has fewer.</summary>
     [BoundTo(Place.Query, "maxResults")]
     [Bound(Min = 1, Max = 1000)]
     public int? MaxResults { get; init; }
@@ -58,5 +64,6 @@ public sealed record JournalEntry
     public required string Hash { get; init; }
 
     /// <summary>The entry's members, as the journal keeps them.</summary>
+    [JsonConverter(typeof(RawJsonConverter))]
     public required JsonElement Body { get; init; }
 }

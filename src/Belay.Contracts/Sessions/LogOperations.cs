@@ -23,7 +23,7 @@ public sealed record ReadLogsRequest
     [BoundTo(Place.Query, "since")]
     public DateTimeOffset? Since { get; init; }
 
-    /// <summary>Only lines before this time.</summary>
+    /// <summary>Only lines before this time; a stream ends there instead of following.</summary>
     [BoundTo(Place.Query, "until")]
     public DateTimeOffset? Until { get; init; }
 
@@ -35,6 +35,16 @@ public sealed record ReadLogsRequest
     [BoundTo(Place.Query, "query")]
     [Bound(Min = 1, Max = 256)]
     public string? Query { get; init; }
+
+    /// <summary>Only lines before this position: <see cref="ReadLogsResponse.NextBefore"/> of the page with newer ones.</summary>
+    [BoundTo(Place.Query, "before")]
+    [Bound(Min = 1)]
+    public long? Before { get; init; }
+
+    /// <summary>Id of the last event that a reader of the stream has; it wins over <see cref="Since"/>.</summary>
+    [BoundTo(Place.Header, "Last-Event-ID")]
+    [Bound(Min = 0)]
+    public long? LastEventId { get; init; }
 
     /// <summary>Largest number of lines on the page, the newest ones; 100 when left out.</summary>
     [BoundTo(Place.Query, "maxResults")]
@@ -51,6 +61,10 @@ public sealed record ReadLogsResponse
 {
     /// <summary>The lines, the oldest first.</summary>
     public required IReadOnlyList<LogLine> Lines { get; init; }
+
+    /// <summary>Value of <c>before</c> for older lines; absent when there are none since the time that was asked for. A page may be short, even
+    /// empty, and have it: one request looks at so many entries and no more.</summary>
+    public long? NextBefore { get; init; }
 }
 
 /// <summary>One thing that happened.</summary>
@@ -82,6 +96,7 @@ public sealed record LogLine
 }
 
 /// <summary>How grave a line is.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<LogLineLevel>))]
 public enum LogLineLevel
 {
     /// <summary>Steps inside an invocation, such as intents.</summary>

@@ -130,6 +130,7 @@ public sealed record SessionSummary
 }
 
 /// <summary>What a session does.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<SessionState>))]
 public enum SessionState
 {
     /// <summary>Nothing: the last invocation is over.</summary>
@@ -151,6 +152,10 @@ public enum SessionState
     /// <summary>The key of its actor was destroyed: what happened cannot be read any more.</summary>
     [JsonStringEnumMemberName("erased")]
     Erased,
+
+    /// <summary>Its journal is damaged, or a newer version of Belay wrote it; <see cref="SessionSummary.Why"/> says which.</summary>
+    [JsonStringEnumMemberName("unreadable")]
+    Unreadable,
 }
 
 /// <summary>One invocation as a fold over its entries.</summary>
@@ -202,13 +207,13 @@ public sealed record InvocationSummary
 /// <summary>Tokens by kind.</summary>
 public sealed record TokenCounts
 {
-    /// <summary>Tokens that models read.</summary>
+    /// <summary>Tokens that models read, as the provider counts them: those from its cache are among them for OpenAI, not for Bedrock.</summary>
     public required long Input { get; init; }
 
     /// <summary>Tokens that models wrote.</summary>
     public required long Output { get; init; }
 
-    /// <summary>Of the tokens read, those from the provider's cache.</summary>
+    /// <summary>Tokens read from the provider's cache.</summary>
     public required long CacheRead { get; init; }
 
     /// <summary>Tokens written to the provider's cache.</summary>

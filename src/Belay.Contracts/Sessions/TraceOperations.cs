@@ -51,6 +51,7 @@ public sealed record GetTraceRequest
 {
     /// <summary>W3C trace id, or the id of an invocation.</summary>
     [BoundTo(Place.Label, "traceId")]
+    [Bound(Min = 1, Max = 256)]
     public required string TraceId { get; init; }
 
     /// <summary>Harness to look in; all when left out.</summary>
@@ -138,6 +139,7 @@ public sealed record Span
 }
 
 /// <summary>How a step went.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<SpanStatus>))]
 public enum SpanStatus
 {
     /// <summary>It ended well.</summary>

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Reflection;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
@@ -120,7 +121,7 @@ public sealed class Shape
         _ when type.Type == typeof(DateTimeOffset) => ShapeKind.Time,
         _ when type.Type == typeof(int) => ShapeKind.Whole,
         _ when type.Type == typeof(long) => ShapeKind.WholeLong,
-        _ when type.Type == typeof(double) || type.Type == typeof(float) => ShapeKind.Real,
+        _ when type.Type == typeof(double) || type.Type == typeof(float) || type.Type == typeof(decimal) => ShapeKind.Real,
         _ when type.Type == typeof(bool) => ShapeKind.Truth,
         _ => throw new NotSupportedException($"{type.Type} is no type of the wire."),
     };
@@ -139,6 +140,7 @@ public sealed class Shape
         internal Member(JsonPropertyInfo property, int index)
         {
             Name = property.Name;
+            Property = (property.AttributeProvider as MemberInfo)?.Name;
             Utf8Name = Encoding.UTF8.GetBytes(Name);
             Index = index;
             Required = property.IsRequired;
@@ -151,6 +153,9 @@ public sealed class Shape
 
         /// <summary>JSON name.</summary>
         public string Name { get; }
+
+        /// <summary>Name of the record's property, by which its documentation is found.</summary>
+        public string? Property { get; }
 
         /// <summary>Position among the structure's members.</summary>
         public int Index { get; }

@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using System.Text.RegularExpressions;
 using Belay.Contracts.Faults;
 
 namespace Belay.Contracts.Validation;
@@ -13,7 +14,7 @@ namespace Belay.Contracts.Validation;
 /// be deserialised. Values are never repeated in a message, sensitive or not: they belong to the caller. Text is measured in
 /// Unicode code points, as the model's length limits are. Members that are null are absent; members nobody knows are ignored.
 /// </summary>
-public static class ShapeValidator
+public static partial class ShapeValidator
 {
     /// <summary>Problems after which the walk ends: nobody reads more, and a hostile body must not make a large answer.</summary>
     public const int MaxProblems = 100;
@@ -29,6 +30,9 @@ public static class ShapeValidator
         walk.Check(Shape.Of(type), [], Part.Self, value);
         return walk.Problems;
     }
+
+    [GeneratedRegex(@"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})?\z")]
+    private static partial Regex TimePattern();
 
     private sealed class Walk(ISet<string> misshapen)
     {
@@ -61,7 +65,7 @@ public static class ShapeValidator
                     CheckBytes(bounds, part, value);
                     break;
                 case ShapeKind.Time when Is(value, JsonValueKind.String, "an ISO 8601 time"):
-                    if (!DateTimeOffset.TryParse(value.GetString(), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out _))
+                    if (!IsTime(value.GetString()!)) // A string, as seen above.
                     {
                         ReportForm("must be an ISO 8601 time such as 2026-07-07T23:10:13.675Z");
                     }
@@ -90,6 +94,10 @@ public static class ShapeValidator
                     break;
             }
         }
+
+        // What else the parser takes, such as an hour alone, would mean something that nobody meant.
+        private static bool IsTime(string text) =>
+            TimePattern().IsMatch(text) && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out _);
 
         private void CheckStructure(Shape shape, JsonElement value)
         {

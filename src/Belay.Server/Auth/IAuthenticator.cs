@@ -11,7 +11,7 @@ public interface IAuthenticator
 {
     /// <summary>Checks what needs no body. Complete it with the hash of the body that arrived.</summary>
     /// <exception cref="Contracts.Faults.ServiceException">403, with what is wrong.</exception>
-    IPendingCaller Begin(HttpRequest request, RequestTarget target);
+    ValueTask<IPendingCaller> BeginAsync(HttpRequest request, RequestTarget target, CancellationToken cancellationToken);
 }
 
 /// <summary>A caller who is known up to the request's body.</summary>

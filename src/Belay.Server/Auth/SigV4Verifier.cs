@@ -30,6 +30,9 @@ public sealed class SigV4Verifier(AccessKeys keys, TimeProvider time) : IAuthent
     private readonly SigningKeys _signingKeys = new();
 
     /// <inheritdoc/>
+    public ValueTask<IPendingCaller> BeginAsync(HttpRequest request, RequestTarget target, CancellationToken cancellationToken) => new(Begin(request, target));
+
+    /// <summary>The same at once: nothing is waited for.</summary>
     public IPendingCaller Begin(HttpRequest request, RequestTarget target)
     {
         var signature = Parse(request, target);

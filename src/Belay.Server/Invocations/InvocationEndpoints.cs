@@ -20,10 +20,10 @@ public static class InvocationEndpoints
         {
             var request = call.Bind(BelayJson.Default.InvokeHarnessRequest, resolver.Problems);
             var served = await catalog.ServeAsync(call.Caller.Scope, request.HarnessArn, request.Qualifier, cancellationToken);
-            var invocation = resolver.Resolve(served, request);
+            var invocation = resolver.Resolve(served, request) with { Trace = call.Trace };
             var key = new SessionKey(call.Caller.Scope, served.Harness.HarnessId, request.RuntimeSessionId);
             await using var accepted = await sessions.InvokeAsync(key, invocation, cancellationToken);
-            TraceHeaders.Echo(call.Http, request.RuntimeSessionId);
+            TraceHeaders.Answer(call, request.RuntimeSessionId);
             var stream = await call.StartEventStreamAsync();
             while (await accepted.WaitAsync(cancellationToken))
             {

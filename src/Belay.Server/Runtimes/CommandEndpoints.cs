@@ -29,7 +29,7 @@ public static class CommandEndpoints
             InvocationResolver.ThrowIfUnservable(served.Harness);
             var key = new SessionKey(call.Caller.Scope, served.Harness.HarnessId, sessionId);
             await using var command = await sessions.RunCommandAsync(key, served.Harness, request.Body.Command, timeout, cancellationToken);
-            TraceHeaders.Echo(call.Http, sessionId);
+            TraceHeaders.Answer(call, sessionId);
             var stream = await call.StartEventStreamAsync();
             await foreach (var chunk in command.ReadAsync(cancellationToken))
             {
@@ -45,7 +45,7 @@ public static class CommandEndpoints
             var served = await catalog.ServeAsync(call.Caller.Scope, arn, request.Qualifier, cancellationToken);
             InvocationResolver.ThrowIfUnservable(served.Harness);
             await sessions.StopAsync(new(call.Caller.Scope, served.Harness.HarnessId, sessionId), request.ClientToken, cancellationToken);
-            TraceHeaders.Echo(call.Http, sessionId);
+            TraceHeaders.Answer(call, sessionId);
             await call.RespondAsync(StatusCodes.Status200OK, new() { RuntimeSessionId = sessionId }, BelayJson.Default.StopRuntimeSessionResponse);
         }),
     ];

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using Belay.Contracts.Faults;
+using Belay.Storage;
 using Microsoft.AspNetCore.Http;
 
 namespace Belay.Server.Wire;
@@ -17,6 +18,8 @@ internal static class FaultResponse
         BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } =>
             ServiceException.Invalid(ValidationReason.CannotParse, "The request body is too large."),
         BadHttpRequestException => ServiceException.Invalid(ValidationReason.CannotParse, "The request is not valid HTTP, or its body ended early."),
+        StorageException => new ServiceException(
+            FaultCode.InternalServerException, $"The server cannot read or write its data at the moment. Try again later; its log has the reason under request id {requestId}.", problem),
         _ => new ServiceException(
             FaultCode.InternalServerException, $"The server failed to handle the request. Its log has the details under request id {requestId}.", problem),
     };
@@ -77,7 +80,8 @@ internal static class FaultResponse
         return string.Concat(char.ToLowerInvariant(name[0]).ToString(), name.AsSpan(1));
     }
 
-    private static void WriteBody(Utf8JsonWriter json, FaultCode code, ServiceException fault)
+    /// <summary>Writes a fault as every answer has it.</summary>
+    public static void WriteBody(Utf8JsonWriter json, FaultCode code, ServiceException fault)
     {
         json.WriteStartObject();
         json.WriteString("__type", code.ToString());

@@ -1,7 +1,7 @@
 namespace Belay.Server.Wire;
 
-/// <summary>One operation of the AWS wire: its name, its route and what serves it.</summary>
-/// <param name="Name">Name in the service model, such as <c>CreateHarness</c>.</param>
+/// <summary>One operation of the AWS wire or of the native API: its name, its route and what serves it.</summary>
+/// <param name="Name">Name, of the AWS wire as in the service model, such as <c>CreateHarness</c>.</param>
 /// <param name="Method">HTTP method.</param>
 /// <param name="Template">Path with labels in braces, such as <c>/harnesses/{harnessId}/endpoints</c>.</param>
 /// <param name="MaxBodyBytes">Largest body.</param>
@@ -18,4 +18,10 @@ public sealed record Operation(
 
     /// <summary>Body limit of InvokeHarness.</summary>
     public const int InvokeBodyBytes = 100_000_000;
+
+    /// <summary>What the OpenAPI document says about it; every operation of the native API has it.</summary>
+    public OperationAbout? About { get; init; }
+
+    /// <summary>Whether the request must be signed with an access key: a bearer token or a ticket is not enough.</summary>
+    public bool NeedsAccessKey { get; init; }
 }

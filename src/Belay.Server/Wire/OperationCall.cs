@@ -1,9 +1,11 @@
+using System.Diagnostics;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Belay.Contracts.Faults;
 using Belay.Contracts.Validation;
 using Belay.Storage;
+using Belay.Telemetry;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -11,8 +13,15 @@ namespace Belay.Server.Wire;
 
 /// <summary>Who calls.</summary>
 /// <param name="Scope">Account of the access key and region of the signature.</param>
-/// <param name="AccessKeyId">The access key.</param>
-public sealed record Caller(Scope Scope, string AccessKeyId);
+/// <param name="AccessKeyId">The access key; of a token, the one that made it.</param>
+public sealed record Caller(Scope Scope, string AccessKeyId)
+{
+    /// <summary>The bearer token that was presented, or that made the ticket; null where an access key signed.</summary>
+    public string? TokenId { get; init; }
+
+    /// <summary>Whether a ticket stands for the caller.</summary>
+    public bool ByTicket { get; init; }
+}
 
 /// <summary>One authenticated call of an operation: its members, wherever they travelled, and the ways to answer.</summary>
 public sealed class OperationCall(HttpContext http, Operation operation, Caller caller, string requestId, IReadOnlyDictionary<string, string> labels, ReadOnlyMemory<byte> body)
@@ -47,8 +56,17 @@ public sealed class OperationCall(HttpContext http, Operation operation, Caller 
     /// <summary>The clock of that time.</summary>
     internal TimeProvider Time { get; init; } = TimeProvider.System;
 
+    /// <summary>The trace that the call belongs to.</summary>
+    public TraceContext Trace { get; init; }
+
+    /// <summary>The call's span; null when nobody records it.</summary>
+    public Activity? Span { get; init; }
+
     /// <summary>The event stream, once it has begun.</summary>
     internal EventStreamResponse? Stream { get; private set; }
+
+    /// <summary>The server-sent events, once they have begun.</summary>
+    internal ServerSentEvents? Events { get; private set; }
 
     /// <summary>
     /// The request as one record: labels, query and headers by <see cref="BoundToAttribute"/>, everything
@@ -108,6 +126,18 @@ public sealed class OperationCall(HttpContext http, Operation operation, Caller 
         using var json = new Utf8JsonWriter(System.IO.Stream.Null);
         WriteBody(json, output, type);
         return StartEventStreamAsync();
+    }
+
+    /// <summary>Begins a 200 stream of server-sent events and writes all of them; a fault in between travels as an event.</summary>
+    public async Task StreamAsync(IAsyncEnumerable<ServerSentEvent> events, TimeProvider time, CancellationToken cancellationToken)
+    {
+        Http.Response.StatusCode = StatusCodes.Status200OK;
+        Http.Response.ContentType = ServerSentEvents.MediaType;
+        Http.Response.Headers.CacheControl = "no-store";
+        Http.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
+        Events = new(Http.Response, time);
+        await Http.Response.StartAsync(cancellationToken);
+        await Events.PumpAsync(events, cancellationToken);
     }
 
     private void WriteBody<T>(Utf8JsonWriter json, T value, JsonTypeInfo<T> type)

@@ -27,18 +27,23 @@ public enum Plane
 /// </summary>
 public sealed class Router
 {
+    /// <summary>Beginning of every path of the native API.</summary>
+    public const string NativePrefix = "/belay/";
+
     private readonly Dictionary<string, List<Candidate>> _byMethod = new(StringComparer.Ordinal);
 
     /// <summary>Creates a router for the operations that are built.</summary>
     public Router(IReadOnlyList<Operation> operations)
     {
-        var built = operations.ToDictionary(operation => operation.Name, StringComparer.Ordinal);
+        // Ours may share a name with one of theirs and is another operation all the same.
+        var native = operations.Where(operation => operation.Template.StartsWith(NativePrefix, StringComparison.Ordinal)).ToList();
+        var built = operations.Except(native).ToDictionary(operation => operation.Name, StringComparer.Ordinal);
         foreach (var known in Known())
         {
             Add(built.Remove(known.Name, out var operation) ? known with { Method = operation.Method, Template = operation.Template, Operation = operation } : known);
         }
 
-        foreach (var operation in built.Values)
+        foreach (var operation in built.Values.Concat(native))
         {
             Add(new Route(operation.Name, Plane.Control, operation.Method, operation.Template) { Operation = operation });
         }

@@ -1,6 +1,8 @@
 using Belay.Contracts.Faults;
 using Belay.Server.Auth;
+using Belay.Server.Telemetry;
 using Belay.Storage;
+using Belay.Telemetry;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -22,6 +24,7 @@ public sealed partial class WireFront
     private readonly WireSettings _settings;
     private readonly TimeProvider _time;
     private readonly IdSource _ids;
+    private readonly Instrumentation _telemetry;
     private readonly ILogger<WireFront> _logger;
 
     /// <summary>Creates the front of the operations given.</summary>
@@ -32,6 +35,7 @@ public sealed partial class WireFront
         WireSettings settings,
         TimeProvider time,
         IdSource ids,
+        Instrumentation telemetry,
         ILogger<WireFront> logger)
     {
         _router = new Router(operations);
@@ -42,6 +46,7 @@ public sealed partial class WireFront
         _settings = settings;
         _time = time;
         _ids = ids;
+        _telemetry = telemetry;
         _logger = logger;
     }
 
@@ -50,9 +55,10 @@ public sealed partial class WireFront
     {
         var requestId = _ids.NewUuid();
         http.Response.Headers["x-amzn-RequestId"] = requestId;
-        var exchange = new Exchange(requestId);
         var connection = http.Features.Get<Connections.Connection>();
         connection?.Begin();
+        var exchange = new Exchange(requestId, new(_telemetry, _ids));
+        using var scope = _logger.BeginScope(new[] { KeyValuePair.Create("requestId", (object?)requestId) });
         try
         {
             await ServeAsync(http, exchange, connection);
@@ -73,6 +79,7 @@ public sealed partial class WireFront
         finally
         {
             connection?.End();
+            exchange.Telemetry.Answered(http.Response);
         }
     }
 
@@ -90,9 +97,10 @@ public sealed partial class WireFront
         var match = _router.Find(http.Request.Method, target);
         var operation = match?.Route.Operation;
         exchange.Operation = match?.Route.Name ?? "unknown operation";
+        exchange.Telemetry.Routed(operation, match?.Route.Plane ?? Plane.Control);
 
         // 2. Authenticate as far as headers reach, read the body within bounds, authenticate it.
-        var pending = _authenticator.Begin(http.Request, target);
+        var pending = await _authenticator.BeginAsync(http.Request, target, http.RequestAborted);
         if (pending.IsVerified)
         {
             connection?.Prove();
@@ -106,6 +114,13 @@ public sealed partial class WireFront
             connection?.Prove();
             _bodies.Verified(body);
         }
+
+        if (operation?.NeedsAccessKey == true && (caller.TokenId is not null || caller.ByTicket))
+        {
+            throw SigV4Verifier.Denied($"{operation.Name} must be signed with an access key: whoever has a bearer token or a ticket cannot make or end access.");
+        }
+
+        exchange.Telemetry.Authenticated(http.Request, operation, exchange.RequestId);
 
         // 3. Count.
         _rates.Take(caller.Scope.Account, match?.Route.Plane ?? Plane.Control);
@@ -121,6 +136,8 @@ public sealed partial class WireFront
             BodyHold = body,
             WriteTimeout = _settings.WriteTimeout,
             Time = _time,
+            Trace = exchange.Telemetry.Trace,
+            Span = exchange.Telemetry.Span,
         };
         exchange.Call = call;
         await operation.HandleAsync(call, http.RequestAborted);
@@ -130,7 +147,12 @@ public sealed partial class WireFront
     private async Task FailAsync(HttpContext http, Exchange exchange, Exception problem)
     {
         var fault = FaultResponse.Of(problem, exchange.RequestId);
-        if (fault.Code == FaultCode.InternalServerException)
+        exchange.Telemetry.Failed(fault);
+        if (problem is StorageException)
+        {
+            Log.StorageFailed(_logger, exchange.Operation, problem.Message, exchange.RequestId);
+        }
+        else if (fault.Code == FaultCode.InternalServerException)
         {
             Log.Failed(_logger, problem, exchange.Operation, exchange.RequestId);
         }
@@ -144,6 +166,10 @@ public sealed partial class WireFront
             if (exchange.Call?.Stream is { } stream)
             {
                 await FaultResponse.WriteAsync(stream, exchange.Operation, fault, http.RequestAborted);
+            }
+            else if (exchange.Call?.Events is { } events)
+            {
+                await events.WriteFaultAsync(fault, http.RequestAborted);
             }
             else if (http.Response.HasStarted)
             {
@@ -171,8 +197,10 @@ public sealed partial class WireFront
         ? new ServiceException(FaultCode.UnknownOperationException, $"No operation has the method {(method.Length > 16 ? "given" : method)} and this path.")
         : ServiceException.Invalid(ValidationReason.CannotParse, $"The operation {route.Name} is not served by this version of Belay.");
 
-    private sealed class Exchange(string requestId)
+    private sealed class Exchange(string requestId, RequestTelemetry telemetry)
     {
+        public RequestTelemetry Telemetry { get; } = telemetry;
+
         public string RequestId { get; } = requestId;
 
         public string Operation { get; set; } = "unknown operation";
@@ -192,6 +220,10 @@ public sealed partial class WireFront
 
         [LoggerMessage(LogLevel.Debug, "The client of {Operation} left (request {RequestId}).")]
         public static partial void ClientLeft(ILogger logger, string operation, string requestId);
+
+        // In one line: the disk is at fault, not a line of code.
+        [LoggerMessage(LogLevel.Error, "{Operation} failed (request {RequestId}). {Reason}")]
+        public static partial void StorageFailed(ILogger logger, string operation, string reason, string requestId);
 
         [LoggerMessage(LogLevel.Error, "{Operation} failed (request {RequestId}).")]
         public static partial void Failed(ILogger logger, Exception problem, string operation, string requestId);

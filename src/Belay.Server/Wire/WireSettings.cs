@@ -42,7 +42,7 @@ public sealed record WireSettings
     /// <summary>Requests at a time on one HTTP/2 connection.</summary>
     public int MaxStreams { get; init; } = 100;
 
-    /// <summary>Control-plane requests of one account; null for no limit.</summary>
+    /// <summary>Control-plane requests of one account, those of the native API included; null for no limit.</summary>
     public RequestRate? ControlRate { get; init; }
 
     /// <summary>Data-plane requests of one account; null for no limit.</summary>

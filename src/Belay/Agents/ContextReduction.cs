@@ -24,6 +24,8 @@ public sealed class ContextReduction(ModelTurn turn)
         Tools = run.Toolbox.Specs,
         Parameters = run.Invocation.Parameters,
         Written = run.Written,
+        Trace = run.Invocation.Trace,
+        Baggage = run.Invocation.Baggage,
     };
 
     /// <summary>Shortens the conversation by one step; false when its strategy knows none.</summary>
@@ -60,6 +62,8 @@ public sealed class ContextReduction(ModelTurn turn)
             Messages = [.. ContextWindow.AsText(History.ForModel([.. messages.Take(length)])), Say(SummaryRequest)],
             Tools = [],
             Parameters = run.Invocation.Parameters,
+            Trace = run.Invocation.Trace,
+            Baggage = run.Invocation.Baggage,
         };
         return await turn.AskAsync(run, request, cancellationToken) is { } summary
             ? ([Say(summary), .. messages.Skip(length)], $"The oldest {length} messages were replaced by a summary.")

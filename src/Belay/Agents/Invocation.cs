@@ -14,6 +14,9 @@ public sealed record Invocation
     /// <summary>The trace that it belongs to.</summary>
     public required TraceContext Trace { get; init; }
 
+    /// <summary>The caller's <c>baggage</c>, when the operator passes it on to model providers; null otherwise.</summary>
+    public string? Baggage { get; init; }
+
     /// <summary>The harness as it serves.</summary>
     public required Harness Harness { get; init; }
 

@@ -37,6 +37,7 @@ public sealed class InvocationResolver(Func<HarnessModelConfiguration, ResolvedM
         {
             Id = ids.NewUuid(),
             Trace = TraceContext.Find(request.TraceParent, request.TraceState, request.TraceId) ?? TraceContext.Begin(ids),
+            Baggage = settings.PropagateBaggage ? TraceContext.Baggage(request.Baggage) : null,
             Harness = harness,
             Endpoint = served.Endpoint,
             Model = model.Model,

@@ -1,6 +1,7 @@
 using Belay.Models;
 using Belay.Sandboxes;
 using Belay.Sessions;
+using Belay.Telemetry;
 using Belay.Tools;
 
 namespace Belay.Agents;
@@ -31,6 +32,9 @@ public sealed class InvocationRun
 
     /// <summary>What adapters keep of the conversation's written messages; it goes with the conversation.</summary>
     public WrittenMessages Written { get; init; } = new();
+
+    /// <summary>What is told about it.</summary>
+    public InvocationTelemetry Telemetry { get; init; } = InvocationTelemetry.None;
 
     /// <summary>Tokens of its model calls so far.</summary>
     public TokenUsage Usage => Conversation.Usage;

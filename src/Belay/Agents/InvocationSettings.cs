@@ -12,6 +12,9 @@ public sealed record InvocationSettings
     /// <summary>Whether every invocation goes on when its client leaves.</summary>
     public bool FinishOnDisconnect { get; init; }
 
+    /// <summary>Whether the caller's <c>baggage</c> goes out with model calls. It may say anything about anyone, so it does not by default.</summary>
+    public bool PropagateBaggage { get; init; }
+
     /// <summary>Bytes of one tool result; text beyond them is cut in the middle, an image is left out.</summary>
     public int ToolResultBytes { get; init; } = 1024 * 1024;
 

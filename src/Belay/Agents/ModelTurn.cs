@@ -16,13 +16,14 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retri
     public async Task<Reply> RunAsync(InvocationRun run, ModelRequest request, CancellationToken cancellationToken)
     {
         var call = new Call(run, run.Conversation.Iterations + 1, time.GetTimestamp());
+        run.Telemetry.BeginCycle(call.Iteration);
         await run.AppendAsync(Durability.Queued, Intent(call, request));
         for (call.Attempts = 1; ; call.Attempts++)
         {
             var fold = Fold(run);
             try
             {
-                await foreach (var modelEvent in run.Invocation.Model.StreamAsync(request, cancellationToken))
+                await foreach (var modelEvent in run.Telemetry.ChatAsync(run.Invocation.Model, request, cancellationToken))
                 {
                     call.FirstMs ??= modelEvent is ModelEvent.Usage ? null : Elapsed(call);
                     foreach (var shown in fold.Apply(modelEvent))
@@ -70,7 +71,7 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retri
             var fold = Fold(run);
             try
             {
-                await foreach (var modelEvent in run.Invocation.Model.StreamAsync(request, cancellationToken))
+                await foreach (var modelEvent in run.Telemetry.ChatAsync(run.Invocation.Model, request, cancellationToken))
                 {
                     fold.Apply(modelEvent);
                 }

@@ -53,7 +53,7 @@ public sealed class ToolDispatch(InvocationSettings settings, TimeProvider time)
         {
             // Asking a person needs someone to ask; until then the answer is no.
             var reason = verdict is ToolVerdict.Deny deny ? deny.Reason : "Error: this call needs an approval that nobody can give here.";
-            return new(run.Invocation.Id, History.Error(call.Id, reason), 0);
+            return new(run.Invocation.Id, History.Error(call.Id, reason), 0, call.Name);
         }
 
         try
@@ -62,9 +62,10 @@ public sealed class ToolDispatch(InvocationSettings settings, TimeProvider time)
         }
         catch (OperationCanceledException)
         {
-            return new(run.Invocation.Id, History.Error(call.Id, History.Cancelled), 0);
+            return new(run.Invocation.Id, History.Error(call.Id, History.Cancelled), 0, call.Name);
         }
 
+        using var span = run.Telemetry.Tool(new(call.Id, call.Input), tool.Spec);
         var started = time.GetTimestamp();
         ToolResult result;
         try
@@ -77,7 +78,8 @@ public sealed class ToolDispatch(InvocationSettings settings, TimeProvider time)
         }
 
         var duration = (long)time.GetElapsedTime(started).TotalMilliseconds;
-        return new(run.Invocation.Id, ToBlock(call, tool, result, duration), duration);
+        span.Done(result, duration);
+        return new(run.Invocation.Id, ToBlock(call, tool, result, duration), duration, call.Name);
     }
 
     // A tool that ignores its cancellation is left alone after a grace time; its late end changes nothing, because it cannot throw.

@@ -14,6 +14,9 @@ public sealed record BelaySettings
     /// <summary>Prefix of the tags that count.</summary>
     public const string TagPrefix = "belay:";
 
+    /// <summary>Every setting that this server knows.</summary>
+    public static readonly IReadOnlyList<string> Names = ["detach", "overridable", "toolConcurrency"];
+
     /// <summary>The document, as the native API or the command line set it.</summary>
     public IReadOnlyDictionary<string, JsonElement> Document { get; init; } = new Dictionary<string, JsonElement>();
 
@@ -62,6 +65,11 @@ public sealed record BelaySettings
             yield return new(path("overridable"), "must be a list of member names");
         }
     }
+
+    /// <summary>The names in the document that are no settings of this server, as problems. A tag may say what it likes: others use tags, too.</summary>
+    public IEnumerable<FieldProblem> UnknownNames(Func<string, string> path) => Document.Keys
+        .Where(name => !Names.Contains(name))
+        .Select(name => new FieldProblem(path(name), $"is no setting; there are: {string.Join(", ", Names)}"));
 
     private bool? Flag(string name) => Find(name) switch
     {

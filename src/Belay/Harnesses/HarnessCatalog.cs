@@ -139,32 +139,9 @@ public sealed partial class HarnessCatalog(IDocumentStore store, MasterKey maste
                 return await GetAsync(scope, harnessId, null, cancellationToken);
             }
 
-            // 2. The harness is settled, and its memory's key stays.
             var head = await RequireHeadAsync(scope, harnessId, cancellationToken);
-            RequireStatus(head.Value, "updated", HarnessStatus.Ready, HarnessStatus.CreateFailed, HarnessStatus.UpdateFailed);
-            var old = await RequireSnapshotAsync(scope, harnessId, head.Value.LatestVersion, cancellationToken);
-            Refuse(MemoryKey(old.Harness.Memory, request.Memory?.OptionalValue));
-            if (head.Value.LatestVersion >= Math.Min(settings.MaxVersions, CatalogKeys.LastVersion))
-            {
-                // The published operation has no quota fault.
-                throw new ServiceException(FaultCode.ConflictException, $"The limit of {settings.MaxVersions} versions per harness has been reached. Create a new harness.");
-            }
-
-            // 3. The next version, and DEFAULT on its way there.
-            var now = Now();
-            var next = head.Value with { Status = HarnessStatus.Updating, LatestVersion = head.Value.LatestVersion + 1, UpdatedAt = now, FailureReason = null };
-            var tags = await ReadTagsAsync(scope, harnessId, null, cancellationToken);
-            var snapshot = new VersionSnapshot
-            {
-                Harness = VersionBuilder.Update(old.Harness, request, Text(next.LatestVersion), now),
-                Settings = new() { Document = document ?? old.Settings.Document, Tags = BelaySettings.FromTags(tags?.Value) },
-            };
-            var endpoint = (await ReadEndpointAsync(scope, harnessId, CatalogKeys.DefaultEndpoint, cancellationToken))!;
-            var batch = new CatalogBatch()
-                .Put(CatalogKeys.Head(harnessId), next, CatalogJson.Default.HarnessHead, head.Etag)
-                .Put(CatalogKeys.Endpoint(harnessId, CatalogKeys.DefaultEndpoint), MoveTo(endpoint.Value, next.LatestVersion, now), CatalogJson.Default.HarnessEndpoint, endpoint.Etag);
-            AddVersion(scope, batch, next, snapshot);
-            return await WriteAsync(scope, batch, token, harnessId, cancellationToken) ? WithState(snapshot.Harness, next) : null;
+            var snapshot = await NextVersionAsync(scope, head, request, document, token, cancellationToken);
+            return snapshot is null ? null : snapshot.Harness;
         }, cancellationToken);
     }
 
@@ -275,6 +252,38 @@ public sealed partial class HarnessCatalog(IDocumentStore store, MasterKey maste
         var snapshot = await FindSnapshotAsync(scope, arn.HarnessId, Number(endpoint.LiveVersion), cancellationToken)
             ?? throw new ServiceException(FaultCode.ResourceNotFoundException, $"The harness {harnessArn} does not exist.");
         return new(snapshot.Harness with { Status = head.Status }, name, snapshot.Settings);
+    }
+
+    /// <summary>Makes the version after the newest; answers its content with the head's new state, or null when something that was read has changed.</summary>
+    private async Task<VersionSnapshot?> NextVersionAsync(
+        Scope scope, Stored<HarnessHead> head, UpdateHarnessRequest request, IReadOnlyDictionary<string, JsonElement>? document, ClientToken token, CancellationToken cancellationToken)
+    {
+        // 2. The harness is settled, and its memory's key stays.
+        var harnessId = head.Value.HarnessId;
+        RequireStatus(head.Value, "updated", HarnessStatus.Ready, HarnessStatus.CreateFailed, HarnessStatus.UpdateFailed);
+        var old = await RequireSnapshotAsync(scope, harnessId, head.Value.LatestVersion, cancellationToken);
+        Refuse(MemoryKey(old.Harness.Memory, request.Memory?.OptionalValue));
+        if (head.Value.LatestVersion >= Math.Min(settings.MaxVersions, CatalogKeys.LastVersion))
+        {
+            // The published operation has no quota fault.
+            throw new ServiceException(FaultCode.ConflictException, $"The limit of {settings.MaxVersions} versions per harness has been reached. Create a new harness.");
+        }
+
+        // 3. The next version, and DEFAULT on its way there.
+        var now = Now();
+        var next = head.Value with { Status = HarnessStatus.Updating, LatestVersion = head.Value.LatestVersion + 1, UpdatedAt = now, FailureReason = null };
+        var tags = await ReadTagsAsync(scope, harnessId, null, cancellationToken);
+        var snapshot = new VersionSnapshot
+        {
+            Harness = VersionBuilder.Update(old.Harness, request, Text(next.LatestVersion), now),
+            Settings = new() { Document = document ?? old.Settings.Document, Tags = BelaySettings.FromTags(tags?.Value) },
+        };
+        var endpoint = (await ReadEndpointAsync(scope, harnessId, CatalogKeys.DefaultEndpoint, cancellationToken))!;
+        var batch = new CatalogBatch()
+            .Put(CatalogKeys.Head(harnessId), next, CatalogJson.Default.HarnessHead, head.Etag)
+            .Put(CatalogKeys.Endpoint(harnessId, CatalogKeys.DefaultEndpoint), MoveTo(endpoint.Value, next.LatestVersion, now), CatalogJson.Default.HarnessEndpoint, endpoint.Etag);
+        AddVersion(scope, batch, next, snapshot);
+        return await WriteAsync(scope, batch, token, harnessId, cancellationToken) ? snapshot with { Harness = WithState(snapshot.Harness, next) } : null;
     }
 
     private static IEnumerable<FieldProblem> MemoryKey(HarnessMemoryConfiguration? old, HarnessMemoryConfiguration? wanted)

@@ -74,6 +74,19 @@ public sealed class AccessKeys
         return Add(account, description);
     }
 
+    /// <summary>Deletes a key unless it is the last one of its account, without which nobody could act in it any more.</summary>
+    public KeyDeletion DeleteUnlessLast(string id)
+    {
+        using var held = LockFile();
+        var keys = Read().Keys;
+        if (!keys.Remove(id, out var key))
+        {
+            return KeyDeletion.NotFound;
+        }
+
+        return keys.Values.Any(other => other.Account == key.Account) && Write(keys) ? KeyDeletion.Deleted : KeyDeletion.LastOfAccount;
+    }
+
     /// <summary>Deletes a key; false when there is none of that id.</summary>
     public bool Delete(string id)
     {
@@ -183,6 +196,19 @@ public sealed class AccessKeys
     }
 
     private sealed record Snapshot((DateTime Written, long Size) Stamp, Dictionary<string, AccessKey> Keys);
+}
+
+/// <summary>What became of a key that was to be deleted.</summary>
+public enum KeyDeletion
+{
+    /// <summary>It is gone.</summary>
+    Deleted,
+
+    /// <summary>There is none of that id.</summary>
+    NotFound,
+
+    /// <summary>It is the last one of its account, and stays.</summary>
+    LastOfAccount,
 }
 
 [JsonSerializable(typeof(List<AccessKey>))]

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Belay.Agents;
 using Belay.Contracts.Invocations;
+using Belay.Telemetry;
 using Belay.Tools;
 
 namespace Belay.Models;
@@ -39,6 +40,12 @@ public sealed record ModelRequest
 
     /// <summary>What an adapter may keep of the written messages for the session's next call; null when there is none.</summary>
     public WrittenMessages? Written { get; init; }
+
+    /// <summary>The trace that the call belongs to; its headers go out with the call. The default names none.</summary>
+    public TraceContext Trace { get; init; }
+
+    /// <summary>A <c>baggage</c> header that goes out with the call; null for none.</summary>
+    public string? Baggage { get; init; }
 }
 
 /// <summary>Sampling parameters; one that is null is not sent.</summary>

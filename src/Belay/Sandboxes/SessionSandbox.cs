@@ -1,5 +1,6 @@
 using Belay.Contracts.Harnesses;
 using Belay.Sessions;
+using Belay.Telemetry;
 using Microsoft.Extensions.Logging;
 
 namespace Belay.Sandboxes;
@@ -146,7 +147,7 @@ public sealed partial class SessionSandbox : ISessionSandbox, IAsyncDisposable
                 (harness, report) = (_harness, _report);
             }
 
-            var (sandbox, idle, longest, driver) = await _owner.StartAsync(this, _session, harness, cancellationToken);
+            var (sandbox, idle, longest, driver) = await StartTracedAsync(harness, cancellationToken);
             var took = (long)_time.GetElapsedTime(began).TotalMilliseconds;
             Log.Started(_logger, sandbox.Id, driver, took);
             Life life;
@@ -173,6 +174,22 @@ public sealed partial class SessionSandbox : ISessionSandbox, IAsyncDisposable
             {
                 _starting = null;
             }
+        }
+    }
+
+    private async Task<(ISandbox Sandbox, TimeSpan Idle, TimeSpan Life, string Driver)> StartTracedAsync(Harness harness, CancellationToken cancellationToken)
+    {
+        using var span = new SandboxStartSpan(_owner.Telemetry, _session.SessionId);
+        try
+        {
+            var started = await _owner.StartAsync(this, _session, harness, cancellationToken);
+            span.Started(started.Sandbox.Id, started.Driver);
+            return started;
+        }
+        catch (SandboxException exception)
+        {
+            span.Failed(exception);
+            throw;
         }
     }
 

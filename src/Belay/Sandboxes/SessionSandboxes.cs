@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Belay.Contracts.Harnesses;
 using Belay.Sessions;
 using Belay.Storage;
+using Belay.Telemetry;
 using Microsoft.Extensions.Logging;
 
 namespace Belay.Sandboxes;
@@ -21,6 +22,9 @@ public sealed class SessionSandboxes(
     private readonly ConcurrentDictionary<SessionKey, SessionSandbox> _running = new();
     private readonly string _data = Path.GetFullPath(dataDirectory);
     private volatile bool _closed;
+
+    /// <summary>Who is told what happens; nobody by default.</summary>
+    public Instrumentation Telemetry { get; init; } = Instrumentation.None;
 
     /// <summary>Sandboxes that run now.</summary>
     public int Running => _running.Count;
@@ -85,7 +89,7 @@ public sealed class SessionSandboxes(
             var sandbox = await driver.StartAsync(spec, either.Token);
             started = true;
             var (idle, life) = SandboxEnvironment.Lifetimes(harness, settings);
-            return (sandbox, idle, life, driver.Name);
+            return (new TracedSandbox(sandbox, Telemetry, session.SessionId), idle, life, driver.Name);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {

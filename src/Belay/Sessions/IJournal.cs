@@ -38,9 +38,18 @@ public interface IJournal
     /// <summary>A session's row; null when it was never taken.</summary>
     Task<SessionRow?> FindAsync(SessionKey session, CancellationToken cancellationToken);
 
-    /// <summary>Sessions of a scope, newest activity first, optionally of one harness. A session that becomes active while the
-    /// list is read may be missing from the rest of it; none comes twice.</summary>
-    IAsyncEnumerable<SessionRow> ListAsync(Scope scope, string? harnessId, CancellationToken cancellationToken);
+    /// <summary>Sessions of a scope, newest activity first, optionally of one harness, optionally only those behind a mark. A session that
+    /// becomes active while the list is read may be missing from the rest of it; none comes twice.</summary>
+    IAsyncEnumerable<SessionRow> ListAsync(Scope scope, string? harnessId, SessionMark? after, CancellationToken cancellationToken);
+
+    /// <summary>Entries of all sessions of a scope in the order in which they were stored, paged from disk; it ends with what was accepted
+    /// when it began. Nothing is held between pages.</summary>
+    IAsyncEnumerable<FeedEntry> ReadFeedAsync(Scope scope, FeedQuery query, CancellationToken cancellationToken);
+
+    /// <summary>A task that completes when the next entry of a session, or of any session of the scope, can be read. Call it before reading,
+    /// read to the end, then await it: nothing is missed. It may complete without need, and costs appends nothing while nobody
+    /// waits. Cancel it to stop waiting.</summary>
+    Task NextAsync(Scope scope, SessionKey? session, CancellationToken cancellationToken);
 
     /// <summary>Gives a session back. Queued entries are written first. A lease that is lost already is no error.</summary>
     Task ReleaseAsync(SessionLease lease, CancellationToken cancellationToken);
@@ -63,6 +72,7 @@ public sealed record SessionLease(SessionKey Session, long Number, long Token);
 /// <param name="CreatedAt">When it was first taken.</param>
 /// <param name="LastActivityAt">Time of the last entry; of its creation when there is none.</param>
 /// <param name="LastKind">Kind of the last entry; null when there is none.</param>
+/// <param name="Number">Number of the session inside the store; see <see cref="SessionLease"/>.</param>
 public sealed record SessionRow(
     SessionKey Session,
     long LastSequence,
@@ -70,7 +80,55 @@ public sealed record SessionRow(
     string? ActorRef,
     DateTimeOffset CreatedAt,
     DateTimeOffset LastActivityAt,
-    EntryKind? LastKind);
+    EntryKind? LastKind,
+    long Number)
+{
+    /// <summary>Where it stands in a list by activity.</summary>
+    public SessionMark Mark => new(LastActivityAt.ToUnixTimeMilliseconds(), Number);
+}
+
+/// <summary>A place in a list of sessions by activity; the list behind it has less of it.</summary>
+/// <param name="LastActivityMs">Unix milliseconds of a last activity.</param>
+/// <param name="Number">Number of the session; 0 stands before every session of the millisecond before.</param>
+public readonly record struct SessionMark(long LastActivityMs, long Number)
+{
+    /// <summary>The place before everything that was last active earlier than a time.</summary>
+    public static SessionMark Before(DateTimeOffset time) => new(time.ToUnixTimeMilliseconds(), 0);
+}
+
+/// <summary>Which entries of a scope are read, and in which order.</summary>
+public sealed record FeedQuery
+{
+    /// <summary>How far the times of entries may be out of the order in which they were stored.</summary>
+    public static readonly TimeSpan Disorder = TimeSpan.FromMinutes(10);
+
+    /// <summary>Only what was stored after this position.</summary>
+    public long After { get; init; }
+
+    /// <summary>Only what was stored before this position.</summary>
+    public long Before { get; init; } = long.MaxValue;
+
+    /// <summary>Older entries are of no interest; where a store can tell cheaply it leaves them out, so some may be there all the same.</summary>
+    public DateTimeOffset? Since { get; init; }
+
+    /// <summary>Entries of this time or later are of no interest; some may be there all the same.</summary>
+    public DateTimeOffset? Until { get; init; }
+
+    /// <summary>Only sessions of this harness.</summary>
+    public string? HarnessId { get; init; }
+
+    /// <summary>Only sessions of this id.</summary>
+    public string? SessionId { get; init; }
+
+    /// <summary>Whether what was stored last comes first.</summary>
+    public bool NewestFirst { get; init; }
+}
+
+/// <summary>An entry with its place among the entries of all sessions.</summary>
+/// <param name="Position">Grows from entry to entry, with gaps.</param>
+/// <param name="Session">Whose entry it is.</param>
+/// <param name="Entry">The entry.</param>
+public sealed record FeedEntry(long Position, SessionKey Session, StoredEntry Entry);
 
 /// <summary>One entry as it is stored: a clear header and a sealed body.</summary>
 /// <param name="Sequence">From 1, without gaps.</param>

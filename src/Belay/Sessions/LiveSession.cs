@@ -7,6 +7,7 @@ using Belay.Contracts.Invocations;
 using Belay.Models;
 using Belay.Sandboxes;
 using Belay.Storage;
+using Belay.Telemetry;
 using Belay.Tools;
 using Microsoft.Extensions.Logging;
 
@@ -27,7 +28,11 @@ public sealed record SessionServices(
     InvocationSettings Invocations,
     TimeProvider Time,
     IdSource Ids,
-    ILogger Logger);
+    ILogger Logger)
+{
+    /// <summary>Who is told what happens; nobody by default.</summary>
+    public Instrumentation Telemetry { get; init; } = Instrumentation.None;
+}
 
 /// <summary>
 /// A session that this server holds: its journal, its conversation, its sandbox. One invocation at a time; commands beside it. Everything
@@ -61,7 +66,7 @@ public sealed partial class LiveSession : IAsyncDisposable
         _journal = journal;
         _conversation = conversation;
         _services = services;
-        _mailbox = new(journal, conversation, services.Settings.MailboxDepth);
+        _mailbox = new(journal, conversation, services.Settings.MailboxDepth, services.Telemetry);
         _sandboxes = sandboxes;
         (_sandbox, _idleTime, _version) = EnvironmentOf(harness);
         _lastActivity = services.Time.GetTimestamp();
@@ -82,12 +87,29 @@ public sealed partial class LiveSession : IAsyncDisposable
         }
     }
 
+    /// <summary>Whether an invocation or a command runs.</summary>
+    public bool Busy
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _reserved is not null || _commands > 0;
+            }
+        }
+    }
+
     /// <summary>Whether its journal failed, so that it must be opened again.</summary>
     public bool Broken => _mailbox.Broken is not null;
 
     /// <summary>Opens a session: takes its lease, folds its journal page by page, repairs what a crash left (step 3).</summary>
     public static async Task<LiveSession> OpenAsync(SessionJournal journal, Harness harness, SessionSandboxFactory sandboxes, SessionServices services, CancellationToken cancellationToken)
     {
+        if (journal.LastSequence == 0)
+        {
+            services.Telemetry.Sessions.Add(1);
+        }
+
         var conversation = new Conversation();
         await foreach (var entry in journal.ReadAsync(0, cancellationToken))
         {
@@ -178,7 +200,7 @@ public sealed partial class LiveSession : IAsyncDisposable
             var id = _services.Ids.NewUuid();
             await _mailbox.AppendAsync([new CommandIntent(id, command, timeoutSeconds)], Durability.Synced);
             var request = SandboxCommand.Request(command, login: false, TimeSpan.FromSeconds(timeoutSeconds));
-            var started = new StartedCommand(id, SandboxCommand.RunAsync(sandbox, request, cancellationToken), JournalCommandAsync, released);
+            var started = new StartedCommand(id, SandboxCommand.RunAsync(sandbox, request, cancellationToken), JournalCommandAsync, WhyCommandEnded, released);
             released = null;
             return started;
         }
@@ -373,7 +395,7 @@ public sealed partial class LiveSession : IAsyncDisposable
         var answered = resume.Answers.Select(answer => answer.ToolUseId).ToHashSet(StringComparer.Ordinal);
         var outcomes = resume.Answers
             .Concat(open!.Unanswered.Where(call => open.Offered.Contains(call.Id) && !answered.Contains(call.Id)).Select(call => History.Error(call.Id, History.Interrupted)))
-            .Select(EntryBody (result) => new ToolOutcome(invocation.Id, result, 0));
+            .Select(EntryBody (result) => new ToolOutcome(invocation.Id, result, 0, open.Calls.FirstOrDefault(call => call.Id == result.ToolUseId)?.Name));
         return ([Started(accepted, [.. head, .. History.Whole(resume.After)]), .. outcomes], accepted);
     }
 
@@ -383,11 +405,13 @@ public sealed partial class LiveSession : IAsyncDisposable
     private RunningInvocation Start(Invocation invocation)
     {
         var events = Channel.CreateBounded<InvocationEvent>(new BoundedChannelOptions(_services.Invocations.BufferedEvents) { SingleReader = true });
+        var toolbox = Toolbox.For(_services.BuiltIns, invocation.Tools, invocation.AllowedTools);
         var running = new RunningInvocation(
             new()
             {
                 Invocation = invocation,
-                Toolbox = Toolbox.For(_services.BuiltIns, invocation.Tools, invocation.AllowedTools),
+                Toolbox = toolbox,
+                Telemetry = InvocationTelemetry.Begin(_services.Telemetry, invocation, Key.SessionId, toolbox),
                 Conversation = _conversation,
                 Written = _written,
                 Journal = _mailbox.AppendAsync,
@@ -412,6 +436,13 @@ public sealed partial class LiveSession : IAsyncDisposable
     private async Task RunAsync(RunningInvocation running, IDisposable hold)
     {
         var run = running.Run;
+        using var scope = _services.Logger.BeginScope(new[]
+        {
+            KeyValuePair.Create("harnessId", (object?)Key.HarnessId),
+            KeyValuePair.Create("sessionId", (object?)Key.SessionId),
+            KeyValuePair.Create("traceId", (object?)run.Invocation.Trace.TraceId),
+        });
+        Log.InvocationBegan(_services.Logger, run.Invocation.Id);
         using var signal = run.Signal;
         using var work = _sandbox.Work();
         HarnessStopReason? reason = null;
@@ -437,12 +468,14 @@ public sealed partial class LiveSession : IAsyncDisposable
         {
             fault = exception;
             why = "Something of ours broke.";
-            Log.InvocationBroke(_services.Logger, run.Invocation.Id, exception);
+            Log.InvocationBroke(_services.Logger, run.Invocation.Id, exception is StorageException ? null : exception);
         }
 
         // Read before the session is free, because the next invocation begins its own count.
-        var metadata = new HarnessMetadataEvent { Usage = Usage.ToWire(run.Usage), Metrics = new() { LatencyMs = (long)signal.Elapsed.TotalMilliseconds } };
+        var usage = run.Usage;
+        var metadata = new HarnessMetadataEvent { Usage = Usage.ToWire(usage), Metrics = new() { LatencyMs = (long)signal.Elapsed.TotalMilliseconds } };
         fault = await JournalEndAsync(run, reason, why, fault);
+        run.Telemetry.End(reason, fault, usage);
         Free();
         running.End();
         hold.Dispose();
@@ -454,6 +487,7 @@ public sealed partial class LiveSession : IAsyncDisposable
     {
         IReadOnlyList<EntryBody> cancelled = _conversation.Open is { Paused: false } open ? [History.Repair(open, History.Cancelled, why)] : [];
         var code = fault is null ? null : fault is ServiceException { Code: var known } ? known.ToString() : nameof(FaultCode.InternalServerException);
+        Log.InvocationEnded(_services.Logger, run.Invocation.Id, reason?.ToString() ?? code, (long)run.Signal.Elapsed.TotalMilliseconds);
         try
         {
             await run.AppendAsync(
@@ -465,7 +499,7 @@ public sealed partial class LiveSession : IAsyncDisposable
         catch (Exception exception)
 #pragma warning restore CA1031
         {
-            Log.JournalBroke(_services.Logger, Key.SessionId, exception);
+            Log.JournalBroke(_services.Logger, Key.SessionId, exception.Message, exception is StorageException ? null : exception);
             return fault ?? exception;
         }
     }
@@ -510,6 +544,15 @@ public sealed partial class LiveSession : IAsyncDisposable
         await _mailbox.AppendAsync([entry], Durability.Queued);
     }
 
+    // Null when nobody ended it.
+    private string? WhyCommandEnded()
+    {
+        lock (_gate)
+        {
+            return _stopping is { } cause ? $"The command did not finish. {StopSignal.Describe(cause)}" : null;
+        }
+    }
+
     private Task JournalCommandAsync(CommandOutcome outcome) => _mailbox.AppendAsync([outcome], Durability.Queued);
 
     // Without a sandbox there is nothing that could end by itself; then the idle time decides whether the session is still up.
@@ -533,10 +576,16 @@ public sealed partial class LiveSession : IAsyncDisposable
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Error, "Invocation {InvocationId} ended with a fault of ours.")]
-        public static partial void InvocationBroke(ILogger logger, string invocationId, Exception exception);
+        [LoggerMessage(LogLevel.Debug, "Invocation {InvocationId} begins.")]
+        public static partial void InvocationBegan(ILogger logger, string invocationId);
 
-        [LoggerMessage(LogLevel.Error, "The journal of session {SessionId} cannot be written; the session is opened again with its next call.")]
-        public static partial void JournalBroke(ILogger logger, string sessionId, Exception exception);
+        [LoggerMessage(LogLevel.Debug, "Invocation {InvocationId} ended with {Reason} after {Milliseconds} ms.")]
+        public static partial void InvocationEnded(ILogger logger, string invocationId, string? reason, long milliseconds);
+
+        [LoggerMessage(LogLevel.Error, "Invocation {InvocationId} ended with a fault of ours.")]
+        public static partial void InvocationBroke(ILogger logger, string invocationId, Exception? exception);
+
+        [LoggerMessage(LogLevel.Error, "The journal of session {SessionId} cannot be written; the session is opened again with its next call. {Reason}")]
+        public static partial void JournalBroke(ILogger logger, string sessionId, string reason, Exception? exception);
     }
 }

@@ -6,6 +6,19 @@ using Belay.Storage;
 
 namespace Belay.Sessions;
 
+/// <summary>What a server does with a session.</summary>
+public enum SessionActivity
+{
+    /// <summary>Nothing: it does not hold it, and nothing of it runs.</summary>
+    Absent,
+
+    /// <summary>It holds it, perhaps with a sandbox; no invocation and no command runs.</summary>
+    Idle,
+
+    /// <summary>An invocation or a command runs, or is about to.</summary>
+    Busy,
+}
+
 /// <summary>
 /// The sessions that this server holds. It opens them on first use, keeps idle ones in memory while there is room, and gives the least
 /// recently used back. What is active is never given back: a lease is held while its sandbox lives.
@@ -28,7 +41,42 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
     private readonly LinkedList<Slot> _idle = new();
     private readonly LinkedList<Slot> _kept = new();
     private readonly Dictionary<string, int> _active = new(StringComparer.Ordinal);
+    private TaskCompletionSource? _quiet;
+    private bool _draining;
     private bool _closed;
+
+    /// <summary>Sessions that something runs in, or that hold a sandbox, now.</summary>
+    public int Active
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _active.Values.Sum();
+            }
+        }
+    }
+
+    /// <summary>Whether nothing new is accepted any more.</summary>
+    public bool Draining
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _draining;
+            }
+        }
+    }
+
+    /// <summary>Sessions of an account that are in memory now.</summary>
+    public int CountOf(string account)
+    {
+        lock (_gate)
+        {
+            return _slots.Keys.Count(key => key.Scope.Account == account);
+        }
+    }
 
     /// <summary>Accepts an invocation on a session and starts it. Throws what can be refused before the stream.</summary>
     public async Task<AcceptedInvocation> InvokeAsync(SessionKey key, Invocation invocation, CancellationToken cancellationToken)
@@ -90,13 +138,49 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
         await Task.WhenAll(keys.Select(key => StopIfOpenAsync(key, cancellationToken)));
     }
 
+    /// <summary>
+    /// Accepts nothing new, lets what runs come to its end by itself, and then ends the rest as <see cref="DisposeAsync"/> does.
+    /// </summary>
+    /// <param name="patience">How long what runs may take.</param>
+    /// <param name="hurry">Ends the patience.</param>
+    public async Task DrainAsync(TimeSpan patience, CancellationToken hurry)
+    {
+        var quiet = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_gate)
+        {
+            _draining = true;
+            _quiet = quiet;
+            TellIfQuiet();
+        }
+
+        try
+        {
+            await quiet.Task.WaitAsync(patience, services.Time, hurry);
+        }
+        catch (Exception over) when (over is TimeoutException || hurry.IsCancellationRequested)
+        {
+            // What still runs ends as a part of its turn, and says so to its reader and in its journal.
+        }
+
+        await DisposeAsync();
+    }
+
+    /// <summary>What this server does with a session now.</summary>
+    public SessionActivity Look(SessionKey key)
+    {
+        lock (_gate)
+        {
+            return !_slots.TryGetValue(key, out var slot) || slot.IsSpent ? SessionActivity.Absent : slot.Busy ? SessionActivity.Busy : SessionActivity.Idle;
+        }
+    }
+
     /// <summary>Ends what runs so that it can go on after a restart, and gives every session back.</summary>
     public async ValueTask DisposeAsync()
     {
         Slot[] slots;
         lock (_gate)
         {
-            _closed = true;
+            _draining = _closed = true;
             slots = [.. _slots.Values];
         }
 
@@ -154,7 +238,7 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
             Task? closing;
             lock (_gate)
             {
-                if (_closed)
+                if (_draining)
                 {
                     throw new ServiceException(FaultCode.RuntimeClientError, "The server is shutting down.");
                 }
@@ -288,6 +372,17 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
             {
                 Close(_idle.First!.Value);
             }
+
+            TellIfQuiet();
+        }
+    }
+
+    // The caller holds the gate.
+    private void TellIfQuiet()
+    {
+        if (_quiet is not null && _slots.Values.All(slot => slot.Users == 0))
+        {
+            _quiet.TrySetResult();
         }
     }
 
@@ -401,6 +496,9 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
         public int Users { get; set; }
 
         public bool IsActive => Opening.IsCompletedSuccessfully && Live.Active;
+
+        // One that is being opened is opened for something to run in it.
+        public bool Busy => !Opening.IsCompletedSuccessfully || Live.Busy;
 
         public bool IsSpent => Opening.IsFaulted || Opening.IsCanceled || (Opening.IsCompletedSuccessfully && Live.Broken);
 

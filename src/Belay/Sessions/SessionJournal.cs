@@ -121,13 +121,42 @@ public sealed class SessionJournal : IAsyncDisposable
         long afterSequence,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
+        await foreach (var opened in ReadOpenedAsync(journal, sealer, session, afterSequence, cancellationToken))
+        {
+            yield return opened.Entry;
+        }
+    }
+
+    /// <summary>The same, with what was stored.</summary>
+    /// <exception cref="JournalException">As above.</exception>
+    public static async IAsyncEnumerable<OpenedEntry> ReadOpenedAsync(
+        IJournal journal,
+        ISealer sealer,
+        SessionKey session,
+        long afterSequence,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
         var chain = new EntryChain(session);
         await foreach (var (stored, header) in ReadVerifiedAsync(journal, chain, session, afterSequence, cancellationToken))
         {
             var key = await KeyOfAsync(sealer, session, stored, cancellationToken)
                 ?? throw new JournalErasedException(session, stored.Sequence);
-            yield return new Entry(stored.Sequence, stored.At, Open(sealer, key, session, stored, header));
+            yield return Open(sealer, key, session, stored, header);
         }
+    }
+
+    /// <summary>Opens one entry that was read without those before it: it is verified by itself, not in its chain.</summary>
+    /// <exception cref="JournalException">As above.</exception>
+    public static async ValueTask<OpenedEntry> OpenAsync(ISealer sealer, SessionKey session, StoredEntry stored, CancellationToken cancellationToken)
+    {
+        var header = new EntryChain(session).Header(stored);
+        if (!EntryChain.Hash(header, stored.Body.Span).AsSpan().SequenceEqual(stored.Hash.Span))
+        {
+            throw new JournalDamagedException(session, stored.Sequence, "its hash does not match its content.");
+        }
+
+        var key = await KeyOfAsync(sealer, session, stored, cancellationToken) ?? throw new JournalErasedException(session, stored.Sequence);
+        return Open(sealer, key, session, stored, header);
     }
 
     /// <summary>Verifies the whole session: see the static form.</summary>
@@ -248,7 +277,7 @@ public sealed class SessionJournal : IAsyncDisposable
             ? sealer.FindAsync(session.Scope, actorRef, cancellationToken)
             : sealer.LookUpAsync(session.Scope, ISealer.Account, cancellationToken);
 
-    private static EntryBody Open(ISealer sealer, ActorKey key, SessionKey session, StoredEntry stored, byte[] header)
+    private static OpenedEntry Open(ISealer sealer, ActorKey key, SessionKey session, StoredEntry stored, byte[] header)
     {
         if (key.KeyId != stored.KeyId)
         {
@@ -257,8 +286,10 @@ public sealed class SessionJournal : IAsyncDisposable
 
         try
         {
-            return JournalJson.Deserialize(stored.Kind, sealer.Open(key, stored.Body.Span, header))
+            var json = sealer.Open(key, stored.Body.Span, header);
+            var body = JournalJson.Deserialize(stored.Kind, json)
                 ?? throw new JournalUnknownEntryException(session, stored.Sequence, $"its kind {(int)stored.Kind} is not known here.");
+            return new(stored, new(stored.Sequence, stored.At, body), json);
         }
         catch (CryptographicException cause)
         {
@@ -270,3 +301,9 @@ public sealed class SessionJournal : IAsyncDisposable
         }
     }
 }
+
+/// <summary>An entry as it is stored and as it is read.</summary>
+/// <param name="Stored">As it is stored.</param>
+/// <param name="Entry">As it is read.</param>
+/// <param name="Json">The body as UTF-8 JSON, with members that only a later version knows.</param>
+public sealed record OpenedEntry(StoredEntry Stored, Entry Entry, ReadOnlyMemory<byte> Json);

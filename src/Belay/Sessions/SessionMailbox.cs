@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using Belay.Agents;
+using Belay.Telemetry;
 
 namespace Belay.Sessions;
 
@@ -12,10 +13,12 @@ internal sealed class SessionMailbox : IAsyncDisposable
     private readonly SessionJournal _journal;
     private readonly Conversation _conversation;
     private readonly Channel<Post> _posts;
+    private readonly Instrumentation _telemetry;
     private readonly Task _pump;
 
-    public SessionMailbox(SessionJournal journal, Conversation conversation, int depth)
+    public SessionMailbox(SessionJournal journal, Conversation conversation, int depth, Instrumentation telemetry)
     {
+        _telemetry = telemetry;
         _journal = journal;
         _conversation = conversation;
         // Whoever posts runs the pump up to its first wait, and the pump runs whoever waits for it: an append that need not wait for the disk
@@ -56,7 +59,9 @@ internal sealed class SessionMailbox : IAsyncDisposable
             try
             {
                 // An append is never abandoned half-way: what interrupts an invocation does not interrupt its record.
+                var began = _telemetry.Time.GetTimestamp();
                 await _journal.AppendAsync(post.Entries, post.Durability, CancellationToken.None);
+                _telemetry.JournalAppended(began, post.Durability);
                 foreach (var entry in post.Entries)
                 {
                     _conversation.Apply(entry);

@@ -9,6 +9,9 @@ public static class SessionRepair
 {
     private const string Reason = "The server ended before this was finished.";
 
+    /// <summary>Whether an end was written after a crash, long after the invocation itself had ended.</summary>
+    public static bool IsRepair(InvocationEnded ended) => ended is { Why: Reason, LatencyMs: 0 };
+
     /// <summary>The entries that make the journal whole: everything that began has an end, every call has a result or waits for the caller.</summary>
     public static IReadOnlyList<EntryBody> Of(Conversation conversation)
     {

@@ -16,17 +16,19 @@ public sealed class StartedCommand : IAsyncDisposable
     private readonly string _id;
     private readonly IAsyncEnumerable<CommandEvent> _output;
     private readonly Func<CommandOutcome, Task> _journal;
+    private readonly Func<string?> _why;
     private readonly IDisposable _hold;
     private CommandOutcome? _outcome;
     private long _stdoutBytes;
     private long _stderrBytes;
     private bool _disposed;
 
-    internal StartedCommand(string id, IAsyncEnumerable<CommandEvent> output, Func<CommandOutcome, Task> journal, IDisposable hold)
+    internal StartedCommand(string id, IAsyncEnumerable<CommandEvent> output, Func<CommandOutcome, Task> journal, Func<string?> why, IDisposable hold)
     {
         _id = id;
         _output = output;
         _journal = journal;
+        _why = why;
         _hold = hold;
     }
 
@@ -64,7 +66,7 @@ public sealed class StartedCommand : IAsyncDisposable
 
         if (exit is null)
         {
-            throw new ServiceException(FaultCode.RuntimeClientError, "The sandbox ended before the command did.");
+            throw new ServiceException(FaultCode.RuntimeClientError, _why() ?? "The sandbox ended before the command did.");
         }
 
         _outcome = Outcome(exit.ExitCode, exit.TimedOut ? "TIMED_OUT" : "COMPLETED");
@@ -78,7 +80,7 @@ public sealed class StartedCommand : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync() => await EndAsync();
 
-    private static async Task<bool> NextAsync(IAsyncEnumerator<CommandEvent> events)
+    private async Task<bool> NextAsync(IAsyncEnumerator<CommandEvent> events)
     {
         try
         {
@@ -86,7 +88,8 @@ public sealed class StartedCommand : IAsyncDisposable
         }
         catch (SandboxException exception)
         {
-            throw new ServiceException(FaultCode.RuntimeClientError, exception.Message, exception);
+            // A sandbox that was taken away says that it broke; who took it away says more.
+            throw new ServiceException(FaultCode.RuntimeClientError, _why() ?? exception.Message, exception);
         }
     }
 

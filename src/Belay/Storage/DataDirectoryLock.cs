@@ -51,6 +51,27 @@ public sealed class DataDirectoryLock : IDisposable
         }
     }
 
+    /// <summary>Whether a server holds a data directory now.</summary>
+    public static bool IsHeld(string dataDirectory)
+    {
+        var path = Path.Combine(dataDirectory, FileName);
+        if (!File.Exists(path))
+        {
+            return false;
+        }
+
+        try
+        {
+            // A shared lock, for no longer than it takes to get it: those who only ask do not hinder each other.
+            using var asked = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+            return false;
+        }
+        catch (IOException cause) when (cause.HResult == WouldBlock)
+        {
+            return true;
+        }
+    }
+
     /// <summary>Process id of the lock's holder, as far as it is known.</summary>
     public static string Holder(string dataDirectory)
     {

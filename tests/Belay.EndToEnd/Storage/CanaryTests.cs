@@ -37,7 +37,7 @@ public sealed class CanaryTests : IAsyncLifetime
                 ? ChatReply.Call("shell", new JsonObject { ["command"] = $"{ToolOutputCommand}; env; cat /proc/[0-9]*/environ | tr '\\0' '\\n'" })
                 : ChatReply.Say(AnswerText),
             CancellationToken);
-        _server = await BelayProcess.StartAsync(new Dictionary<string, string> { ["OPENAI_API_KEY"] = UpstreamKey }, [], CancellationToken);
+        _server = await BelayProcess.StartAsync(new Dictionary<string, string> { ["OPENAI_API_KEY"] = UpstreamKey }, ["--log-format", "json", "--log-level", "trace"], CancellationToken);
     }
 
     public async ValueTask DisposeAsync()

@@ -40,6 +40,25 @@ public sealed class HarnessClient(Uri url, string accessKeyId, string secretAcce
         return await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
     }
 
+    /// <summary>Asks for a stream of server-sent events and yields its lines. Leaving early closes the connection.</summary>
+    public async IAsyncEnumerable<string> ReadEventsAsync(string target, string? lastEventId, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(url, target));
+        request.Headers.TryAddWithoutValidation("Accept", "text/event-stream");
+        if (lastEventId is not null)
+        {
+            request.Headers.TryAddWithoutValidation("Last-Event-ID", lastEventId);
+        }
+
+        _signer.Sign(request, []);
+        using var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+        using var reader = new StreamReader(await response.Content.ReadAsStreamAsync(cancellationToken));
+        while (await reader.ReadLineAsync(cancellationToken) is { } line)
+        {
+            yield return line;
+        }
+    }
+
     /// <summary>Sends a signed request and answers its JSON; throws <see cref="WireException"/> for any other status than 2xx.</summary>
     public async Task<JsonObject> CallAsync(HttpMethod method, string target, JsonNode? body, CancellationToken cancellationToken)
     {

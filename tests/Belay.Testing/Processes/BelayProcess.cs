@@ -14,18 +14,18 @@ public sealed partial class BelayProcess : IAsyncDisposable
 
     private static readonly string[] Loopback = ["localhost", "127.0.0.1"];
     private readonly IReadOnlyDictionary<string, string> _serverEnvironment;
-    private readonly IReadOnlyList<string> _serverArguments;
     private readonly bool _ownsDirectory;
+    private readonly IReadOnlyList<string> _serveOptions;
     private Process? _process;
     private HarnessClient? _client;
 
-    private BelayProcess(string dataDirectory, bool ownsDirectory, IReadOnlyDictionary<string, string> serverEnvironment, IReadOnlyList<string> serverArguments)
+    private BelayProcess(string dataDirectory, bool ownsDirectory, IReadOnlyDictionary<string, string> serverEnvironment, IReadOnlyList<string> serveOptions)
     {
         DataDirectory = dataDirectory;
         LogFile = dataDirectory + ".log";
         _ownsDirectory = ownsDirectory;
         _serverEnvironment = serverEnvironment;
-        _serverArguments = serverArguments;
+        _serveOptions = serveOptions;
     }
 
     /// <summary>Where the server keeps everything.</summary>
@@ -50,16 +50,20 @@ public sealed partial class BelayProcess : IAsyncDisposable
     public static Task<BelayProcess> StartAsync(CancellationToken cancellationToken) =>
         StartAsync(new Dictionary<string, string>(), [], cancellationToken);
 
-    /// <summary>Starts a server on a fresh data directory, with variables added to its environment and arguments to its command line.</summary>
+    /// <summary>Starts a server on a fresh data directory, with variables added to its environment.</summary>
+    public static Task<BelayProcess> StartAsync(IReadOnlyDictionary<string, string> serverEnvironment, CancellationToken cancellationToken) =>
+        StartAsync(serverEnvironment, [], cancellationToken);
+
+    /// <summary>Starts a server with options of <c>serve</c> added to its command line; on a data directory that is there when one is named.</summary>
     public static async Task<BelayProcess> StartAsync(
-        IReadOnlyDictionary<string, string> serverEnvironment, IReadOnlyList<string> serverArguments, CancellationToken cancellationToken)
+        IReadOnlyDictionary<string, string> serverEnvironment, IReadOnlyList<string> serveOptions, CancellationToken cancellationToken, string? dataDirectory = null)
     {
         if (!File.Exists(RepositoryPaths.Cli))
         {
             throw new InvalidOperationException($"{RepositoryPaths.Cli} is not built.");
         }
 
-        var server = new BelayProcess(Directory.CreateTempSubdirectory("belay-e2e-").FullName, ownsDirectory: true, serverEnvironment, serverArguments);
+        var server = new BelayProcess(dataDirectory ?? Directory.CreateTempSubdirectory("belay-e2e-").FullName, ownsDirectory: dataDirectory is null, serverEnvironment, serveOptions);
         try
         {
             await server.StartAgainAsync(cancellationToken);
@@ -83,7 +87,7 @@ public sealed partial class BelayProcess : IAsyncDisposable
         _process?.Dispose();
         // The shell only redirects: exec makes the process the server itself, so a kill hits it and nothing in between.
         var start = new ProcessStartInfo("/bin/sh");
-        foreach (var argument in (string[])["-c", "exec \"$@\" >>\"$0\" 2>&1", LogFile, .. Command("serve"), "--sandbox", "auto", .. _serverArguments])
+        foreach (var argument in (string[])["-c", "exec \"$@\" >>\"$0\" 2>&1", LogFile, .. Command("serve"), "--sandbox", "auto", .. _serveOptions])
         {
             start.ArgumentList.Add(argument);
         }
@@ -104,6 +108,20 @@ public sealed partial class BelayProcess : IAsyncDisposable
     {
         _process!.Kill();
         await _process.WaitForExitAsync(cancellationToken);
+    }
+
+    /// <summary>Asks the server to stop, as a service manager does.</summary>
+    public void Terminate()
+    {
+        using var kill = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", $"kill -TERM {Id}"]))!;
+        kill.WaitForExit();
+    }
+
+    /// <summary>Waits until the server has ended by itself, and answers its exit code.</summary>
+    public async Task<int> EndedAsync(CancellationToken cancellationToken)
+    {
+        await _process!.WaitForExitAsync(cancellationToken);
+        return _process.ExitCode;
     }
 
     /// <summary>Everything that the server printed so far.</summary>

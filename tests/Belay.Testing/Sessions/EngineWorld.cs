@@ -7,6 +7,7 @@ using Belay.Identity;
 using Belay.Models;
 using Belay.Sessions;
 using Belay.Storage;
+using Belay.Telemetry;
 using Belay.Testing.Models;
 using Belay.Testing.Sandboxes;
 using Belay.Testing.Storage;
@@ -55,6 +56,9 @@ public sealed class EngineWorld : IAsyncDisposable
     public SessionSettings Sessions { get; init; } = new();
 
     public InvocationSettings Invocations { get; init; } = new();
+
+    /// <summary>Who is told what happens; nobody by default.</summary>
+    public Instrumentation Telemetry { get; init; } = Instrumentation.None;
 
     public SessionKey Key => new(Scope, Harness.HarnessId, SessionId);
 
@@ -184,7 +188,8 @@ public sealed class EngineWorld : IAsyncDisposable
     {
         var turn = new ModelTurn(Time, _ids, new RetryPolicy(RetryPolicy.DefaultBaseSeconds));
         var services = new SessionServices(
-            new AgentLoop(turn, new ContextReduction(turn), new ToolDispatch(Invocations, Time)), BuiltIns, Sessions, Invocations, Time, _ids, NullLogger.Instance);
+            new AgentLoop(turn, new ContextReduction(turn), new ToolDispatch(Invocations, Time)), BuiltIns, Sessions, Invocations, Time, _ids, NullLogger.Instance)
+        { Telemetry = Telemetry };
         return new(Decorate?.Invoke(Journal) ?? Journal, Sealer, MakeSandbox, services, $"host-{++Servers}");
     }
 

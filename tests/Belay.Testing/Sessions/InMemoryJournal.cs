@@ -13,18 +13,21 @@ public sealed class InMemoryJournal : IJournal
     private readonly Lock _gate = new();
     private readonly TimeProvider _time;
     private readonly Dictionary<SessionKey, Session> _sessions;
+    private readonly List<FeedEntry> _feed;
+    private readonly JournalNews _news = new();
     private readonly Dictionary<SessionKey, (string Owner, long Token)> _leases = [];
     private readonly List<(Session Session, IReadOnlyList<StoredEntry> Entries)> _unsynced = [];
     private bool _closed;
 
     public InMemoryJournal(TimeProvider time)
-        : this(time, [])
+        : this(time, [], [])
     {
     }
 
-    private InMemoryJournal(TimeProvider time, Dictionary<SessionKey, Session> sessions)
+    private InMemoryJournal(TimeProvider time, Dictionary<SessionKey, Session> sessions, List<FeedEntry> feed)
     {
         _time = time;
+        _feed = feed;
         _sessions = sessions;
     }
 
@@ -33,6 +36,12 @@ public sealed class InMemoryJournal : IJournal
 
     /// <summary>Runs after an append was accepted and before its caller hears of it: the place where a crash loses the answer only.</summary>
     public Func<SessionLease, IReadOnlyList<StoredEntry>, Durability, Task>? AfterAppend { get; set; }
+
+    /// <summary>Reads of entries that have begun; what a test looks at to know that nothing was read.</summary>
+    public int Reads { get; private set; }
+
+    /// <summary>Calls that wait for the next entry.</summary>
+    public int Waiting => _news.Waiting;
 
     /// <summary>Appends that were accepted and would not survive a crash now.</summary>
     public int UnsyncedAppends
@@ -56,6 +65,7 @@ public sealed class InMemoryJournal : IJournal
             {
                 var (session, entries) = _unsynced[i];
                 session.Entries.RemoveRange(session.Entries.Count - entries.Count, entries.Count);
+                _feed.RemoveAll(fed => entries.Contains(fed.Entry));
             }
 
             _unsynced.Clear();
@@ -70,7 +80,7 @@ public sealed class InMemoryJournal : IJournal
         lock (_gate)
         {
             _closed = true;
-            return new InMemoryJournal(_time, _sessions);
+            return new InMemoryJournal(_time, _sessions, _feed);
         }
     }
 
@@ -116,6 +126,11 @@ public sealed class InMemoryJournal : IJournal
             var session = _sessions[lease.Session];
             JournalRules.Check(session.Entries.Count, session.ActorRef, entries);
             session.Entries.AddRange(entries);
+            foreach (var entry in entries)
+            {
+                _feed.Add(new((_feed.Count == 0 ? 0 : _feed[^1].Position) + 1, lease.Session, entry));
+            }
+
             _unsynced.Add((session, entries));
             if (durability == Durability.Synced)
             {
@@ -123,6 +138,7 @@ public sealed class InMemoryJournal : IJournal
             }
         }
 
+        _news.Tell(lease.Session);
         if (AfterAppend is { } after)
         {
             await after(lease, entries, durability);
@@ -131,6 +147,11 @@ public sealed class InMemoryJournal : IJournal
 
     public async IAsyncEnumerable<StoredEntry> ReadAsync(SessionKey session, long afterSequence, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
+        lock (_gate)
+        {
+            Reads++;
+        }
+
         for (var index = (int)Math.Max(0, afterSequence); ; index++)
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -160,7 +181,7 @@ public sealed class InMemoryJournal : IJournal
         }
     }
 
-    public async IAsyncEnumerable<SessionRow> ListAsync(Scope scope, string? harnessId, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<SessionRow> ListAsync(Scope scope, string? harnessId, SessionMark? after, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         SessionRow[] rows;
         lock (_gate)
@@ -170,7 +191,8 @@ public sealed class InMemoryJournal : IJournal
                 .Where(pair => pair.Key.Scope == scope && (harnessId is null || pair.Key.HarnessId == harnessId))
                 .OrderByDescending(pair => pair.Value.LastActivityAt)
                 .ThenByDescending(pair => pair.Value.Number)
-                .Select(pair => pair.Value.Row(pair.Key))];
+                .Select(pair => pair.Value.Row(pair.Key))
+                .Where(row => after is not { } mark || (row.Mark.LastActivityMs, row.Number).CompareTo((mark.LastActivityMs, mark.Number)) < 0)];
         }
 
         foreach (var row in rows)
@@ -179,6 +201,29 @@ public sealed class InMemoryJournal : IJournal
             yield return row;
         }
     }
+
+    public async IAsyncEnumerable<FeedEntry> ReadFeedAsync(Scope scope, FeedQuery query, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        FeedEntry[] entries;
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_closed, this);
+            Reads++;
+            entries = [.. _feed.Where(fed => fed.Session.Scope == scope
+                && fed.Position > query.After && fed.Position < query.Before
+                && (query.HarnessId is null || fed.Session.HarnessId == query.HarnessId)
+                && (query.SessionId is null || fed.Session.SessionId == query.SessionId)
+                && !(fed.Entry.At < query.Since) && !(fed.Entry.At >= query.Until))];
+        }
+
+        foreach (var entry in query.NewestFirst ? entries.Reverse() : entries)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            yield return entry;
+        }
+    }
+
+    public Task NextAsync(Scope scope, SessionKey? session, CancellationToken cancellationToken) => _news.NextAsync(scope, session, cancellationToken);
 
     public Task ReleaseAsync(SessionLease lease, CancellationToken cancellationToken)
     {
@@ -215,6 +260,7 @@ public sealed class InMemoryJournal : IJournal
             ActorRef,
             createdAt,
             LastActivityAt,
-            Entries.Count == 0 ? null : Entries[^1].Kind);
+            Entries.Count == 0 ? null : Entries[^1].Kind,
+            Number);
     }
 }

@@ -5,7 +5,7 @@ using Belay.Storage;
 namespace Belay.Testing.Sessions;
 
 /// <summary>What every <see cref="IJournal"/> does.</summary>
-public abstract class JournalContract : IAsyncLifetime
+public abstract partial class JournalContract : IAsyncLifetime
 {
     protected static readonly Scope Ours = new("000000000000", "us-west-2");
     private static readonly DateTimeOffset Noon = new(2026, 1, 1, 12, 0, 0, TimeSpan.Zero);
@@ -217,7 +217,7 @@ public abstract class JournalContract : IAsyncLifetime
         Assert.Empty(await List("none"));
 
         async Task<IEnumerable<string>> List(string? harness) =>
-            (await Journal.ListAsync(Ours, harness, Token).ToListAsync(Token)).Select(row => row.Session.SessionId);
+            (await Journal.ListAsync(Ours, harness, null, Token).ToListAsync(Token)).Select(row => row.Session.SessionId);
     }
 
     [Fact]
@@ -228,7 +228,7 @@ public abstract class JournalContract : IAsyncLifetime
             await Journal.TakeAsync(Key($"s{i}"), "a", Token);
         }
 
-        var rows = await Journal.ListAsync(Ours, "h", Token).ToListAsync(Token);
+        var rows = await Journal.ListAsync(Ours, "h", null, Token).ToListAsync(Token);
 
         Assert.Equal(600, rows.Select(row => row.Session.SessionId).Distinct().Count());
         Assert.Equal(600, rows.Count);

@@ -29,6 +29,12 @@ internal sealed class CliRun : IDisposable
 
     public bool Colour { get; init; }
 
+    /// <summary>Columns of the terminal.</summary>
+    public int Width { get; init; } = 160;
+
+    /// <summary>Whether the terminal shows characters for drawing.</summary>
+    public bool Glyphs { get; init; }
+
     public IReadOnlyList<ISandboxDriver> Drivers { get; init; } = [];
 
     public Func<ServeSettings, RunningServer>? StartServer { get; init; }
@@ -53,7 +59,7 @@ internal sealed class CliRun : IDisposable
     {
         var host = new CliHost
         {
-            Terminal = new Terminal(_output, Together ? _output : _error) { OutputIsTerminal = IsTerminal, ErrorIsTerminal = IsTerminal, Colour = Colour },
+            Terminal = new Terminal(_output, Together ? _output : _error) { OutputIsTerminal = IsTerminal, ErrorIsTerminal = IsTerminal, Colour = Colour, Width = Width, Glyphs = Glyphs },
             Input = new StringReader(Input),
             InputIsTerminal = IsTerminal,
             Environment = Environment,

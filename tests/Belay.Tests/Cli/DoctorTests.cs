@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Belay.Sandboxes;
 
 namespace Belay.Tests.Cli;
@@ -18,8 +19,30 @@ public sealed class DoctorTests
 
         Assert.Equal(0, await run.RunAsync("doctor"));
         var stable = string.Join('\n', run.Output.Split('\n').Where(line => !line.StartsWith("runtime", StringComparison.Ordinal) && !line.StartsWith("system", StringComparison.Ordinal) && !line.StartsWith("SQLite", StringComparison.Ordinal) && !line.StartsWith("open files", StringComparison.Ordinal)));
+        stable = Regex.Replace(stable, @"[0-9.]+ GiB", "N GiB");
         GoldenFile.Matches("doctor", stable.Replace(run.Directory, "DIR", StringComparison.Ordinal));
+        Assert.Contains("The server's own findings are missing.", run.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("a-secret-that-must-not-be-shown", run.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("ok", 0)]
+    [InlineData("failed", 1)]
+    public async Task RunningServer_ShowsItsOwnFindings(string status, int exitCode)
+    {
+        using var run = New(Good).WithKey();
+        run.Service.On("GET /healthz", () => new HttpResponseMessage(HttpStatusCode.OK));
+        run.Service.On("GET /belay/v1/doctor", () => FakeService.Json(JsonNode.Parse($$"""
+            {"version":"0.2.0","startedAt":"2026-11-21T07:00:00.000Z","account":"000000000000","sandbox":"process (process isolation, shared kernel)","openSessions":2,
+             "findings":[{"name":"store","status":"{{status}}","message":"As the server says."},{"name":"sandbox disk limit","status":"warning","message":"NOT limited"}]}
+            """)!));
+
+        var code = await run.RunAsync("doctor");
+        Assert.Empty(run.Error);
+        GoldenFile.Matches($"doctor-server-{status}", run.Output);
+        Assert.Equal(exitCode, code);
+        Assert.Equal(exitCode, await run.RunAsync("doctor", "--json"));
+        Assert.Contains("\"openSessions\": 2", run.Output, StringComparison.Ordinal);
     }
 
     [Fact]

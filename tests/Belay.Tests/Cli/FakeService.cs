@@ -65,6 +65,12 @@ internal sealed class FakeService : HttpMessageHandler
         return StreamOf(bytes.WrittenSpan.ToArray());
     }
 
+    /// <summary>A stream of server-sent events that ends after them.</summary>
+    public static HttpResponseMessage SentEvents(string events) => new(HttpStatusCode.OK)
+    {
+        Content = new StringContent(events, Encoding.UTF8, "text/event-stream"),
+    };
+
     public static HttpResponseMessage StreamOf(byte[] bytes) => new(HttpStatusCode.OK)
     {
         Content = new ByteArrayContent(bytes) { Headers = { ContentType = new MediaTypeHeaderValue("application/vnd.amazon.eventstream") } },

@@ -48,6 +48,50 @@ public sealed class InvokeTests
         GoldenFile.Matches("invoke", run.Output);
     }
 
+    [Theory]
+    [InlineData("traceparent", "00-5f0c1d2e3a4b5c6d7e8f901234567890-00f067aa0ba902b7-01")]
+    [InlineData("X-Amzn-Trace-Id", "Root=1-5f0c1d2e-3a4b5c6d7e8f901234567890;Sampled=0")]
+    public async Task Trace_IsTheLastLine(string header, string value)
+    {
+        using var run = Traced(header, value);
+
+        Assert.Equal(0, await run.RunAsync("invoke", "--harness", "hello", "Hi."));
+        Assert.EndsWith("\ntrace  belay traces get 5f0c1d2e3a4b5c6d7e8f901234567890\n", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Trace_IsInTheJson()
+    {
+        using var run = Traced("traceparent", "00-5f0c1d2e3a4b5c6d7e8f901234567890-00f067aa0ba902b7-01");
+
+        Assert.Equal(0, await run.RunAsync("invoke", "--harness", "hello", "Hi.", "--json"));
+        Assert.Equal("5f0c1d2e3a4b5c6d7e8f901234567890", (string?)System.Text.Json.Nodes.JsonNode.Parse(run.Output)!["traceId"]);
+        Assert.Empty(run.Error);
+    }
+
+    [Theory]
+    [InlineData("traceparent", "00-nothing-of-the-kind")]
+    [InlineData("X-Amzn-Trace-Id", "Self=1-5f0c1d2e-3a4b5c6d7e8f901234567890")]
+    public async Task HeaderThatNamesNoTrace_SaysNothing(string header, string value)
+    {
+        using var run = Traced(header, value);
+
+        Assert.Equal(0, await run.RunAsync("invoke", "--harness", "hello", "Hi."));
+        Assert.DoesNotContain("trace ", run.Error, StringComparison.Ordinal);
+    }
+
+    private static CliRun Traced(string header, string value)
+    {
+        var run = new CliRun().WithKey();
+        run.Service.WithHarness().On("POST /harnesses/invoke", () =>
+        {
+            var answer = FakeService.Stream(Turn);
+            answer.Headers.Add(header, value);
+            return answer;
+        });
+        return run;
+    }
+
     [Fact]
     public async Task Turn_InColour_IsTheGoldenText()
     {

@@ -93,6 +93,47 @@ public sealed partial class KeysTests
     }
 
     [Fact]
+    public async Task Tokens_OfADirectoryThatNoServerHolds_AreMadeListedAndRevoked()
+    {
+        using var run = new CliRun();
+
+        Assert.Equal(0, await run.RunAsync("keys", "token", "--name", "dashboard", "--expires", "3600"));
+        var token = run.Output.Trim();
+        Assert.Matches("^belay_000000000000_[A-Za-z0-9]{16}_[A-Za-z0-9]{43}$", token);
+        Assert.Contains("Valid until 2026-11-21T09:00:0", run.Error, StringComparison.Ordinal);
+        var id = token.Split('_')[2];
+
+        var before = run.Output.Length;
+        Assert.Equal(0, await run.RunAsync("keys", "tokens"));
+        var list = run.Output[before..];
+        Assert.Contains($"{id}  dashboard  us-west-2", list, StringComparison.Ordinal);
+        Assert.DoesNotContain(token[^43..], list, StringComparison.Ordinal);
+
+        Assert.Equal(0, await run.RunAsync("keys", "revoke", id));
+        Assert.Equal(1, await run.RunAsync("keys", "revoke", id));
+        Assert.Contains("There are no tokens", await ErrorOfAsync(run, "keys", "tokens"), StringComparison.Ordinal);
+        Assert.Empty(run.Service.Sent);
+    }
+
+    [Fact]
+    public async Task DirectoryThatAServerHolds_IsAskedForAtTheServer()
+    {
+        using var run = new CliRun();
+        await run.RunAsync("env");
+        using var held = Belay.Storage.DataDirectoryLock.TryTake(Path.Combine(run.Directory, ".belay"));
+        run.Service.On("GET /belay/v1/keys", () => FakeService.Json(JsonNode.Parse("""{"keys":[{"accessKeyId":"BELAYX","account":"111122223333","createdAt":"2026-11-21T08:00:00.000Z"}]}""")!));
+        run.Service.On("POST /belay/v1/tokens", () => FakeService.Json(JsonNode.Parse(
+            """{"token":{"tokenId":"t","accessKeyId":"BELAYX","region":"us-west-2","createdAt":"2026-11-21T08:00:00.000Z","expiresAt":"2026-11-21T08:01:00.000Z"},"bearerToken":"belay_shown"}""")!));
+
+        Assert.Equal(0, await run.RunAsync("keys", "list"));
+        Assert.Contains("BELAYX  111122223333  2026-11-21T08:00:00Z", run.Output, StringComparison.Ordinal);
+        Assert.Equal(0, await run.RunAsync("keys", "token", "--expires", "60", "--json"));
+        Assert.Contains("\"bearerToken\": \"belay_shown\"", run.Output, StringComparison.Ordinal);
+        Assert.Equal("""{"expiresInSeconds":60}""", run.Service.Sent[^1].Body);
+        Assert.Equal(3, await run.RunAsync("keys", "revoke", "t"));
+    }
+
+    [Fact]
     public async Task Env_AfterEveryKeyWasDeleted_MakesNoneBehindTheOperatorsBack()
     {
         using var run = new CliRun();
@@ -101,6 +142,13 @@ public sealed partial class KeysTests
 
         Assert.Equal(4, await run.RunAsync("env"));
         Assert.Contains("belay keys create", run.Error, StringComparison.Ordinal);
+    }
+
+    private static async Task<string> ErrorOfAsync(CliRun run, params string[] arguments)
+    {
+        var before = run.Error.Length;
+        await run.RunAsync(arguments);
+        return run.Error[before..];
     }
 
     [GeneratedRegex("BELAY[A-Z2-7]{15}")]

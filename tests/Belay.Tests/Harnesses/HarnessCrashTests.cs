@@ -104,7 +104,7 @@ public sealed class HarnessCrashTests
     }
 
     /// <summary>Dies before or after its n-th write, and answers nothing any more.</summary>
-    private sealed class CrashingStore(IDocumentStore inner, int fatalWrite, bool afterwards) : IDocumentStore
+    internal sealed class CrashingStore(IDocumentStore inner, int fatalWrite, bool afterwards) : IDocumentStore
     {
         private int _writes;
         private bool _dead;
@@ -133,5 +133,5 @@ public sealed class HarnessCrashTests
         private IDocumentStore Alive() => _dead ? throw new CrashException() : inner;
     }
 
-    private sealed class CrashException : Exception;
+    internal sealed class CrashException : Exception;
 }

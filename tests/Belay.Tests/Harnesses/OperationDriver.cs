@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Belay.Contracts.Faults;
 using Belay.Server.Wire;
 using Belay.Storage;
+using Belay.Telemetry;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -31,7 +32,7 @@ internal static class OperationDriver
         }
 
         var body = System.Text.Encoding.UTF8.GetBytes(members.ToJsonString());
-        var call = new OperationCall(http, operation, new Caller(scope, "BELAYTEST"), "request", labels, body);
+        var call = new OperationCall(http, operation, new Caller(scope, "BELAYTEST"), "request", labels, body) { Trace = TraceContext.Begin(IdSource.System) };
         try
         {
             await operation.HandleAsync(call, default);

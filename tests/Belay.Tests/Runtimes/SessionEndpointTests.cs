@@ -3,9 +3,12 @@ using Belay.Contracts.Harnesses;
 using Belay.Models;
 using Belay.Server.Invocations;
 using Belay.Server.Runtimes;
+using Belay.Sessions;
 using Belay.Storage;
+using Belay.Telemetry;
 using Belay.Testing.Clients;
 using Belay.Testing.Sessions;
+using Belay.Testing.Telemetry;
 using Belay.Tests.Harnesses;
 using Belay.Tests.Wire;
 
@@ -19,9 +22,12 @@ public sealed class SessionEndpointTests : IAsyncLifetime
     private static readonly Scope Theirs = EngineWorld.Scope with { Account = "210987654321" };
     private static readonly string[] Traces = ["traceparent", "tracestate", "X-Amzn-Trace-Id", "baggage"];
 
-    private readonly EngineWorld _world = new();
+    private readonly Instrumentation _telemetry = new(new TelemetrySettings(), TimeProvider.System);
+    private readonly EngineWorld _world;
     private WireServer _server = null!; // Set before every test.
     private Harness _harness = null!; // As above.
+
+    public SessionEndpointTests() => _world = new() { Telemetry = _telemetry };
 
     public async ValueTask InitializeAsync()
     {
@@ -35,7 +41,8 @@ public sealed class SessionEndpointTests : IAsyncLifetime
                 .. InvocationEndpoints.Operations(catalog.Catalog, _world.Resolver, _world.Host),
                 .. CommandEndpoints.Operations(catalog.Catalog, _world.Host, IdSource.System),
             ],
-            DrainAsync = () => _world.Host.DisposeAsync().AsTask(),
+            Telemetry = _telemetry,
+            DrainAsync = _ => _world.Host.DisposeAsync().AsTask(),
         });
     }
 
@@ -43,6 +50,7 @@ public sealed class SessionEndpointTests : IAsyncLifetime
     {
         await _server.DisposeAsync();
         await _world.DisposeAsync();
+        _telemetry.Dispose();
     }
 
     [Fact]
@@ -65,6 +73,37 @@ public sealed class SessionEndpointTests : IAsyncLifetime
         Assert.Equal(
             ["messageStart", "contentBlockDelta", "contentBlockDelta", "contentBlockStop", "messageStop", "metadata"], answer.Frames.Select(frame => frame.Type));
         Assert.Equal("""{"stopReason":"end_turn"}""", answer.Frames[^2].Payload.ToJsonString());
+    }
+
+    [Fact]
+    public async Task Invoke_WithoutATrace_IsToldTheOneInItsJournal()
+    {
+        _world.Model.Say("Hello.");
+
+        var answer = await SendAsync(Invoke(_harness.Arn), WireServer.Invocation("Hi"));
+
+        var trace = await JournaledTraceAsync();
+        Assert.Equal($"Root=1-{trace[..8]}-{trace[8..]};Sampled=0", answer.Header("X-Amzn-Trace-Id"));
+        Assert.Null(answer.Header("traceparent"));
+    }
+
+    [Fact]
+    public async Task Invoke_Recorded_AnswersWithTheRequestsSpan_AndTheTurnIsBelowIt()
+    {
+        using var recorder = new SpanRecorder(_telemetry);
+        _world.Model.Say("Hello.");
+
+        var answer = await SendAsync(Invoke(_harness.Arn), WireServer.Invocation("Hi"), request => request.Headers.Add("tracestate", "a=b"));
+
+        var trace = await JournaledTraceAsync();
+        await Eventually.TrueAsync("the request's span has ended", () => Task.FromResult(recorder.Named("InvokeHarness").IsStopped), CancellationToken.None);
+        Assert.Equal(["InvokeHarness", "  invoke_agent mine", "    execute_event_loop_cycle", "      chat"], recorder.Tree());
+        var span = recorder.Named("InvokeHarness");
+        Assert.All(recorder.Spans, one => Assert.Equal(trace, one.TraceId.ToHexString()));
+        Assert.Equal(WireServer.Session, span.GetTagItem("session.id"));
+        Assert.Equal($"00-{trace}-{span.SpanId}-01", answer.Header("traceparent"));
+        Assert.Equal($"Root=1-{trace[..8]}-{trace[8..]};Parent={span.SpanId};Sampled=1", answer.Header("X-Amzn-Trace-Id"));
+        Assert.Equal("a=b", answer.Header("tracestate"));
     }
 
     [Fact]
@@ -195,6 +234,20 @@ public sealed class SessionEndpointTests : IAsyncLifetime
         var answer = await sending;
 
         Assert.Equal("""{"stopReason":"partial_turn"}""", answer.Frames[^2].Payload.ToJsonString());
+    }
+
+    private async Task<string> JournaledTraceAsync()
+    {
+        var key = new SessionKey(EngineWorld.Scope, _harness.HarnessId, WireServer.Session);
+        await foreach (var entry in SessionJournal.ReadAsync(_world.Journal, _world.Sealer, key, 0, CancellationToken.None))
+        {
+            if (entry.Body is InvocationStarted { TraceId: { } trace })
+            {
+                return trace;
+            }
+        }
+
+        throw new InvalidOperationException("No invocation is in the journal.");
     }
 
     private static string Invoke(string arn) => InvokePath + Uri.EscapeDataString(arn);

@@ -298,8 +298,12 @@ public sealed class SessionJournalTests
         public Task AppendAsync(SessionLease lease, IReadOnlyList<StoredEntry> entries, Durability durability, CancellationToken cancellationToken) =>
             inner.AppendAsync(lease, entries, durability, cancellationToken);
 
-        public IAsyncEnumerable<SessionRow> ListAsync(Scope scope, string? harnessId, CancellationToken cancellationToken) =>
-            inner.ListAsync(scope, harnessId, cancellationToken);
+        public IAsyncEnumerable<SessionRow> ListAsync(Scope scope, string? harnessId, SessionMark? after, CancellationToken cancellationToken) =>
+            inner.ListAsync(scope, harnessId, after, cancellationToken);
+
+        public IAsyncEnumerable<FeedEntry> ReadFeedAsync(Scope scope, FeedQuery query, CancellationToken cancellationToken) => inner.ReadFeedAsync(scope, query, cancellationToken);
+
+        public Task NextAsync(Scope scope, SessionKey? session, CancellationToken cancellationToken) => inner.NextAsync(scope, session, cancellationToken);
 
         public Task ReleaseAsync(SessionLease lease, CancellationToken cancellationToken) => inner.ReleaseAsync(lease, cancellationToken);
 

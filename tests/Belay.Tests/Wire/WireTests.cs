@@ -490,7 +490,7 @@ public sealed class WireTests
     public void Settings_ReportEveryProblem() => Assert.Equal(
         [
             "The port must be 0 to 65535, but is 70000.",
-            "0.0.0.0 can be reached by other machines: give a TLS certificate, or allow plain HTTP in so many words.",
+            "0.0.0.0 can be reached by other machines: give a certificate with --tls-cert FILE (Server:Certificate), or, behind a proxy that speaks TLS, allow plain HTTP with --set Server:AllowPlainHttp=true.",
             "The region must be lower-case letters, digits and hyphens, but is \"US\".",
             "The account must have twelve digits, but is \"1\".",
             "MaxHeaders must be more than 0.",

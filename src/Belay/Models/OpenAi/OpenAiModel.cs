@@ -18,6 +18,7 @@ internal sealed class OpenAiModel(ModelConnection connection, OpenAiTarget targe
     public IAsyncEnumerable<ModelEvent> StreamAsync(ModelRequest request, CancellationToken cancellationToken) =>
         connection.StreamAsync(
             ProviderName,
+            request,
             _ => ValueTask.FromResult(Post(request)),
             target.ApiKey,
             // A server that answers with plain JSON did not stream although it was asked to; everything else is taken for a stream.

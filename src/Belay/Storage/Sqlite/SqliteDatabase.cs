@@ -93,6 +93,33 @@ public sealed class SqliteDatabase : IAsyncDisposable
         _lock.Dispose();
     }
 
+    /// <summary>Whether it answers: a write that is on the disk, read back.</summary>
+    /// <exception cref="StorageException">It does not; the message says why.</exception>
+    public async Task<bool> ProbeAsync(CancellationToken cancellationToken)
+    {
+        await WriteAsync(static writer => { writer.Execute("UPDATE store SET epoch = epoch"); return true; }, cost: 0, synced: true, erases: false, cancellationToken);
+        return await ReadAsync(static reader => reader.Number("SELECT epoch FROM store"), cancellationToken) == Epoch;
+    }
+
+    /// <summary>Writes everything that is committed now to a new file, as one moment; writing goes on meanwhile.</summary>
+    /// <exception cref="StorageException">It cannot be written.</exception>
+    internal async Task SnapshotAsync(string path, CancellationToken cancellationToken)
+    {
+        await FlushAsync(cancellationToken);
+        MakeFile(path);
+        await Task.Run(() => Snapshot(path), cancellationToken);
+    }
+
+    /// <summary>Reads the whole file and compares it with itself.</summary>
+    /// <exception cref="StorageException">It is damaged.</exception>
+    internal Task CheckAsync(CancellationToken cancellationToken) => ReadAsync(
+        static reader =>
+        {
+            using var check = reader.Statement("PRAGMA integrity_check(1)");
+            return check.Step() && check.Text(0) == "ok" ? true : throw new StorageException("the database file is damaged.");
+        },
+        cancellationToken);
+
     /// <summary>Runs work on the writer and waits for its commit.</summary>
     internal async Task<T> WriteAsync<T>(Func<SqliteConnection, T> apply, long cost, bool synced, bool erases, CancellationToken cancellationToken)
     {
@@ -182,6 +209,21 @@ public sealed class SqliteDatabase : IAsyncDisposable
     }
 
     private static void Restrict(SqliteConnection connection) => connection.Execute("PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY");
+
+    // On a connection of its own: a reader of the pool would be missing for as long as it takes.
+    private void Snapshot(string path)
+    {
+        try
+        {
+            using var connection = SqliteConnection.Open(_path);
+            Restrict(connection);
+            connection.Statement("VACUUM INTO ?1").Bind(1, path).Run();
+        }
+        catch (SqliteException failure)
+        {
+            throw failure.ToStorage("Copying the database");
+        }
+    }
 
     private SqliteConnection OpenReader()
     {

@@ -10,7 +10,7 @@ namespace Belay.Storage.Sqlite;
 /// they grow across restarts.
 /// </summary>
 [SuppressMessage("Design", "CA1001", Justification = "A SemaphoreSlim holds nothing to dispose unless its wait handle is asked for.")]
-public sealed class SqliteJournal(SqliteDatabase database, TimeProvider time) : IJournal
+public sealed partial class SqliteJournal(SqliteDatabase database, TimeProvider time) : IJournal
 {
     private const int PageEntries = 256;
     private const int PageBytes = 1024 * 1024;
@@ -24,6 +24,7 @@ public sealed class SqliteJournal(SqliteDatabase database, TimeProvider time) : 
 
     private readonly Lock _gate = new();
     private readonly Dictionary<SessionKey, Held> _held = [];
+    private readonly JournalNews _news = new();
     private long _tokens;
     private long _lastNumber = -1;
 
@@ -54,7 +55,7 @@ public sealed class SqliteJournal(SqliteDatabase database, TimeProvider time) : 
                 else
                 {
                     var now = DateTimeOffset.FromUnixTimeMilliseconds(time.GetUtcNow().ToUnixTimeMilliseconds());
-                    held = new Held(owner, ++_lastNumber, new SessionRow(session, 0, EntryChain.Start, null, now, now, null)) { Queued = 1 };
+                    held = new Held(owner, ++_lastNumber, new SessionRow(session, 0, EntryChain.Start, null, now, now, null, _lastNumber)) { Queued = 1 };
                     database.Enqueue(new Creation(this, held));
                 }
 
@@ -113,20 +114,35 @@ public sealed class SqliteJournal(SqliteDatabase database, TimeProvider time) : 
         return HeldRow(session) ?? (await database.ReadAsync(reader => FindStored(reader, session), cancellationToken))?.Row;
     }
 
+    /// <summary>Every scope that has sessions.</summary>
+    internal Task<IReadOnlyList<Scope>> ScopesAsync(CancellationToken cancellationToken) => database.ReadAsync<IReadOnlyList<Scope>>(
+        static reader =>
+        {
+            using var rows = reader.Statement("SELECT DISTINCT account, region FROM sessions");
+            var scopes = new List<Scope>();
+            while (rows.Step())
+            {
+                scopes.Add(new Scope(rows.Text(0), rows.Text(1)));
+            }
+
+            return scopes;
+        },
+        cancellationToken);
+
     /// <inheritdoc/>
-    public async IAsyncEnumerable<SessionRow> ListAsync(Scope scope, string? harnessId, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<SessionRow> ListAsync(Scope scope, string? harnessId, SessionMark? after, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await database.FlushAsync(cancellationToken);
-        var (at, number) = (long.MaxValue, long.MaxValue);
+        var (at, number) = after is { } mark ? (mark.LastActivityMs, mark.Number) : (long.MaxValue, long.MaxValue);
         var seen = new HashSet<long>();
         while (true)
         {
             var page = await database.ReadAsync(reader => ListPage(reader, scope, harnessId, at, number), cancellationToken);
-            foreach (var (position, row) in page)
+            foreach (var row in page)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                (at, number) = (row.LastActivityAt.ToUnixTimeMilliseconds(), position);
-                if (seen.Add(position))
+                (at, number) = (row.Mark.LastActivityMs, row.Number);
+                if (seen.Add(row.Number))
                 {
                     yield return row;
                 }
@@ -281,7 +297,7 @@ public sealed class SqliteJournal(SqliteDatabase database, TimeProvider time) : 
         return row.Step() ? new Stored(row.Int64(6), Row(row, session)) : null;
     }
 
-    private static List<(long Position, SessionRow Row)> ListPage(SqliteConnection reader, Scope scope, string? harnessId, long at, long number)
+    private static List<SessionRow> ListPage(SqliteConnection reader, Scope scope, string? harnessId, long at, long number)
     {
         using var rows = reader
             .Statement(
@@ -297,10 +313,10 @@ public sealed class SqliteJournal(SqliteDatabase database, TimeProvider time) : 
             .Bind(4, at)
             .Bind(5, number)
             .Bind(6, PageEntries);
-        var page = new List<(long, SessionRow)>();
+        var page = new List<SessionRow>();
         while (rows.Step())
         {
-            page.Add((rows.Int64(6), Row(rows, new SessionKey(scope, rows.Text(7), rows.Text(8)))));
+            page.Add(Row(rows, new SessionKey(scope, rows.Text(7), rows.Text(8))));
         }
 
         return page;
@@ -313,7 +329,8 @@ public sealed class SqliteJournal(SqliteDatabase database, TimeProvider time) : 
         row.TextOrNull(2),
         DateTimeOffset.FromUnixTimeMilliseconds(row.Int64(3)),
         DateTimeOffset.FromUnixTimeMilliseconds(row.Int64(4)),
-        row.IsNull(5) ? null : (EntryKind)row.Int64(5));
+        row.IsNull(5) ? null : (EntryKind)row.Int64(5),
+        row.Int64(6));
 
     private static (List<StoredEntry> Entries, bool More) ReadPage(SqliteConnection reader, long number, long after)
     {
@@ -334,19 +351,21 @@ public sealed class SqliteJournal(SqliteDatabase database, TimeProvider time) : 
                 return (page, page.Count == PageEntries);
             }
 
-            page.Add(new StoredEntry(
-                rows.Int64(0),
-                DateTimeOffset.FromUnixTimeMilliseconds(rows.Int64(1)),
-                (EntryKind)rows.Int64(2),
-                rows.TextOrNull(3),
-                rows.Text(4),
-                rows.Blob(5),
-                rows.Blob(6),
-                rows.Blob(7)));
+            page.Add(EntryOf(rows));
         }
 
         return (page, true);
     }
+
+    private static StoredEntry EntryOf(SqliteStatement row) => new(
+        row.Int64(0),
+        DateTimeOffset.FromUnixTimeMilliseconds(row.Int64(1)),
+        (EntryKind)row.Int64(2),
+        row.TextOrNull(3),
+        row.Text(4),
+        row.Blob(5),
+        row.Blob(6),
+        row.Blob(7));
 
     private static SqliteStatement Find(SqliteConnection connection, SessionKey session, string sql) => connection
         .Statement(sql)
@@ -494,6 +513,7 @@ public sealed class SqliteJournal(SqliteDatabase database, TimeProvider time) : 
 
         public override void Complete()
         {
+            journal._news.Tell(row.Session);
             if (_committed is not null)
             {
                 _committed.SetResult();

@@ -1,0 +1,123 @@
+using System.Globalization;
+using System.Net.ServerSentEvents;
+using System.Runtime.CompilerServices;
+using System.Text;
+using System.Text.Json;
+using Belay.Cli.CommandLine;
+
+namespace Belay.Cli.Client;
+
+/// <content>What the native API says about what agents did: sessions, traces, logs, usage.</content>
+internal sealed partial class BelayClient
+{
+    private const string SentEvents = "text/event-stream";
+    private const int LargestPage = 100;
+    private const int LargestLogPage = 1000;
+
+    /// <summary>ListSessions: sessions page by page, the latest activity first, until the reader has enough.</summary>
+    public IAsyncEnumerable<JsonElement> ListSessionsAsync(IReadOnlyList<(string Name, string? Value)> filter, int limit, CancellationToken cancellationToken) =>
+        PagesAsync("list the sessions", "/belay/v1/sessions", "sessions", filter, limit, cancellationToken);
+
+    /// <summary>ListTraces: traces page by page, the newest first, until the reader has enough.</summary>
+    public IAsyncEnumerable<JsonElement> ListTracesAsync(IReadOnlyList<(string Name, string? Value)> filter, int limit, CancellationToken cancellationToken) =>
+        PagesAsync("list the traces", "/belay/v1/traces", "traces", filter, limit, cancellationToken);
+
+    /// <summary>GetSession.</summary>
+    public Task<JsonElement> GetSessionAsync(string harnessId, string sessionId, CancellationToken cancellationToken) =>
+        NativeAsync($"get session {sessionId}", $"/belay/v1/harnesses/{Escape(harnessId)}/sessions/{Escape(sessionId)}", cancellationToken);
+
+    /// <summary>GetTrace.</summary>
+    public Task<JsonElement> GetTraceAsync(string traceId, string? harnessId, string? sessionId, CancellationToken cancellationToken) =>
+        NativeAsync($"get trace {Terminal.OneLine(traceId, 64)}", $"/belay/v1/traces/{Escape(traceId)}{Query(("harnessId", harnessId), ("sessionId", sessionId))}", cancellationToken);
+
+    /// <summary>GetUsage.</summary>
+    public Task<JsonElement> GetUsageAsync(IReadOnlyList<(string Name, string? Value)> parameters, CancellationToken cancellationToken) =>
+        NativeAsync("get the usage", $"/belay/v1/usage{Query([.. parameters])}", cancellationToken);
+
+    /// <summary>ReadLogs: the newest lines, the oldest of them first, and whether there are older ones.</summary>
+    public async Task<(IReadOnlyList<JsonElement> Lines, bool More)> ReadLogsAsync(IReadOnlyList<(string Name, string? Value)> filter, int limit, CancellationToken cancellationToken)
+    {
+        var lines = new List<JsonElement>();
+        string? before = null;
+        do
+        {
+            var size = Math.Min(limit - lines.Count, LargestLogPage).ToString(CultureInfo.InvariantCulture);
+            var page = await NativeAsync("read the logs", $"/belay/v1/logs{Query([.. filter, ("maxResults", size), ("before", before)])}", cancellationToken);
+            lines.InsertRange(0, page.Items("lines"));
+            before = page.Number("nextBefore")?.ToString(CultureInfo.InvariantCulture);
+        }
+        while (before is not null && lines.Count < limit);
+
+        return (lines, before is not null);
+    }
+
+    /// <summary>
+    /// ReadLogs as a stream: lines as they happen, until the connection ends. Who comes back with the same position gets what follows it.
+    /// </summary>
+    public async IAsyncEnumerable<JsonElement> FollowLogsAsync(
+        IReadOnlyList<(string Name, string? Value)> filter, LogPosition position, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        const string Attempt = "follow the logs";
+        (string, string?)[] headers = [("Accept", SentEvents), ("Last-Event-ID", position.LastEventId)];
+        using var response = await SendAsync(Attempt, HttpMethod.Get, Connection.Control, $"/belay/v1/logs{Query([.. filter])}", null, headers, cancellationToken);
+        if (response.Content.Headers.ContentType?.MediaType != SentEvents)
+        {
+            throw NotBelay(Attempt, Connection.Control, $"it answered {response.Content.Headers.ContentType?.MediaType ?? "without a content type"} where a stream of events was due");
+        }
+
+        position.Connected = true;
+        await using var bytes = await response.Content.ReadAsStreamAsync(cancellationToken);
+        var parser = SseParser.Create(bytes, (_, data) => Encoding.UTF8.GetString(data));
+        await foreach (var item in parser.EnumerateAsync(cancellationToken))
+        {
+            if (item.EventType == "error")
+            {
+                var body = Parse(Attempt, Connection.Control, Encoding.UTF8.GetBytes(item.Data));
+                throw Fault(Attempt, body.Text("__type")?.Split('#')[^1] ?? "InternalServerException", body, refused: false);
+            }
+
+            if (item.EventType == "line")
+            {
+                yield return Parse(Attempt, Connection.Control, Encoding.UTF8.GetBytes(item.Data));
+            }
+
+            // Only now has the reader taken it.
+            position.LastEventId = parser.LastEventId.Length > 0 ? parser.LastEventId : position.LastEventId;
+        }
+    }
+
+    private async IAsyncEnumerable<JsonElement> PagesAsync(
+        string attempt, string path, string member, IReadOnlyList<(string Name, string? Value)> filter, int limit, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        string? next = null;
+        do
+        {
+            var size = Math.Min(limit, LargestPage).ToString(CultureInfo.InvariantCulture);
+            var page = await NativeAsync(attempt, $"{path}{Query([.. filter, ("maxResults", size), ("nextToken", next)])}", cancellationToken);
+            foreach (var item in page.Items(member))
+            {
+                yield return item;
+                if (--limit == 0)
+                {
+                    yield break;
+                }
+            }
+
+            next = page.Text("nextToken");
+        }
+        while (next is not null);
+    }
+
+    private Task<JsonElement> NativeAsync(string attempt, string pathAndQuery, CancellationToken cancellationToken) =>
+        AnswerAsync(attempt, HttpMethod.Get, Connection.Control, pathAndQuery, null, cancellationToken);
+}
+
+/// <summary>Where a reader of the logs stands.</summary>
+internal sealed class LogPosition
+{
+    /// <summary>Id of the last event that was taken; null before the first.</summary>
+    public string? LastEventId { get; set; }
+
+    /// <summary>Whether a server has answered with a stream; set anew before each attempt.</summary>
+    public bool Connected { get; set; }
+}

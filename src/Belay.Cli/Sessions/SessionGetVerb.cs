@@ -1,0 +1,80 @@
+using System.CommandLine;
+using System.Text.Json;
+using Belay.Cli.Client;
+using Belay.Cli.CommandLine;
+using Belay.Cli.Harnesses;
+using Belay.Contracts.Faults;
+
+namespace Belay.Cli.Sessions;
+
+/// <summary><c>belay get session</c>: shows what a session did and what it cost.</summary>
+internal static class SessionGetVerb
+{
+    /// <summary>The verb.</summary>
+    public static Verb Create(CliHost host)
+    {
+        var id = new Argument<string>("session") { Description = "Id of the session." };
+        var target = HarnessTarget.Optional("Its harness, by name, id or ARN; looked for in every harness when left out.");
+        var connection = new ConnectionOptions();
+        var command = new Command("session", "Show a session: what it does, why it ended, its invocations, tokens and cost.") { id };
+        target.AddTo(command);
+        connection.AddTo(command);
+
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            using var client = connection.Connect(parsed, host);
+            var sessionId = parsed.GetRequiredValue(id);
+            var answer = await target.FindIdAsync(parsed, client, cancellationToken) is { } harnessId
+                ? await client.GetSessionAsync(harnessId, sessionId, cancellationToken)
+                : await FindAsync(client, sessionId, cancellationToken);
+            if (connection.Json(parsed))
+            {
+                JsonOutput.Write(host.Terminal.Output, JsonOutput.Node(answer));
+            }
+            else
+            {
+                SessionView.Write(host.Terminal, answer);
+            }
+
+            return (int)ExitCode.Done;
+        });
+        return new Verb(command, """
+            Cost is shown where the server knows a price for every model that was called.
+
+            Examples:
+              belay get session "$SESSION"
+              belay get session "$SESSION" --harness hello --json | jq .session.usage
+            """);
+    }
+
+    // Callers choose session ids, so that two harnesses may have the same one.
+    private static async Task<JsonElement> FindAsync(BelayClient client, string sessionId, CancellationToken cancellationToken)
+    {
+        var found = new List<(string HarnessId, JsonElement Answer)>();
+        await foreach (var harness in client.ListHarnessesAsync(cancellationToken))
+        {
+            var harnessId = harness.Text("harnessId") ?? "";
+            try
+            {
+                found.Add((harnessId, await client.GetSessionAsync(harnessId, sessionId, cancellationToken)));
+            }
+            catch (CliException fault) when (fault.Fault == nameof(FaultCode.ResourceNotFoundException))
+            {
+                // It is no session of this one.
+            }
+        }
+
+        return found switch
+        {
+            [var one] => one.Answer,
+            [] => throw new CliException(ExitCode.Failed, $"No harness has a session {Terminal.OneLine(sessionId, 256)}.", "See what there is: belay list sessions")
+            {
+                Fault = nameof(FaultCode.ResourceNotFoundException),
+            },
+            _ => throw new CliException(
+                ExitCode.Failed,
+                $"More than one harness has a session {Terminal.OneLine(sessionId, 256)}: {string.Join(", ", found.Select(one => Terminal.OneLine(one.HarnessId, 100)))}.",
+                "Say which is meant with --harness."),
+        };
+    }
+}

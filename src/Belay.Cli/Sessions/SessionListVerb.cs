@@ -1,0 +1,70 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using Belay.Cli.CommandLine;
+using Belay.Cli.Harnesses;
+
+namespace Belay.Cli.Sessions;
+
+/// <summary><c>belay list sessions</c>: shows sessions, the latest activity first.</summary>
+internal static class SessionListVerb
+{
+    private const int DefaultLimit = 20;
+    private const int LargestLimit = 10_000;
+
+    /// <summary>The verb.</summary>
+    public static Verb Create(CliHost host)
+    {
+        var target = HarnessTarget.Optional("Only of this harness, by name, id or ARN.");
+        var state = new Option<string?>("--state") { Description = "Only in this state: idle, running, waiting, interrupted, erased or unreadable.", HelpName = "STATE" };
+        var actor = new Option<string?>("--actor-id") { Description = "Only of this actor.", HelpName = "ID" };
+        var since = new MomentOption("--since", "Only sessions that were active from then on.");
+        var until = new MomentOption("--until", "Only sessions whose last activity was before then.");
+        var limit = new Option<int?>("--limit") { Description = $"Sessions to show at most (default {DefaultLimit}).", HelpName = "N" };
+        var connection = new ConnectionOptions();
+        var command = new Command("sessions", "List sessions, the latest activity first.");
+        state.AcceptOnlyFromAmong("idle", "running", "waiting", "interrupted", "erased", "unreadable");
+        Validation.Between(limit, 1, LargestLimit);
+        target.AddTo(command);
+        command.Add(state);
+        command.Add(actor);
+        since.AddTo(command);
+        until.AddTo(command);
+        command.Add(limit);
+        connection.AddTo(command);
+
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            using var client = connection.Connect(parsed, host);
+            (string, string?)[] filter =
+            [
+                ("harnessId", await target.ExistingIdAsync(parsed, client, cancellationToken)),
+                ("actorId", parsed.GetValue(actor)),
+                ("state", parsed.GetValue(state)),
+                ("since", since.Parameter(parsed, host.Time)),
+                ("until", until.Parameter(parsed, host.Time)),
+            ];
+            var sessions = await client.ListSessionsAsync(filter, parsed.GetValue(limit) ?? DefaultLimit, cancellationToken).ToListAsync(cancellationToken);
+            if (connection.Json(parsed))
+            {
+                JsonOutput.Write(host.Terminal.Output, new JsonObject { ["sessions"] = new JsonArray([.. sessions.Select(JsonOutput.Node)]) });
+            }
+            else if (sessions.Count == 0)
+            {
+                host.Terminal.Error.WriteLine("There are no such sessions.");
+            }
+            else
+            {
+                SessionView.WriteList(host.Terminal, sessions);
+            }
+
+            return (int)ExitCode.Done;
+        });
+        return new Verb(command, $"""
+            {MomentOption.Values}
+
+            Examples:
+              belay list sessions --harness hello --since 1d
+              belay list sessions --state running --json | jq -r '.sessions[].sessionId'
+            """);
+    }
+}

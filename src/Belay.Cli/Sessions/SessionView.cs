@@ -1,0 +1,115 @@
+using System.Text.Json;
+using Belay.Cli.Client;
+using Belay.Cli.CommandLine;
+
+namespace Belay.Cli.Sessions;
+
+/// <summary>Shows sessions: one with everything, or many in a table.</summary>
+internal static class SessionView
+{
+    /// <summary>Writes the answer of GetSession.</summary>
+    public static void Write(Terminal terminal, JsonElement answer)
+    {
+        var session = answer.Member("session") ?? default;
+        var usage = session.Member("usage") ?? default;
+        terminal.WriteFacts(
+            ("session", session.Text("sessionId")),
+            ("harness", session.Text("harnessId")),
+            ("actor", session.Text("actorId")),
+            ("state", session.Text("state")),
+            ("ended", InvocationFacts.End(session) is { Tone: not Tone.Dim, Text: var reason } ? reason : null),
+            ("why", session.Text("why")),
+            ("created", session.Text("createdAt")),
+            ("active", session.Text("lastActivityAt")),
+            ("sandbox", session.Text("sandboxId")),
+            ("work", $"{Amounts.Count(session.Number("invocations"), "invocation")}, {Amounts.Count(session.Number("iterations"), "iteration")}, {Amounts.Count(session.Number("toolCalls"), "tool call")}"),
+            ("tokens", $"{Count("input")} in, {Count("output")} out, {Count("cacheRead")} from cache, {Count("cacheWrite")} to cache"),
+            ("cost", Amounts.Cost(session.Member("cost"))),
+            ("trace", session.Text("lastTraceId") is { } trace ? $"belay traces get {trace}" : null));
+        WriteInvocations(terminal, [.. answer.Items("invocations")]);
+        WriteModels(terminal, [.. answer.Items("models")]);
+
+        string Count(string kind) => Amounts.Count(usage.Number(kind) ?? 0);
+    }
+
+    /// <summary>Writes sessions in a table.</summary>
+    public static void WriteList(Terminal terminal, IEnumerable<JsonElement> sessions)
+    {
+        var table = new Table(
+            new("SESSION", Whole: true), new("HARNESS"), new("STATE"), new("ACTIVE", Whole: true), new("ACTOR"), new("INVOCATIONS", Right: true), new("TOKENS", Right: true), new("COST", Right: true), new("ENDED"));
+        foreach (var session in sessions)
+        {
+            var state = session.Text("state");
+            table.Add(
+                session.Text("sessionId"),
+                session.Text("harnessId"),
+                new Cell(state, state switch { "running" => Tone.Good, "interrupted" or "unreadable" => Tone.Bad, "erased" => Tone.Dim, _ => Tone.Plain }),
+                InvocationFacts.Second(session.Text("lastActivityAt")),
+                session.Text("actorId"),
+                Amounts.Count(session.Number("invocations")),
+                InvocationFacts.Tokens(session.Member("usage")),
+                Amounts.Cost(session.Member("cost")),
+                InvocationFacts.End(session) is { Tone: not Tone.Dim } end ? end : "");
+        }
+
+        table.WriteTo(terminal);
+    }
+
+    private static void WriteInvocations(Terminal terminal, IReadOnlyList<JsonElement> invocations)
+    {
+        if (invocations.Count == 0)
+        {
+            return;
+        }
+
+        var table = new Table(
+            new("STARTED", Whole: true), new("TIME", Right: true), new("ITERATIONS", Right: true), new("TOOL CALLS", Right: true), new("TOKENS", Right: true), new("COST", Right: true), new("ENDED"), new("TRACE", Whole: true));
+        foreach (var invocation in invocations)
+        {
+            table.Add(
+                InvocationFacts.Second(invocation.Text("startedAt")),
+                invocation.Number("latencyMs") is { } ms ? Amounts.Duration(ms) : "",
+                Amounts.Count(invocation.Number("iterations")),
+                Amounts.Count(invocation.Number("toolCalls")),
+                InvocationFacts.Tokens(invocation.Member("usage")),
+                Amounts.Cost(invocation.Member("cost")),
+                InvocationFacts.End(invocation),
+                invocation.Text("traceId"));
+        }
+
+        terminal.Output.WriteLine();
+        table.WriteTo(terminal);
+    }
+
+    private static void WriteModels(Terminal terminal, IReadOnlyList<JsonElement> models)
+    {
+        if (models.Count == 0)
+        {
+            return;
+        }
+
+        var table = new Table([new("MODEL"), new("PROVIDER"), new("CALLS", Right: true), .. TokenColumns]);
+        foreach (var model in models)
+        {
+            table.Add([model.Text("modelId"), model.Text("provider"), Amounts.Count(model.Number("calls")), .. TokenCells(model)]);
+        }
+
+        terminal.Output.WriteLine();
+        table.WriteTo(terminal);
+    }
+
+    /// <summary>Columns of tokens by kind, and of cost.</summary>
+    public static IReadOnlyList<Column> TokenColumns { get; } =
+        [new("IN", Right: true), new("OUT", Right: true), new("CACHE READ", Right: true), new("CACHE WRITE", Right: true), new("COST", Right: true)];
+
+    /// <summary>Cells for <see cref="TokenColumns"/>.</summary>
+    public static IEnumerable<Cell> TokenCells(JsonElement used)
+    {
+        foreach (var kind in (string[])["input", "output", "cacheRead", "cacheWrite"])
+        {
+            yield return Amounts.Count(used.Member("usage")?.Number(kind));
+        }
+
+        yield return Amounts.Cost(used.Member("cost"));
+    }
+}

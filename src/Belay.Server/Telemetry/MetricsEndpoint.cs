@@ -1,0 +1,26 @@
+using Belay.Server.Wire;
+using Microsoft.AspNetCore.Http;
+
+namespace Belay.Server.Telemetry;
+
+/// <summary>
+/// <c>GET /metrics</c> for Prometheus: open to everybody who reaches a server that listens on loopback only, or whose operator says so; else to
+/// those who sign their request.
+/// </summary>
+internal static class MetricsEndpoint
+{
+    private const string Path = "/metrics";
+
+    /// <summary>For everybody.</summary>
+    public static OpenEndpoint Open(CollectedMetrics metrics) => new(Path, http => WriteAsync(http, metrics));
+
+    /// <summary>For callers that are known.</summary>
+    public static Operation Authenticated(CollectedMetrics metrics) =>
+        new("GetMetrics", HttpMethods.Get, Path, Operation.ControlBodyBytes, (call, _) => WriteAsync(call.Http, metrics));
+
+    private static Task WriteAsync(HttpContext http, CollectedMetrics metrics)
+    {
+        http.Response.ContentType = PrometheusText.ContentType;
+        return http.Response.WriteAsync(metrics.ToText(), http.RequestAborted);
+    }
+}

@@ -1,0 +1,124 @@
+using System.Formats.Tar;
+using System.Text.Json;
+using Belay.Storage;
+using Belay.Storage.Sqlite;
+
+namespace Belay.Backups;
+
+/// <summary>What a backup holds, or what was restored from one.</summary>
+/// <param name="Files">Files, the database counted as one.</param>
+/// <param name="Bytes">Their bytes.</param>
+/// <param name="LeftOut">Entries that are neither files, directories nor links, or that went while they were read.</param>
+public sealed record BackupContent(long Files, long Bytes, long LeftOut);
+
+/// <summary>
+/// Writes a backup of a data directory whose database is open, while it is in use. The database is a snapshot of one moment; files are
+/// read after it. So every file is at least as new as the conversation says, as it is after a crash, which sessions are made for.
+/// Memory does not grow with what is backed up; the disk of the data directory holds a copy of the database meanwhile.
+/// </summary>
+/// <param name="database">The directory's database.</param>
+/// <param name="dataDirectory">The directory.</param>
+/// <param name="time">The clock.</param>
+/// <param name="ids">Name of the snapshot.</param>
+public sealed class BackupWriter(SqliteDatabase database, string dataDirectory, TimeProvider time, IdSource ids)
+{
+    private readonly string _directory = Path.GetFullPath(dataDirectory);
+
+    /// <summary>Writes the archive. Without the last byte it is none.</summary>
+    /// <param name="output">Where to.</param>
+    /// <param name="passphrase">Seals it.</param>
+    /// <param name="progress">Told the bytes of content so far.</param>
+    /// <param name="cancellationToken">Ends it; what was written is no archive then.</param>
+    public async Task<BackupContent> WriteAsync(Stream output, string passphrase, IProgress<long>? progress, CancellationToken cancellationToken)
+    {
+        RemoveLeftovers();
+        var snapshots = Path.Join(_directory, BackupSource.SnapshotPrefix + ids.NewUuid());
+        Directory.CreateDirectory(snapshots, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        try
+        {
+            // 1. The database at one moment, first: see above.
+            var snapshot = Path.Join(snapshots, SqliteDatabase.FileName);
+            await database.SnapshotAsync(snapshot, cancellationToken);
+
+            // 2. All of it through one seal.
+            await using var archive = await ArchiveWriteStream.BeginAsync(output, passphrase, cancellationToken);
+            await using var tar = new TarWriter(archive, TarEntryFormat.Pax, leaveOpen: true);
+            var tally = new BackupTally(progress);
+            await AddFileAsync(tar, snapshot, SqliteDatabase.FileName, tally, cancellationToken);
+            foreach (var entry in BackupSource.Entries(_directory))
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                await AddAsync(tar, entry, tally, cancellationToken);
+            }
+
+            // 3. What it must add up to.
+            var content = tally.Content;
+            using var manifest = new MemoryStream(JsonSerializer.SerializeToUtf8Bytes(
+                new BackupManifest(BackupManifest.Current, time.GetUtcNow(), content.Files, content.Bytes, content.LeftOut, tally.Digest()), BackupJson.Default.BackupManifest));
+            await tar.WriteEntryAsync(new PaxTarEntry(TarEntryType.RegularFile, BackupManifest.Name) { DataStream = manifest }, cancellationToken);
+            await tar.DisposeAsync();
+            await archive.FinishAsync(cancellationToken);
+            return content;
+        }
+        finally
+        {
+            Directory.Delete(snapshots, recursive: true);
+        }
+    }
+
+    // Of a backup during which the server died.
+    private void RemoveLeftovers()
+    {
+        foreach (var old in Directory.EnumerateDirectories(_directory, BackupSource.SnapshotPrefix + "*"))
+        {
+            Directory.Delete(old, recursive: true);
+        }
+    }
+
+    private async Task AddAsync(TarWriter tar, FileSystemInfo entry, BackupTally tally, CancellationToken cancellationToken)
+    {
+        var name = Path.GetRelativePath(_directory, entry.FullName);
+        try
+        {
+            if (entry.LinkTarget is { } target)
+            {
+                await tar.WriteEntryAsync(new PaxTarEntry(TarEntryType.SymbolicLink, name) { LinkName = target }, cancellationToken);
+            }
+            else if (entry is DirectoryInfo)
+            {
+                await tar.WriteEntryAsync(new PaxTarEntry(TarEntryType.Directory, name) { Mode = entry.UnixFileMode & BackupManifest.Permissions }, cancellationToken);
+            }
+            else
+            {
+                await AddFileAsync(tar, entry.FullName, name, tally, cancellationToken);
+            }
+        }
+        catch (Exception gone) when (gone is FileNotFoundException or DirectoryNotFoundException)
+        {
+            tally.LeaveOut();
+        }
+    }
+
+    private static async Task AddFileAsync(TarWriter tar, string path, string name, BackupTally tally, CancellationToken cancellationToken)
+    {
+        using var handle = BackupSource.Open(path);
+        if (handle is null)
+        {
+            tally.LeaveOut();
+            return;
+        }
+
+        await using var file = new FileStream(handle, FileAccess.Read, bufferSize: 0);
+        var length = file.Length;
+        tally.Begin(name, length);
+        await using var content = new ExactStream(file, length, tally);
+        await tar.WriteEntryAsync(
+            new PaxTarEntry(TarEntryType.RegularFile, name)
+            {
+                Mode = File.GetUnixFileMode(handle) & BackupManifest.Permissions,
+                ModificationTime = File.GetLastWriteTimeUtc(handle),
+                DataStream = content,
+            },
+            cancellationToken);
+    }
+}

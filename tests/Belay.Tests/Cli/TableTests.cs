@@ -1,0 +1,122 @@
+using System.Globalization;
+using Belay.Cli.CommandLine;
+
+namespace Belay.Tests.Cli;
+
+public sealed class TableTests
+{
+    [Fact]
+    public void Columns_AreAligned()
+    {
+        Assert.Equal(
+            """
+            NAME      CALLS  NOTE
+            hello         7  short
+            somebody  1,234
+
+            """,
+            Write(1000, terminal: false, ["hello", "7", "short"], ["somebody", "1,234", ""]));
+    }
+
+    [Fact]
+    public void Pipe_GetsEverything()
+    {
+        var text = new string('x', 5000);
+
+        Assert.Contains(text, Write(20, terminal: false, ["a", "1", text]), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(60)]
+    [InlineData(40)]
+    [InlineData(25)]
+    [InlineData(10)]
+    [InlineData(1)]
+    public void Terminal_GetsLinesThatFit(int width)
+    {
+        var written = Write(width, terminal: true, ["a-name-that-is-long", "1,234", new string('x', 100)], ["漢字漢字漢字漢字漢字漢字", "5", "🙂🙂🙂🙂🙂🙂🙂🙂🙂🙂🙂🙂🙂🙂🙂🙂🙂🙂🙂🙂🙂🙂"]);
+
+        var lines = written.TrimEnd('\n').Split('\n');
+        Assert.Equal(3, lines.Length);
+        Assert.All(lines, line => Assert.InRange(TextCells.Width(line), 1, width));
+    }
+
+    [Fact]
+    public void WidestColumn_GivesWayFirst() => Assert.Equal(
+        """
+        NAME   CALLS  NOTE
+        hello  1,234  xxxxxx…
+
+        """,
+        Write(21, terminal: true, ["hello", "1,234", "xxxxxxxxxxxxxxxx"]));
+
+    [Theory]
+    [InlineData("plain", 5)]
+    [InlineData("漢字", 4)]
+    [InlineData("e\u0301", 1)]
+    [InlineData("🙂", 2)]
+    [InlineData("ｆｕｌｌ", 8)]
+    public void Width_IsWhatATerminalTakes(string text, int cells) => Assert.Equal(cells, TextCells.Width(text));
+
+    [Theory]
+    [InlineData("漢字漢字", 5, "漢字…")]
+    [InlineData("漢字漢字", 4, "漢…")]
+    [InlineData("🙂🙂", 3, "🙂…")]
+    [InlineData("abc", 3, "abc")]
+    public void Fit_CutsBetweenCharacters(string text, int cells, string expected) => Assert.Equal(expected, TextCells.Fit(text, cells));
+
+    [Fact]
+    public void HostileText_CannotReachTheTerminal()
+    {
+        var written = Write(200, terminal: true, ["\e[2J\e]0;title\a", "\r\n\u009b31m", "a\u202eb\nc"]);
+
+        Assert.DoesNotContain(written, character => char.IsControl(character) && character != '\n');
+        Assert.DoesNotContain('\u202e', written);
+        Assert.Equal(2, written.TrimEnd('\n').Split('\n').Length);
+    }
+
+    [Theory]
+    [InlineData(true, true, true)]
+    [InlineData(true, false, false)]
+    [InlineData(false, true, false)]
+    public void Colour_NeedsATerminalAndTheWish(bool isTerminal, bool colour, bool expected)
+    {
+        using var output = new StringWriter(CultureInfo.InvariantCulture);
+        var table = new Table(new Column("A"));
+        table.Add(new Cell("bad", Tone.Bad));
+
+        table.WriteTo(new Terminal(output, output) { OutputIsTerminal = isTerminal, Colour = colour });
+
+        Assert.Equal(expected, output.ToString().Contains('\e', StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(132, "90", 132)]
+    [InlineData(0, "90", 90)]
+    [InlineData(0, "", 80)]
+    [InlineData(0, "-5", 80)]
+    [InlineData(0, "wide", 80)]
+    public void TerminalWidth_IsItsOwnElseThatOfColumns(int window, string columns, int expected) =>
+        Assert.Equal(expected, Terminal.WidthOf(window, new Dictionary<string, string> { ["COLUMNS"] = columns }));
+
+    [Theory]
+    [InlineData("", "", "en_US.UTF-8", true)]
+    [InlineData("", "C.utf8", "C", true)]
+    [InlineData("C", "", "en_US.UTF-8", false)]
+    [InlineData("", "", "", false)]
+    public void Glyphs_NeedALocaleOfUtf8(string all, string type, string lang, bool expected) =>
+        Assert.Equal(expected, Terminal.WritesUtf8(new Dictionary<string, string> { ["LC_ALL"] = all, ["LC_CTYPE"] = type, ["LANG"] = lang }));
+
+    private static string Write(int width, bool terminal, params string[][] rows)
+    {
+        using var output = new StringWriter(CultureInfo.InvariantCulture);
+        var table = new Table(new("NAME"), new("CALLS", Right: true), new("NOTE"));
+        foreach (var row in rows)
+        {
+            table.Add([.. row.Select(cell => (Cell)cell)]);
+        }
+
+        table.WriteTo(new Terminal(output, output) { OutputIsTerminal = terminal, Width = width });
+        return output.ToString();
+    }
+}
