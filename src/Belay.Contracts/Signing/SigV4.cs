@@ -50,17 +50,27 @@ public static class SigV4
         canonical.Append(CanonicalPath(path, normalize)).Append('\n');
         canonical.Append(query < 0 ? "" : CanonicalQuery(rawTarget[(query + 1)..])).Append('\n');
 
-        var sorted = headers
-            .Select(header => (Name: header.Key.ToLowerInvariant(), header.Value))
-            .GroupBy(header => header.Name, header => Collapse(header.Value), StringComparer.Ordinal)
-            .OrderBy(group => group.Key, StringComparer.Ordinal)
-            .ToList();
-        foreach (var group in sorted)
+        // Sorting keeps the order of values of one name, which are joined.
+        var names = new StringBuilder();
+        string? last = null;
+        foreach (var (name, value) in headers.Select(header => (header.Key.ToLowerInvariant(), header.Value)).OrderBy(header => header.Item1, StringComparer.Ordinal))
         {
-            canonical.Append(group.Key).Append(':').AppendJoin(',', group).Append('\n');
+            if (name == last)
+            {
+                canonical[^1] = ',';
+            }
+            else
+            {
+                names.Append(last is null ? "" : ";").Append(name);
+                canonical.Append(name).Append(':');
+                last = name;
+            }
+
+            Collapse(canonical, value);
+            canonical.Append('\n');
         }
 
-        canonical.Append('\n').AppendJoin(';', sorted.Select(group => group.Key)).Append('\n');
+        canonical.Append('\n').Append(names).Append('\n');
         return canonical.Append(payloadHash).ToString();
     }
 
@@ -69,15 +79,25 @@ public static class SigV4
         $"{Algorithm}\n{time}\n{scope}\n{Hash(Encoding.UTF8.GetBytes(canonicalRequest))}";
 
     /// <summary>The signature, in lower-case hex.</summary>
-    public static string Signature(string secretKey, CredentialScope scope, string stringToSign)
+    public static string Signature(string secretKey, CredentialScope scope, string stringToSign) => Signature(SigningKey(secretKey, scope), stringToSign);
+
+    /// <summary>The signature by a derived key, in lower-case hex.</summary>
+    public static string Signature(ReadOnlySpan<byte> signingKey, string stringToSign)
     {
-        Span<byte> key = stackalloc byte[HMACSHA256.HashSizeInBytes];
+        Span<byte> signature = stackalloc byte[HMACSHA256.HashSizeInBytes];
+        HMACSHA256.HashData(signingKey, Encoding.UTF8.GetBytes(stringToSign), signature);
+        return Convert.ToHexStringLower(signature);
+    }
+
+    /// <summary>The key of a scope, derived from a secret key: the same all day.</summary>
+    public static byte[] SigningKey(string secretKey, CredentialScope scope)
+    {
+        var key = new byte[HMACSHA256.HashSizeInBytes];
         HMACSHA256.HashData(Encoding.UTF8.GetBytes("AWS4" + secretKey), Encoding.UTF8.GetBytes(scope.Date), key);
         HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(scope.Region), key);
         HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(scope.Service), key);
         HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(Terminator), key);
-        HMACSHA256.HashData(key, Encoding.UTF8.GetBytes(stringToSign), key);
-        return Convert.ToHexStringLower(key);
+        return key;
     }
 
     /// <summary>SHA-256 in lower-case hex.</summary>
@@ -148,9 +168,9 @@ public static class SigV4
         return kept.Count > 0 && path.EndsWith('/') ? joined + "/" : joined;
     }
 
-    private static string Collapse(string value)
+    private static void Collapse(StringBuilder text, string value)
     {
-        var text = new StringBuilder(value.Length);
+        var begin = text.Length;
         foreach (var one in value)
         {
             var blank = one is ' ' or '\t' or '\r' or '\n';
@@ -158,18 +178,16 @@ public static class SigV4
             {
                 text.Append(one);
             }
-            else if (text.Length > 0 && text[^1] != ' ')
+            else if (text.Length > begin && text[^1] != ' ')
             {
                 text.Append(' ');
             }
         }
 
-        if (text.Length > 0 && text[^1] == ' ')
+        if (text.Length > begin && text[^1] == ' ')
         {
             text.Length--;
         }
-
-        return text.ToString();
     }
 
     // Bytes, not a string: an escape that is no valid UTF-8 must come out again as it went in.

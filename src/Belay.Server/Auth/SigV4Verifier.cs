@@ -27,6 +27,8 @@ public sealed class SigV4Verifier(AccessKeys keys, TimeProvider time) : IAuthent
     // Headers that choose whose session and data are meant; a signature that leaves them out would let anybody on the way change them.
     private const string MeaningfulPrefix = "x-amzn-bedrock-agentcore-";
 
+    private readonly SigningKeys _signingKeys = new();
+
     /// <inheritdoc/>
     public ValueTask<IPendingCaller> BeginAsync(HttpRequest request, RequestTarget target, CancellationToken cancellationToken) => new(Begin(request, target));
 
@@ -43,7 +45,7 @@ public sealed class SigV4Verifier(AccessKeys keys, TimeProvider time) : IAuthent
         CheckTime(at);
         var headers = SignedHeaders(request, signature.Headers);
         var stated = StatedHash(request);
-        var pending = new PendingCaller(request.Method, target.Raw, headers, signature, SigV4.Time(at), key, stated);
+        var pending = new PendingCaller(_signingKeys, request.Method, target.Raw, headers, signature, SigV4.Time(at), key, stated);
         if (stated is not null)
         {
             pending.CheckSignature(stated);
@@ -179,6 +181,7 @@ public sealed class SigV4Verifier(AccessKeys keys, TimeProvider time) : IAuthent
 
     private sealed class PendingCaller : IPendingCaller
     {
+        private readonly SigningKeys _signingKeys;
         private readonly string _method;
         private readonly string _target;
         private readonly List<KeyValuePair<string, string>> _headers;
@@ -188,8 +191,9 @@ public sealed class SigV4Verifier(AccessKeys keys, TimeProvider time) : IAuthent
         private readonly string? _stated;
 
         internal PendingCaller(
-            string method, string target, List<KeyValuePair<string, string>> headers, Signature signature, string time, AccessKey key, string? stated)
+            SigningKeys signingKeys, string method, string target, List<KeyValuePair<string, string>> headers, Signature signature, string time, AccessKey key, string? stated)
         {
+            _signingKeys = signingKeys;
             _method = method;
             _target = target;
             _headers = headers;
@@ -218,11 +222,14 @@ public sealed class SigV4Verifier(AccessKeys keys, TimeProvider time) : IAuthent
         internal void CheckSignature(string payloadHash)
         {
             var canonical = SigV4.CanonicalRequest(_method, _target, _headers, payloadHash);
-            var expected = SigV4.Signature(_key.Secret, _signature.Scope, SigV4.StringToSign(_time, _signature.Scope, canonical));
+            var signingKey = _signingKeys.Of(_key, _signature.Scope);
+            var expected = SigV4.Signature(signingKey, SigV4.StringToSign(_time, _signature.Scope, canonical));
             if (!CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(expected), Encoding.ASCII.GetBytes(_signature.Hex)))
             {
                 throw Denied("The request signature we calculated does not match the signature you provided.");
             }
+
+            _signingKeys.Keep(_key, _signature.Scope, signingKey);
         }
     }
 }

@@ -23,6 +23,7 @@ public sealed class ContextReduction(ModelTurn turn)
         Messages = [.. History.ForModel(ContextWindow.View(run.Conversation.Context, run.Invocation.Truncation))],
         Tools = run.Toolbox.Specs,
         Parameters = run.Invocation.Parameters,
+        Written = run.Written,
         Trace = run.Invocation.Trace,
         Baggage = run.Invocation.Baggage,
     };

@@ -213,8 +213,19 @@ public static class History
     private static bool IsFirst(HarnessMessage message, string toolUseId, int index) =>
         !message.Content.Take(index).Any(block => block.ToolResult?.ToolUseId == toolUseId);
 
-    private static bool HasBlank(Message message) =>
-        message.Role == HarnessConversationRole.Assistant && message.Blocks.Any(block => block is Block.Text text && string.IsNullOrWhiteSpace(text.Value));
+    // Asked of every message before every model call, hence without a query.
+    private static bool HasBlank(Message message)
+    {
+        for (var i = 0; message.Role == HarnessConversationRole.Assistant && i < message.Blocks.Count; i++)
+        {
+            if (message.Blocks[i] is Block.Text text && string.IsNullOrWhiteSpace(text.Value))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 
     private static Message WithoutBlank(Message message)
     {

@@ -30,6 +30,9 @@ public sealed class InvocationRun
     /// <summary>The session's sandbox.</summary>
     public required ISandboxSource Sandbox { get; init; }
 
+    /// <summary>What adapters keep of the conversation's written messages; it goes with the conversation.</summary>
+    public WrittenMessages Written { get; init; } = new();
+
     /// <summary>What is told about it.</summary>
     public InvocationTelemetry Telemetry { get; init; } = InvocationTelemetry.None;
 

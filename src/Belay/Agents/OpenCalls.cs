@@ -35,14 +35,34 @@ public sealed record OpenCalls
     public IEnumerable<Block.ToolUse> Calls => CallsOf(Assistant);
 
     /// <summary>The calls without a result, in call order.</summary>
-    public IEnumerable<Block.ToolUse> Unanswered => Calls.Where(call => !Results.ContainsKey(call.Id));
+    public IEnumerable<Block.ToolUse> Unanswered
+    {
+        get
+        {
+            foreach (var call in Calls)
+            {
+                if (!Results.ContainsKey(call.Id))
+                {
+                    yield return call;
+                }
+            }
+        }
+    }
 
     /// <summary>Whether the last invocation paused here for the caller.</summary>
     public bool Paused { get; init; }
 
     /// <summary>The calls of a message that need a result: those that the provider runs itself do not.</summary>
-    public static IEnumerable<Block.ToolUse> CallsOf(Message message) =>
-        message.Blocks.OfType<Block.ToolUse>().Where(call => call.Kind != HarnessToolUseType.ServerToolUse);
+    public static IEnumerable<Block.ToolUse> CallsOf(Message message)
+    {
+        for (var i = 0; i < message.Blocks.Count; i++)
+        {
+            if (message.Blocks[i] is Block.ToolUse { Kind: not HarnessToolUseType.ServerToolUse } call)
+            {
+                yield return call;
+            }
+        }
+    }
 
     /// <summary>What the conversation keeps, once every call has its result.</summary>
     public IEnumerable<Message> Messages() =>

@@ -32,6 +32,7 @@ public sealed partial class ReplyFold(string provider, string modelId, Func<stri
     private readonly Dictionary<int, Part> _byIndex = [];
     private readonly List<Part> _parts = [];
     private readonly List<(Part Part, int Length)> _spans = [];
+    private readonly List<InvocationEvent> _shown = [];
     private readonly HashSet<string> _toolUseIds = new(StringComparer.Ordinal);
     private int _live;
     private int _events;
@@ -51,10 +52,11 @@ public sealed partial class ReplyFold(string provider, string modelId, Func<stri
     /// <summary>Characters of the reply so far.</summary>
     public long Characters => _characters;
 
-    /// <summary>Takes an event and answers what the wire shows of it, now and of what waited for it.</summary>
-    public IReadOnlyList<InvocationEvent> Apply(ModelEvent modelEvent)
+    /// <summary>Takes an event and answers what the wire shows of it, now and of what waited for it. The list is valid until the next call.</summary>
+    public List<InvocationEvent> Apply(ModelEvent modelEvent)
     {
-        var shown = new List<InvocationEvent>();
+        var shown = _shown;
+        shown.Clear();
         if (modelEvent is ModelEvent.Usage usage)
         {
             Reported = usage.Tokens;
@@ -154,16 +156,20 @@ public sealed partial class ReplyFold(string provider, string modelId, Func<stri
     /// <summary>Lengths of the pieces that the wire was shown, by position of their block in <see cref="Message"/>.</summary>
     public IReadOnlyList<DeltaSpan> Deltas()
     {
-        var positions = new Dictionary<Part, int>();
+        var positions = 0;
         foreach (var part in _parts)
         {
-            if (part.ToBlock() is not null)
-            {
-                positions[part] = positions.Count;
-            }
+            part.Position = positions;
+            positions += part.IsBlock ? 1 : 0;
         }
 
-        return [.. _spans.Select(span => new DeltaSpan(positions[span.Part], span.Length))];
+        var deltas = new DeltaSpan[_spans.Count];
+        for (var i = 0; i < deltas.Length; i++)
+        {
+            deltas[i] = new(_spans[i].Part.Position, _spans[i].Length);
+        }
+
+        return deltas;
     }
 
     private void Open(ModelEvent.ToolOpened opened)
@@ -282,7 +288,7 @@ public sealed partial class ReplyFold(string provider, string modelId, Func<stri
         for (; _live < _parts.Count; _live++)
         {
             var part = _parts[_live];
-            foreach (var piece in part.TakePieces())
+            foreach (var piece in part.Pieces)
             {
                 if (!part.Opened)
                 {
@@ -292,6 +298,8 @@ public sealed partial class ReplyFold(string provider, string modelId, Func<stri
                 _spans.Add((part, piece.Length));
                 shown.Add(Delta(part, piece.Delta));
             }
+
+            part.Pieces.Clear();
 
             if (!part.Closed)
             {
@@ -379,7 +387,7 @@ public sealed partial class ReplyFold(string provider, string modelId, Func<stri
     {
         private readonly StringBuilder _text = new();
         private readonly List<byte[]> _bytes = [];
-        private readonly List<(HarnessContentBlockDelta Delta, int Length)> _pieces = [];
+        private StringBuilder? _signature;
 
         public PartKind Kind { get; set; }
 
@@ -395,7 +403,13 @@ public sealed partial class ReplyFold(string provider, string modelId, Func<stri
 
         public ToolSpec? Spec { get; set; }
 
-        public StringBuilder Signature { get; } = new();
+        /// <summary>Pieces that the wire was not shown yet.</summary>
+        public List<(HarnessContentBlockDelta Delta, int Length)> Pieces { get; } = [];
+
+        /// <summary>Where its block stands in the message.</summary>
+        public int Position { get; set; }
+
+        public StringBuilder Signature => _signature ??= new();
 
         public ProviderState? State { get; set; }
 
@@ -412,7 +426,7 @@ public sealed partial class ReplyFold(string provider, string modelId, Func<stri
 
             foreach (var piece in Utf8Pieces.Split(text))
             {
-                _pieces.Add((ToDelta(piece), piece.Length));
+                Pieces.Add((ToDelta(piece), piece.Length));
             }
         }
 
@@ -421,33 +435,30 @@ public sealed partial class ReplyFold(string provider, string modelId, Func<stri
             foreach (var piece in bytes.ToArray().Chunk(Utf8Pieces.FrameBytes))
             {
                 _bytes.Add(piece);
-                _pieces.Add((new() { ReasoningContent = new() { RedactedContent = piece } }, piece.Length));
+                Pieces.Add((new() { ReasoningContent = new() { RedactedContent = piece } }, piece.Length));
             }
         }
 
-        public (HarnessContentBlockDelta Delta, int Length)[] TakePieces()
+        /// <summary>Whether the message has a block for it.</summary>
+        public bool IsBlock => Kind switch
         {
-            if (_pieces.Count == 0)
-            {
-                return [];
-            }
-
-            var pieces = _pieces.ToArray();
-            _pieces.Clear();
-            return pieces;
-        }
+            PartKind.Text => _text.Length > 0 || State is not null,
+            PartKind.None => State is not null,
+            _ => true,
+        };
 
         public Block? ToBlock()
         {
             Block? block = Kind switch
             {
-                PartKind.Text => _text.Length == 0 && State is null ? null : new Block.Text(_text.ToString()),
-                PartKind.Reasoning => new Block.Reasoning(_text.ToString(), Signature.Length == 0 ? null : Signature.ToString()),
+                _ when !IsBlock => null,
+                PartKind.Text => new Block.Text(_text.ToString()),
+                PartKind.Reasoning => new Block.Reasoning(_text.ToString(), _signature is { Length: > 0 } ? _signature.ToString() : null),
                 PartKind.Redacted => new Block.RedactedReasoning([.. _bytes.SelectMany(bytes => bytes)]),
                 PartKind.Tool or PartKind.ServerTool => ToToolUse(),
                 PartKind.Aside => Whole,
                 // State that came with nothing else: reasoning that shows nothing.
-                PartKind.None => State is null ? null : new Block.Reasoning(string.Empty, null),
+                PartKind.None => new Block.Reasoning(string.Empty, null),
                 _ => throw new UnreachableException(),
             };
             return State is null ? block : block! with { State = State };

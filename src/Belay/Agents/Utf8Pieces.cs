@@ -16,23 +16,7 @@ public static class Utf8Pieces
     public static IEnumerable<string> Split(string text, int maxBytes = FrameBytes)
     {
         // Three bytes are the most that one UTF-16 unit becomes, six the most in a frame; most texts need no counting.
-        if (text.Length <= Math.Min(maxBytes / 3, FrameRoom / EscapedBytes))
-        {
-            if (text.Length > 0)
-            {
-                yield return text;
-            }
-
-            yield break;
-        }
-
-        var start = 0;
-        while (start < text.Length)
-        {
-            var length = Fit(text, start, maxBytes, FrameRoom);
-            yield return text.Substring(start, length);
-            start += length;
-        }
+        return text.Length > Math.Min(maxBytes / 3, FrameRoom / EscapedBytes) ? Cut(text, maxBytes) : text.Length > 0 ? [text] : [];
     }
 
     /// <summary>The text when it fits; otherwise its beginning and end around a notice of what is missing.</summary>
@@ -48,6 +32,17 @@ public static class Utf8Pieces
         var kept = FitBackward(text, head, maxBytes / 2);
         var missing = bytes - Encoding.UTF8.GetByteCount(text.AsSpan(0, head)) - Encoding.UTF8.GetByteCount(text.AsSpan(text.Length - kept));
         return $"{text.AsSpan(0, head)}\n[… {missing} bytes removed …]\n{text.AsSpan(text.Length - kept)}";
+    }
+
+    private static IEnumerable<string> Cut(string text, int maxBytes)
+    {
+        var start = 0;
+        while (start < text.Length)
+        {
+            var length = Fit(text, start, maxBytes, FrameRoom);
+            yield return text.Substring(start, length);
+            start += length;
+        }
     }
 
     private static int Fit(string text, int start, int maxBytes, int frameRoom)

@@ -38,6 +38,9 @@ public sealed record ModelRequest
     /// <summary>Sampling parameters.</summary>
     public required ModelParameters Parameters { get; init; }
 
+    /// <summary>What an adapter may keep of the written messages for the session's next call; null when there is none.</summary>
+    public WrittenMessages? Written { get; init; }
+
     /// <summary>The trace that the call belongs to; its headers go out with the call. The default names none.</summary>
     public TraceContext Trace { get; init; }
 

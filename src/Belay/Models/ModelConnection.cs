@@ -48,6 +48,7 @@ internal sealed class ModelConnection : IDisposable
 
         using var guard = new StallGuard(TimeSpan.FromSeconds(_settings.StallSeconds), _time, cancellationToken);
         using var response = await SendAsync(provider, request, guard);
+        (request.Content as RequestBuffer)?.GiveBack();
         await using var body = await response.Content.ReadAsStreamAsync(guard.Token);
         if (response.StatusCode != HttpStatusCode.OK)
         {

@@ -12,7 +12,8 @@ internal static class RequestJson
     /// <summary>Stands for a tool's answer that is empty; providers refuse empty text.</summary>
     public const string Empty = "(no output)";
 
-    private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = false };
+    /// <summary>How requests are written.</summary>
+    public static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = false };
 
     /// <summary>Writes a body.</summary>
     public static ReadOnlyMemory<byte> Write(Action<Utf8JsonWriter> write)
@@ -86,17 +87,18 @@ internal static class RequestJson
     /// <summary>A tool's answer as one text, errors marked, images as placeholders.</summary>
     public static string Flatten(Block.ToolResult result, bool images = true)
     {
-        var parts = result.Content
-            .Select(content => content switch
-            {
-                ToolContent.Text text => text.Value,
-                ToolContent.Json value => value.Value.GetRawText(),
-                ToolContent.Image image => images ? Placeholder(image.MediaType, image.Bytes) : "[image: see the next message]",
-                _ => throw new System.Diagnostics.UnreachableException(),
-            })
-            .Where(text => text.Length > 0);
-        var text = string.Join('\n', parts);
+        var text = result.Content is [ToolContent.Text only] ? only.Value : string.Join('\n', Parts(result, images));
         text = text.Length == 0 ? Empty : text;
         return result.Status is HarnessToolUseStatus.Error ? "[error] " + text : text;
     }
+
+    private static IEnumerable<string> Parts(Block.ToolResult result, bool images) => result.Content
+        .Select(content => content switch
+        {
+            ToolContent.Text text => text.Value,
+            ToolContent.Json value => value.Value.GetRawText(),
+            ToolContent.Image image => images ? Placeholder(image.MediaType, image.Bytes) : "[image: see the next message]",
+            _ => throw new System.Diagnostics.UnreachableException(),
+        })
+        .Where(text => text.Length > 0);
 }

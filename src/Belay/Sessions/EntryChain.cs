@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
@@ -16,18 +15,20 @@ namespace Belay.Sessions;
 public sealed class EntryChain
 {
     private const byte Version = 1;
+    private const int NumberBytes = 20;
     private readonly byte[] _prefix;
 
     /// <summary>The chain of one session.</summary>
     public EntryChain(SessionKey session)
     {
-        var prefix = new ArrayBufferWriter<byte>(256);
-        prefix.Write([Version]);
-        Write(prefix, session.Scope.Account);
-        Write(prefix, session.Scope.Region);
-        Write(prefix, session.HarnessId);
-        Write(prefix, session.SessionId);
-        _prefix = prefix.WrittenSpan.ToArray();
+        string[] names = [session.Scope.Account, session.Scope.Region, session.HarnessId, session.SessionId];
+        _prefix = new byte[1 + names.Sum(Size)];
+        _prefix[0] = Version;
+        var rest = _prefix.AsSpan(1);
+        foreach (var name in names)
+        {
+            rest = Write(rest, name);
+        }
     }
 
     /// <summary>What the hash of the first entry's predecessor is taken to be.</summary>
@@ -36,17 +37,16 @@ public sealed class EntryChain
     /// <summary>An entry's header.</summary>
     public byte[] Header(long sequence, DateTimeOffset at, EntryKind kind, string? actorRef, string keyId, ReadOnlySpan<byte> previousHash)
     {
-        var header = new ArrayBufferWriter<byte>(_prefix.Length + 160);
-        header.Write(_prefix);
-        Span<byte> numbers = stackalloc byte[20];
-        BinaryPrimitives.WriteInt64BigEndian(numbers, sequence);
-        BinaryPrimitives.WriteInt64BigEndian(numbers[8..], at.ToUnixTimeMilliseconds());
-        BinaryPrimitives.WriteInt32BigEndian(numbers[16..], (int)kind);
-        header.Write(numbers);
-        Write(header, actorRef);
-        Write(header, keyId);
-        header.Write(previousHash);
-        return header.WrittenSpan.ToArray();
+        var header = new byte[_prefix.Length + NumberBytes + Size(actorRef) + Size(keyId) + previousHash.Length];
+        _prefix.CopyTo(header, 0);
+        var rest = header.AsSpan(_prefix.Length);
+        BinaryPrimitives.WriteInt64BigEndian(rest, sequence);
+        BinaryPrimitives.WriteInt64BigEndian(rest[8..], at.ToUnixTimeMilliseconds());
+        BinaryPrimitives.WriteInt32BigEndian(rest[16..], (int)kind);
+        rest = Write(rest[NumberBytes..], actorRef);
+        rest = Write(rest, keyId);
+        previousHash.CopyTo(rest);
+        return header;
     }
 
     /// <summary>The header of a stored entry.</summary>
@@ -56,22 +56,20 @@ public sealed class EntryChain
     /// <summary>An entry's hash.</summary>
     public static byte[] Hash(ReadOnlySpan<byte> header, ReadOnlySpan<byte> body)
     {
-        Span<byte> digest = stackalloc byte[SHA256.HashSizeInBytes];
-        SHA256.HashData(body, digest);
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(header);
-        hash.AppendData(digest);
-        return hash.GetHashAndReset();
+        var length = header.Length + SHA256.HashSizeInBytes;
+        Span<byte> both = length <= 1024 ? stackalloc byte[length] : new byte[length];
+        header.CopyTo(both);
+        SHA256.HashData(body, both[header.Length..]);
+        return SHA256.HashData(both);
     }
 
-    private static void Write(ArrayBufferWriter<byte> buffer, string? text)
+    private static int Size(string? text) => sizeof(int) + (text is null ? 0 : Encoding.UTF8.GetByteCount(text));
+
+    /// <summary>Writes a text and answers what is left behind it.</summary>
+    private static Span<byte> Write(Span<byte> rest, string? text)
     {
-        var length = text is null ? -1 : Encoding.UTF8.GetByteCount(text);
-        BinaryPrimitives.WriteInt32BigEndian(buffer.GetSpan(sizeof(int)), length);
-        buffer.Advance(sizeof(int));
-        if (text is not null)
-        {
-            buffer.Advance(Encoding.UTF8.GetBytes(text, buffer.GetSpan(length)));
-        }
+        var length = text is null ? -1 : Encoding.UTF8.GetBytes(text, rest[sizeof(int)..]);
+        BinaryPrimitives.WriteInt32BigEndian(rest, length);
+        return rest[(sizeof(int) + Math.Max(length, 0))..];
     }
 }

@@ -4,6 +4,7 @@ using Belay.Agents;
 using Belay.Contracts.Faults;
 using Belay.Contracts.Harnesses;
 using Belay.Contracts.Invocations;
+using Belay.Models;
 using Belay.Sandboxes;
 using Belay.Storage;
 using Belay.Telemetry;
@@ -44,6 +45,7 @@ public sealed partial class LiveSession : IAsyncDisposable
     private readonly SessionServices _services;
     private readonly SessionJournal _journal;
     private readonly Conversation _conversation;
+    private readonly WrittenMessages _written = new();
     private readonly SessionMailbox _mailbox;
     private readonly SessionSandboxFactory _sandboxes;
     private readonly Lock _gate = new();
@@ -411,6 +413,7 @@ public sealed partial class LiveSession : IAsyncDisposable
                 Toolbox = toolbox,
                 Telemetry = InvocationTelemetry.Begin(_services.Telemetry, invocation, Key.SessionId, toolbox),
                 Conversation = _conversation,
+                Written = _written,
                 Journal = _mailbox.AppendAsync,
                 Events = new(events.Writer),
                 Signal = new(_services.Time, TimeSpan.FromSeconds(invocation.Limits.TimeoutSeconds)),

@@ -1,5 +1,3 @@
-using System.Net.Http.Headers;
-
 namespace Belay.Models.OpenAi;
 
 /// <summary>A model behind the OpenAI chat-completions API, or a server that speaks it.</summary>
@@ -7,6 +5,8 @@ internal sealed class OpenAiModel(ModelConnection connection, OpenAiTarget targe
 {
     /// <summary>Name of the provider.</summary>
     public const string ProviderName = "openai";
+
+    private readonly Uri _url = ModelEndpoint.Under(target.BaseUrl, "/chat/completions");
 
     /// <inheritdoc/>
     public string Provider => ProviderName;
@@ -27,12 +27,10 @@ internal sealed class OpenAiModel(ModelConnection connection, OpenAiTarget targe
 
     private HttpRequestMessage Post(ModelRequest request)
     {
-        var message = new HttpRequestMessage(HttpMethod.Post, ModelEndpoint.Under(target.BaseUrl, "/chat/completions"))
-        {
-            Content = new ReadOnlyMemoryContent(OpenAiRequest.Write(target.ModelId, target.MaxTokensName, request)),
-        };
-        message.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
-        message.Headers.Accept.ParseAdd("text/event-stream");
+        var body = new RequestBuffer();
+        OpenAiRequest.Write(body, target.ModelId, target.MaxTokensName, request);
+        var message = new HttpRequestMessage(HttpMethod.Post, _url) { Content = body };
+        message.Headers.TryAddWithoutValidation("Accept", "text/event-stream");
         if (target.ApiKey is { } key)
         {
             message.Headers.TryAddWithoutValidation("Authorization", $"Bearer {key}");

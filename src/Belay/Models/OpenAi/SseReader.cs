@@ -8,7 +8,7 @@ internal sealed class SseReader(int maxEventBytes)
 {
     private const int MaxFieldName = 5;
     private byte[] _line = [];
-    private byte[] _data = new byte[1024];
+    private byte[] _data = new byte[512];
     private int _lineLength;
     private int _dataLength;
     private bool _hasData;

@@ -29,7 +29,7 @@ public sealed class OpenAiRequestTests
     [Theory]
     [MemberData(nameof(Messages))]
     public void Conversation_IsRendered(string name, string messages) =>
-        Assert.Equal(messages, Member(OpenAiRequest.Write("m", "max_tokens", Request(tools: false, Conversation(name))), "messages"));
+        Assert.Equal(messages, Member(Written("max_tokens", Request(tools: false, Conversation(name))), "messages"));
 
     [Fact]
     public void Parameters_AreMergedAndTheExplicitOnesWin()
@@ -42,8 +42,8 @@ public sealed class OpenAiRequestTests
 
         Assert.Equal(
             """{"model":"m","messages":[{"role":"system","content":"One.\nTwo."},{"role":"user","content":"Hi"}],"stream":true,"max_tokens":100,"temperature":0.7,"top_p":0.95,"stream_options":{"include_usage":true},"seed":7,"reasoning":{"effort":"low"}}""",
-            Encoding.UTF8.GetString(OpenAiRequest.Write("m", "max_tokens", request).Span));
-        Assert.Equal("100", Member(OpenAiRequest.Write("m", "max_completion_tokens", request), "max_completion_tokens"));
+            Encoding.UTF8.GetString(Written("max_tokens", request).Span));
+        Assert.Equal("100", Member(Written("max_completion_tokens", request), "max_completion_tokens"));
     }
 
     [Theory]
@@ -53,21 +53,21 @@ public sealed class OpenAiRequestTests
     {
         var request = Request(tools: false, User(Text("Hi"))) with { Parameters = new ModelParameters(null, null, null, null, JsonElement.Parse(additional)) };
 
-        Assert.Equal(options, Member(OpenAiRequest.Write("m", "max_tokens", request), "stream_options"));
+        Assert.Equal(options, Member(Written("max_tokens", request), "stream_options"));
     }
 
     [Fact]
     public void HalfACharacter_DoesNotBreakTheRequest() =>
         Assert.Equal(
             "[{\"role\":\"user\",\"content\":\"a\uFFFDb\"}]",
-            JsonDocument.Parse(OpenAiRequest.Write("m", "max_tokens", Request(tools: false, User(Text("a\ud800b"))))).RootElement.GetProperty("messages").ToString().Replace("\\uFFFD", "\uFFFD", StringComparison.OrdinalIgnoreCase));
+            JsonDocument.Parse(Written("max_tokens", Request(tools: false, User(Text("a\ud800b"))))).RootElement.GetProperty("messages").ToString().Replace("\\uFFFD", "\uFFFD", StringComparison.OrdinalIgnoreCase));
 
     [Fact]
     public void LongIds_AreShortenedAlikeInCallAndResult()
     {
         var id = new string('x', 64);
 
-        var messages = JsonDocument.Parse(Member(OpenAiRequest.Write("m", "max_tokens", Request(tools: false, Assistant(Call(id)), User(Result(id)))), "messages")).RootElement;
+        var messages = JsonDocument.Parse(Member(Written("max_tokens", Request(tools: false, Assistant(Call(id)), User(Result(id)))), "messages")).RootElement;
 
         var sent = messages[0].GetProperty("tool_calls")[0].GetProperty("id").GetString()!;
         Assert.Equal(40, sent.Length);
@@ -82,9 +82,67 @@ public sealed class OpenAiRequestTests
     {
         var call = Call("t1") with { State = State(provider, modelId, """{"extra_content":{"s":1}}""") };
 
-        var messages = Member(OpenAiRequest.Write("m", "max_tokens", Request(tools: false, Assistant(call))), "messages");
+        var messages = Member(Written("max_tokens", Request(tools: false, Assistant(call))), "messages");
 
         Assert.Equal(back, messages.Contains("""},"extra_content":{"s":1}}""", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void KeptMessages_ChangeNoByte(int seed)
+    {
+        var random = new Random(seed);
+        var written = new WrittenMessages();
+        List<Message> messages = [];
+        for (var step = 0; step < 300; step++)
+        {
+            for (var more = random.Next(4); more > 0; more--)
+            {
+                messages.Add(Any(random));
+            }
+
+            if (random.Next(10) == 0 && messages.Count > 0)
+            {
+                // A reduction: an old message becomes another, or the oldest go.
+                messages[random.Next(messages.Count)] = Any(random);
+                messages.RemoveRange(0, random.Next(3) == 0 ? random.Next(messages.Count) : 0);
+            }
+
+            var request = Request(tools: false, [.. messages]) with { System = random.Next(2) == 0 ? ["S"] : [] };
+            var model = random.Next(20) == 0 ? "other" : "m";
+
+            Assert.Equal(Encoding.UTF8.GetString(Written("max_tokens", request, model).Span), Encoding.UTF8.GetString(Written("max_tokens", request with { Written = written }, model).Span));
+        }
+    }
+
+    [Fact]
+    public void KeptMessages_AreNotWrittenAgain()
+    {
+        var written = new WrittenMessages();
+        var request = Request(tools: false, User(Text("a")), Assistant(Text("b")), User(Text("c"))) with { Written = written };
+        Written("max_tokens", request);
+
+        Assert.Equal("""{"role":"user","content":"a"},{"role":"assistant","content":"b"}""", Encoding.UTF8.GetString(written.Find("openai/m", request.Messages, out var count)));
+        Assert.Equal(2, count);
+    }
+
+    private static Message Any(Random random) => random.Next(6) switch
+    {
+        0 => User(Text("a\"b")),
+        1 => User(Result("t1", new ToolContent.Text("one")), Text("x")),
+        2 => Assistant(Text("")),
+        3 => Assistant(Call("t1"), Text("y")),
+        4 => Assistant(new Block.Reasoning("hm", null)),
+        _ => User(new Block.Image("image/gif", [3])),
+    };
+
+    private static ReadOnlyMemory<byte> Written(string maxTokensName, ModelRequest request, string modelId = "m")
+    {
+        using var body = new RequestBuffer();
+        OpenAiRequest.Write(body, modelId, maxTokensName, request);
+        return body.Written.ToArray();
     }
 
     private static Message[] Conversation(string name) => name switch

@@ -1,0 +1,244 @@
+using System.Text.Json;
+using Belay.Agents;
+using Belay.Contracts.Invocations;
+
+namespace Belay.Models.OpenAi;
+
+/// <summary>Writes the messages of a chat-completions request, neighbours of one role as one.</summary>
+internal sealed class OpenAiMessages(Utf8JsonWriter json, string modelId)
+{
+    // The public endpoint refuses longer ids of tool calls.
+    private const int MaxIdLength = 40;
+
+    /// <summary>
+    /// Writes the messages into the array that is open. Those that <paramref name="written"/> has are copied. The last ones written
+    /// are never kept, because what the conversation goes on with may still join them.
+    /// </summary>
+    public void Write(IReadOnlyList<Message> messages, WrittenMessages? written, RequestBuffer output)
+    {
+        var count = 0;
+        var kept = written is null ? default : written.Find(OpenAiModel.ProviderName + "/" + modelId, messages, out count);
+        if (!kept.IsEmpty)
+        {
+            // Several elements of the array at once; they were validated when they were written.
+            json.WriteRawValue(kept, skipInputValidation: true);
+        }
+
+        var begin = Position;
+        var (boundary, end) = (count, begin);
+        HarnessConversationRole? role = null;
+        List<Block> blocks = [];
+        for (var i = count; i < messages.Count; i++)
+        {
+            // Dropping blocks can empty a message and make its neighbours meet, so it comes before merging.
+            var message = messages[i];
+            if (!HasKept(message.Blocks))
+            {
+                continue;
+            }
+
+            if (message.Role != role)
+            {
+                Write(role, blocks);
+                (boundary, end) = (i, Position);
+                role = message.Role;
+                blocks.Clear();
+            }
+
+            AddKept(blocks, message.Blocks);
+        }
+
+        Write(role, blocks);
+        json.Flush();
+        if (written is not null && boundary > count)
+        {
+            var added = output.Written[begin..end];
+            written.Add(messages, boundary, kept.IsEmpty && added is [(byte)',', ..] ? added[1..] : added);
+        }
+    }
+
+    private int Position => (int)(json.BytesCommitted + json.BytesPending);
+
+    private void Write(HarnessConversationRole? role, List<Block> blocks)
+    {
+        if (role is HarnessConversationRole.Assistant)
+        {
+            WriteAssistant(blocks);
+        }
+        else if (role is not null)
+        {
+            WriteUser(blocks);
+        }
+    }
+
+    private static bool HasKept(IReadOnlyList<Block> blocks)
+    {
+        for (var i = 0; i < blocks.Count; i++)
+        {
+            if (IsKept(blocks[i]))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static void AddKept(List<Block> kept, IReadOnlyList<Block> blocks)
+    {
+        for (var i = 0; i < blocks.Count; i++)
+        {
+            if (IsKept(blocks[i]))
+            {
+                kept.Add(blocks[i]);
+            }
+        }
+    }
+
+    /// <summary>Reasoning, citations and tools that another provider ran itself have no place in this protocol.</summary>
+    private static bool IsKept(Block block) => block switch
+    {
+        Block.Text text => text.Value.Length > 0,
+        Block.Reasoning or Block.RedactedReasoning or Block.Citation => false,
+        Block.ToolUse call => call.Kind is not HarnessToolUseType.ServerToolUse,
+        Block.ToolResult or Block.Image => true,
+        _ => throw new System.Diagnostics.UnreachableException(),
+    };
+
+    private void WriteAssistant(List<Block> blocks)
+    {
+        var text = blocks is [Block.Text only] ? only.Value : string.Concat(blocks.Select(block => block switch
+        {
+            Block.Text part => part.Value,
+            Block.Image image => RequestJson.Placeholder(image.MediaType, image.Bytes),
+            _ => "",
+        }));
+        json.WriteStartObject();
+        json.WriteString("role", "assistant");
+        if (text.Length > 0)
+        {
+            json.WriteString("content", text);
+        }
+        else
+        {
+            json.WriteNull("content");
+        }
+
+        var calls = false;
+        foreach (var block in blocks)
+        {
+            if (block is Block.ToolUse call)
+            {
+                if (!calls)
+                {
+                    json.WriteStartArray("tool_calls");
+                    calls = true;
+                }
+
+                WriteCall(call);
+            }
+        }
+
+        if (calls)
+        {
+            json.WriteEndArray();
+        }
+
+        json.WriteEndObject();
+    }
+
+    private void WriteCall(Block.ToolUse call)
+    {
+        json.WriteStartObject();
+        json.WriteString("id", ToolUseId.Fit(call.Id, MaxIdLength));
+        json.WriteString("type", "function");
+        json.WriteStartObject("function");
+        json.WriteString("name", call.Name);
+        json.WriteString("arguments", call.Input.ValueKind is JsonValueKind.Object ? call.Input.GetRawText() : "{}");
+        json.WriteEndObject();
+        if (call.State is { Provider: OpenAiModel.ProviderName } state
+            && state.ModelId == modelId
+            && state.Value.ValueKind is JsonValueKind.Object
+            && state.Value.TryGetProperty(OpenAiRequest.ExtraContent, out var extra))
+        {
+            json.WritePropertyName(OpenAiRequest.ExtraContent);
+            extra.WriteTo(json);
+        }
+
+        json.WriteEndObject();
+    }
+
+    /// <summary>Results first, each a message of its own; then what the user says, with the images that the results had.</summary>
+    private void WriteUser(List<Block> blocks)
+    {
+        List<(string MediaType, byte[] Bytes)> images = [];
+        foreach (var block in blocks)
+        {
+            if (block is not Block.ToolResult result)
+            {
+                continue;
+            }
+
+            json.WriteStartObject();
+            json.WriteString("role", "tool");
+            json.WriteString("tool_call_id", ToolUseId.Fit(result.ToolUseId, MaxIdLength));
+            json.WriteString("content", RequestJson.Flatten(result, images: false));
+            json.WriteEndObject();
+            foreach (var content in result.Content)
+            {
+                if (content is ToolContent.Image image)
+                {
+                    images.Add((image.MediaType, image.Bytes));
+                }
+            }
+        }
+
+        var texts = 0;
+        foreach (var block in blocks)
+        {
+            texts += block is Block.Text ? 1 : 0;
+            if (block is Block.Image image)
+            {
+                images.Add((image.MediaType, image.Bytes));
+            }
+        }
+
+        var text = blocks is [Block.Text only] ? only.Value : texts > 0 ? string.Join('\n', blocks.OfType<Block.Text>().Select(block => block.Value)) : null;
+        if (images.Count == 0 && text is null)
+        {
+            return;
+        }
+
+        json.WriteStartObject();
+        json.WriteString("role", "user");
+        if (images.Count == 0)
+        {
+            // A plain string is what every compatible server takes.
+            json.WriteString("content", text);
+            json.WriteEndObject();
+            return;
+        }
+
+        json.WriteStartArray("content");
+        if (text is not null)
+        {
+            json.WriteStartObject();
+            json.WriteString("type", "text");
+            json.WriteString("text", text);
+            json.WriteEndObject();
+        }
+
+        foreach (var (mediaType, bytes) in images)
+        {
+            json.WriteStartObject();
+            json.WriteString("type", "image_url");
+            json.WriteStartObject("image_url");
+            json.WriteString("url", $"data:{mediaType};base64,{Convert.ToBase64String(bytes)}");
+            json.WriteEndObject();
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+}
