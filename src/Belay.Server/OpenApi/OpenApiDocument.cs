@@ -99,19 +99,6 @@ public static class OpenApiDocument
             AddInput(description, input, schemas);
         }
 
-        if (about.Event is not null)
-        {
-            var parameters = (JsonArray?)description["parameters"] ?? [];
-            description["parameters"] = parameters;
-            parameters.Add(new JsonObject
-            {
-                ["name"] = "Last-Event-ID",
-                ["in"] = "header",
-                ["description"] = "Of a stream: id of the last event that the reader has; the stream goes on after it.",
-                ["schema"] = new JsonObject { ["type"] = "string" },
-            });
-        }
-
         description["responses"] = Responses(about, schemas, documentation);
         description["security"] = Security(operation);
         return description;

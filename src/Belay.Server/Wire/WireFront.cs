@@ -117,7 +117,7 @@ public sealed partial class WireFront
 
         if (operation?.NeedsAccessKey == true && (caller.TokenId is not null || caller.ByTicket))
         {
-            throw SigV4Verifier.Denied($"{operation.Name} must be signed with an access key: whoever has a bearer token or a ticket cannot make or end access.");
+            throw SigV4Verifier.Denied($"{operation.Name} must be signed with an access key: a bearer token or a ticket is not enough for it.");
         }
 
         exchange.Telemetry.Authenticated(http.Request, operation, exchange.RequestId);
