@@ -38,32 +38,12 @@ internal static class BashScript
                     --url | --port | -p | --data | --region) connection+=("$option" "$word") ;;
                     esac
                     option=''
-                elif [[ $word == -* ]]; then
-                    case "$verb $word" in
-        {{ShellCases.Valued(lines).TrimEnd('\n')}}
-                    esac
-                else
-                    case "$verb/$word" in
-        {{ShellCases.Verbs(lines).TrimEnd('\n')}}
-                    esac
-                fi
+        {{ShellCases.Word(lines)}}
             done
 
             word="${line[${#line[@]} - 1]}"
             [[ $word == = ]] && word=''
-            if [[ -n $option ]]; then
-                case "$verb $option" in
-        {{ShellCases.Values(lines).TrimEnd('\n')}}
-                esac
-            elif [[ $word == -* ]]; then
-                case "$verb" in
-        {{ShellCases.Names(lines).TrimEnd('\n')}}
-                esac
-            else
-                case "$verb" in
-        {{ShellCases.Arguments(lines).TrimEnd('\n')}}
-                esac
-            fi
+        {{ShellCases.Found(lines)}}
 
             # Nothing found leaves file names to the shell.
             COMPREPLY=($(compgen -W "$found" -- "$word"))

@@ -5,16 +5,46 @@ namespace Belay.Cli.Completion;
 /// <summary>The branches of <c>case</c> that say what may stand where; bash and zsh read them alike.</summary>
 internal static class ShellCases
 {
-    /// <summary>Of the words so far: <c>"$verb $word"</c> of options that take a value.</summary>
-    public static string Valued(IReadOnlyList<CommandLinePart> lines) => Branch(
+    /// <summary>What a word of the line means, as the last branches of an <c>if</c>: an option sets <c>option</c>, a verb <c>verb</c>.</summary>
+    public static string Word(IReadOnlyList<CommandLinePart> lines) => $$"""
+                elif [[ $word == -* ]]; then
+                    case "$verb $word" in
+        {{Valued(lines).TrimEnd('\n')}}
+                    esac
+                else
+                    case "$verb/$word" in
+        {{Verbs(lines).TrimEnd('\n')}}
+                    esac
+                fi
+        """;
+
+    /// <summary>Puts what may stand where the cursor is into <c>found</c>.</summary>
+    public static string Found(IReadOnlyList<CommandLinePart> lines) => $$"""
+            if [[ -n $option ]]; then
+                case "$verb $option" in
+        {{Values(lines).TrimEnd('\n')}}
+                esac
+            elif [[ $word == -* ]]; then
+                case "$verb" in
+        {{Names(lines).TrimEnd('\n')}}
+                esac
+            else
+                case "$verb" in
+        {{Arguments(lines).TrimEnd('\n')}}
+                esac
+            fi
+        """;
+
+    // Of the words so far: "$verb $word" of options that take a value.
+    private static string Valued(IReadOnlyList<CommandLinePart> lines) => Branch(
         lines.SelectMany(line => line.Options.Where(option => option.TakesValue).SelectMany(option => option.Names).Select(name => $"{line.Path} {name}")), "option=$word");
 
-    /// <summary>Of the words so far: <c>"$verb/$word"</c> of verbs.</summary>
-    public static string Verbs(IReadOnlyList<CommandLinePart> lines) => Branch(
+    // Of the words so far: "$verb/$word" of verbs.
+    private static string Verbs(IReadOnlyList<CommandLinePart> lines) => Branch(
         lines.SelectMany(line => line.Verbs.Select(verb => $"{line.Path}/{verb.Name}")), "verb=\"${verb:+$verb }$word\"");
 
-    /// <summary>Values of options, by <c>"$verb $option"</c>.</summary>
-    public static string Values(IReadOnlyList<CommandLinePart> lines)
+    // Values of options, by "$verb $option".
+    private static string Values(IReadOnlyList<CommandLinePart> lines)
     {
         var text = new StringBuilder();
         text.Append(Branch(Options(lines, option => option.TakesHarness).Select(found => found.Key), "found=$(_belay_harnesses)"));
@@ -26,12 +56,12 @@ internal static class ShellCases
         return text.ToString();
     }
 
-    /// <summary>Options, by <c>"$verb"</c>.</summary>
-    public static string Names(IReadOnlyList<CommandLinePart> lines) => string.Concat(
+    // Options, by "$verb".
+    private static string Names(IReadOnlyList<CommandLinePart> lines) => string.Concat(
         lines.Select(line => Branch([line.Path], $"found='{string.Join(' ', line.Options.SelectMany(option => option.Names))}'")));
 
-    /// <summary>Verbs and arguments, by <c>"$verb"</c>.</summary>
-    public static string Arguments(IReadOnlyList<CommandLinePart> lines)
+    // Verbs and arguments, by "$verb".
+    private static string Arguments(IReadOnlyList<CommandLinePart> lines)
     {
         var text = new StringBuilder();
         foreach (var line in lines)

@@ -23,31 +23,11 @@ internal static class ZshScript
                     --url | --port | -p | --data | --region) connection+=("$option" "${(Q)word}") ;;
                     esac
                     option=''
-                elif [[ $word == -* ]]; then
-                    case "$verb $word" in
-        {{ShellCases.Valued(lines).TrimEnd('\n')}}
-                    esac
-                else
-                    case "$verb/$word" in
-        {{ShellCases.Verbs(lines).TrimEnd('\n')}}
-                    esac
-                fi
+        {{ShellCases.Word(lines)}}
             done
 
             word="${words[CURRENT]}"
-            if [[ -n $option ]]; then
-                case "$verb $option" in
-        {{ShellCases.Values(lines).TrimEnd('\n')}}
-                esac
-            elif [[ $word == -* ]]; then
-                case "$verb" in
-        {{ShellCases.Names(lines).TrimEnd('\n')}}
-                esac
-            else
-                case "$verb" in
-        {{ShellCases.Arguments(lines).TrimEnd('\n')}}
-                esac
-            fi
+        {{ShellCases.Found(lines)}}
 
             if [[ -n ${found// /} ]]; then
                 compadd -- ${=found}

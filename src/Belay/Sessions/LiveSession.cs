@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Threading.Channels;
 using Belay.Agents;
 using Belay.Contracts.Faults;
@@ -6,39 +5,16 @@ using Belay.Contracts.Harnesses;
 using Belay.Contracts.Invocations;
 using Belay.Models;
 using Belay.Sandboxes;
-using Belay.Storage;
 using Belay.Telemetry;
 using Belay.Tools;
-using Microsoft.Extensions.Logging;
 
 namespace Belay.Sessions;
-
-/// <summary>What every session of a server shares.</summary>
-/// <param name="Loop">The loop.</param>
-/// <param name="BuiltIns">Built-in tools, in the order in which models see them.</param>
-/// <param name="Settings">Settings of sessions.</param>
-/// <param name="Invocations">Settings of invocations.</param>
-/// <param name="Time">The clock.</param>
-/// <param name="Ids">Where ids come from.</param>
-/// <param name="Logger">Where a session reports what we broke.</param>
-public sealed record SessionServices(
-    AgentLoop Loop,
-    IReadOnlyList<ITool> BuiltIns,
-    SessionSettings Settings,
-    InvocationSettings Invocations,
-    TimeProvider Time,
-    IdSource Ids,
-    ILogger Logger)
-{
-    /// <summary>Who is told what happens; nobody by default.</summary>
-    public Instrumentation Telemetry { get; init; } = Instrumentation.None;
-}
 
 /// <summary>
 /// A session that this server holds: its journal, its conversation, its sandbox. One invocation at a time; commands beside it. Everything
 /// that is written goes through one mailbox.
 /// </summary>
-public sealed partial class LiveSession : IAsyncDisposable
+public sealed class LiveSession : IAsyncDisposable
 {
     private static readonly TimeSpan DefaultIdle = TimeSpan.FromSeconds(900);
 
@@ -140,7 +116,7 @@ public sealed partial class LiveSession : IAsyncDisposable
         try
         {
             await ThrowIfAnothersAsync(invocation, cancellationToken);
-            var (entries, accepted) = Accept(invocation);
+            var (entries, accepted) = Acceptance.Of(invocation, _conversation.Open);
             var actor = await TakeForActorAsync(invocation, cancellationToken);
 
             // Synced: once the client sees its stream begin, what it said is history, whatever happens next.
@@ -155,7 +131,7 @@ public sealed partial class LiveSession : IAsyncDisposable
             }
         }
 
-        running.Work = RunAsync(running, hold);
+        running.Work = new InvocationWork(_services, Key, _sandbox, running).RunAsync(Free, hold);
         return new(running);
     }
 
@@ -368,40 +344,6 @@ public sealed partial class LiveSession : IAsyncDisposable
         return actor;
     }
 
-    // 4. What the client sent, after the clean-up rules; what it answers; what nobody answered.
-    private (IReadOnlyList<EntryBody> Entries, Invocation Accepted) Accept(Invocation invocation)
-    {
-        var open = _conversation.Open;
-        if (History.AnswerProblems(invocation.Sent, open).ToList() is { Count: > 0 } problems)
-        {
-            throw ServiceException.Invalid(problems);
-        }
-
-        var messages = History.CleanUp(History.FromWire(invocation.Sent));
-        var resume = open is null ? null : Resumption.Match(open, messages);
-        if (resume is null)
-        {
-            var started = Started(invocation, History.Whole(messages));
-            return open is null ? ([started], invocation) : ([History.Repair(open, History.Interrupted, "The request did not answer the pending calls."), started], invocation);
-        }
-
-        // What follows the answers is made whole like any request; the answered message itself is whole through the fold.
-        var head = messages.Take(messages.Count - resume.After.Count);
-        var accepted = invocation with
-        {
-            Tools = invocation.ToolsGiven ? invocation.Tools : open!.Tools,
-            AllowedTools = invocation.AllowedToolsGiven ? invocation.AllowedTools : open!.AllowedTools,
-        };
-        var answered = resume.Answers.Select(answer => answer.ToolUseId).ToHashSet(StringComparer.Ordinal);
-        var outcomes = resume.Answers
-            .Concat(open!.Unanswered.Where(call => open.Offered.Contains(call.Id) && !answered.Contains(call.Id)).Select(call => History.Error(call.Id, History.Interrupted)))
-            .Select(EntryBody (result) => new ToolOutcome(invocation.Id, result, 0, open.Calls.FirstOrDefault(call => call.Id == result.ToolUseId)?.Name));
-        return ([Started(accepted, [.. head, .. History.Whole(resume.After)]), .. outcomes], accepted);
-    }
-
-    private static InvocationStarted Started(Invocation invocation, IReadOnlyList<Message> messages) =>
-        new(invocation.Id, invocation.Endpoint, invocation.Harness.HarnessVersion ?? string.Empty, messages, invocation.Tools, invocation.AllowedTools, invocation.Limits, invocation.Trace.TraceId);
-
     private RunningInvocation Start(Invocation invocation)
     {
         var events = Channel.CreateBounded<InvocationEvent>(new BoundedChannelOptions(_services.Invocations.BufferedEvents) { SingleReader = true });
@@ -430,98 +372,6 @@ public sealed partial class LiveSession : IAsyncDisposable
         }
 
         return running;
-    }
-
-    // Owns the invocation from acceptance to the last event. It never throws: what goes wrong goes to the reader of the stream.
-    private async Task RunAsync(RunningInvocation running, IDisposable hold)
-    {
-        var run = running.Run;
-        using var scope = _services.Logger.BeginScope(new[]
-        {
-            KeyValuePair.Create("harnessId", (object?)Key.HarnessId),
-            KeyValuePair.Create("sessionId", (object?)Key.SessionId),
-            KeyValuePair.Create("traceId", (object?)run.Invocation.Trace.TraceId),
-        });
-        Log.InvocationBegan(_services.Logger, run.Invocation.Id);
-        using var signal = run.Signal;
-        using var work = _sandbox.Work();
-        HarnessStopReason? reason = null;
-        Exception? fault = null;
-        var why = "The turn is complete.";
-        try
-        {
-            reason = await _services.Loop.RunAsync(run, signal.Token);
-        }
-        catch (OperationCanceledException) when (signal.Cause is { } cause)
-        {
-            reason = StopSignal.ReasonOf(cause);
-            why = StopSignal.Describe(cause);
-        }
-        catch (ServiceException exception)
-        {
-            fault = exception;
-            why = exception.Message;
-        }
-#pragma warning disable CA1031 // Handed to the reader of the stream, whose edge maps faults.
-        catch (Exception exception)
-#pragma warning restore CA1031
-        {
-            fault = exception;
-            why = "Something of ours broke.";
-            Log.InvocationBroke(_services.Logger, run.Invocation.Id, exception is StorageException ? null : exception);
-        }
-
-        // Read before the session is free, because the next invocation begins its own count.
-        var usage = run.Usage;
-        var metadata = new HarnessMetadataEvent { Usage = Usage.ToWire(usage), Metrics = new() { LatencyMs = (long)signal.Elapsed.TotalMilliseconds } };
-        fault = await JournalEndAsync(run, reason, why, fault);
-        run.Telemetry.End(reason, fault, usage);
-        Free();
-        running.End();
-        hold.Dispose();
-        await CloseAsync(running, reason, metadata, fault);
-    }
-
-    // 10. The end, synced before the client hears of it. Calls that never ran get an answer, so that the conversation is whole.
-    private async Task<Exception?> JournalEndAsync(InvocationRun run, HarnessStopReason? reason, string why, Exception? fault)
-    {
-        IReadOnlyList<EntryBody> cancelled = _conversation.Open is { Paused: false } open ? [History.Repair(open, History.Cancelled, why)] : [];
-        var code = fault is null ? null : fault is ServiceException { Code: var known } ? known.ToString() : nameof(FaultCode.InternalServerException);
-        Log.InvocationEnded(_services.Logger, run.Invocation.Id, reason?.ToString() ?? code, (long)run.Signal.Elapsed.TotalMilliseconds);
-        try
-        {
-            await run.AppendAsync(
-                Durability.Synced,
-                [.. cancelled, new InvocationEnded(run.Invocation.Id, reason, why, run.Usage, _conversation.Iterations, (long)run.Signal.Elapsed.TotalMilliseconds, code)]);
-            return fault;
-        }
-#pragma warning disable CA1031 // The stream ends with it; the session is opened again, and repaired, by the next call.
-        catch (Exception exception)
-#pragma warning restore CA1031
-        {
-            Log.JournalBroke(_services.Logger, Key.SessionId, exception.Message, exception is StorageException ? null : exception);
-            return fault ?? exception;
-        }
-    }
-
-    private async Task CloseAsync(RunningInvocation running, HarnessStopReason? reason, HarnessMetadataEvent metadata, Exception? fault)
-    {
-        var run = running.Run;
-        if (fault is null)
-        {
-            using var closing = new CancellationTokenSource(_services.Invocations.ClosingTime, _services.Time);
-            try
-            {
-                await run.Events.StopAsync(reason ?? throw new UnreachableException(), closing.Token);
-                await run.Events.WriteAsync(metadata, closing.Token);
-            }
-            catch (OperationCanceledException exception)
-            {
-                fault = exception;
-            }
-        }
-
-        running.Events.Writer.TryComplete(fault);
     }
 
     private async Task ReportAsync(EntryBody entry)
@@ -565,27 +415,5 @@ public sealed partial class LiveSession : IAsyncDisposable
         {
             throw new ServiceException(code, $"Session {Key.SessionId} is being stopped. Try again in a moment.");
         }
-    }
-
-    private sealed class Release(Action action) : IDisposable
-    {
-        private Action? _action = action;
-
-        public void Dispose() => Interlocked.Exchange(ref _action, null)?.Invoke();
-    }
-
-    private static partial class Log
-    {
-        [LoggerMessage(LogLevel.Debug, "Invocation {InvocationId} begins.")]
-        public static partial void InvocationBegan(ILogger logger, string invocationId);
-
-        [LoggerMessage(LogLevel.Debug, "Invocation {InvocationId} ended with {Reason} after {Milliseconds} ms.")]
-        public static partial void InvocationEnded(ILogger logger, string invocationId, string? reason, long milliseconds);
-
-        [LoggerMessage(LogLevel.Error, "Invocation {InvocationId} ended with a fault of ours.")]
-        public static partial void InvocationBroke(ILogger logger, string invocationId, Exception? exception);
-
-        [LoggerMessage(LogLevel.Error, "The journal of session {SessionId} cannot be written; the session is opened again with its next call. {Reason}")]
-        public static partial void JournalBroke(ILogger logger, string sessionId, string reason, Exception? exception);
     }
 }

@@ -33,13 +33,13 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
     private const int LooksPerRelease = 2;
 
     private readonly Lock _gate = new();
-    private readonly Dictionary<SessionKey, Slot> _slots = [];
+    private readonly Dictionary<SessionKey, SessionSlot> _slots = [];
 
     // Every slot without a user that is not being closed is in one of two lists: idle ones, the least recently used first, and those whose
     // sandbox was running when they were left. Nobody says when a sandbox ends, so each release looks at a few of these: a request costs
     // the same however many sessions there are.
-    private readonly LinkedList<Slot> _idle = new();
-    private readonly LinkedList<Slot> _kept = new();
+    private readonly LinkedList<SessionSlot> _idle = new();
+    private readonly LinkedList<SessionSlot> _kept = new();
     private readonly Dictionary<string, int> _active = new(StringComparer.Ordinal);
     private TaskCompletionSource? _quiet;
     private bool _draining;
@@ -177,7 +177,7 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
     /// <summary>Ends what runs so that it can go on after a restart, and gives every session back.</summary>
     public async ValueTask DisposeAsync()
     {
-        Slot[] slots;
+        SessionSlot[] slots;
         lock (_gate)
         {
             _draining = _closed = true;
@@ -196,7 +196,7 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
         }
     }
 
-    private static async Task DrainAsync(Slot slot)
+    private static async Task DrainAsync(SessionSlot slot)
     {
         LiveSession session;
         try
@@ -234,7 +234,7 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
     {
         while (true)
         {
-            Slot slot;
+            SessionSlot slot;
             Task? closing;
             lock (_gate)
             {
@@ -261,7 +261,7 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
 
                 if (existing is null)
                 {
-                    existing = new Slot(key);
+                    existing = new SessionSlot(key);
                     existing.Opening = OpenAsync(key, harness);
                     _slots.Add(key, existing);
                 }
@@ -285,7 +285,7 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
 
     private async Task<(LiveSession Session, IDisposable Hold)?> FindAsync(SessionKey key, CancellationToken cancellationToken)
     {
-        Slot slot;
+        SessionSlot slot;
         lock (_gate)
         {
             if (_closed || !_slots.TryGetValue(key, out var existing) || existing.Closing is not null)
@@ -301,9 +301,9 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
     }
 
     // The slot's count of users already has the caller; the hold takes it back.
-    private async Task<(LiveSession Session, IDisposable Hold)> HoldAsync(Slot slot, CancellationToken cancellationToken)
+    private async Task<(LiveSession Session, IDisposable Hold)> HoldAsync(SessionSlot slot, CancellationToken cancellationToken)
     {
-        var hold = new Holder(() => Release(slot));
+        var hold = new Release(() => Leave(slot));
         try
         {
             return (await slot.Opening.WaitAsync(cancellationToken), hold);
@@ -347,7 +347,7 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
         }
     }
 
-    private void Release(Slot slot)
+    private void Leave(SessionSlot slot)
     {
         lock (_gate)
         {
@@ -387,7 +387,7 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
     }
 
     // All of the following under the gate.
-    private void Enter(Slot slot)
+    private void Enter(SessionSlot slot)
     {
         if (slot.Users++ == 0 && slot.Place.List != _kept)
         {
@@ -398,7 +398,7 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
     }
 
     // What is kept for its sandbox becomes idle when that has ended; else it goes to the end of its list.
-    private void Look(Slot slot)
+    private void Look(SessionSlot slot)
     {
         if (slot.Place.List != _kept)
         {
@@ -417,7 +417,7 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
         }
     }
 
-    private void Close(Slot slot)
+    private void Close(SessionSlot slot)
     {
         if (slot.Place.List == _kept)
         {
@@ -428,13 +428,13 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
         slot.Closing = CloseAsync(slot);
     }
 
-    private void Count(Slot slot, int change)
+    private void Count(SessionSlot slot, int change)
     {
         var account = slot.Key.Scope.Account;
         _active[account] = _active.GetValueOrDefault(account) + change;
     }
 
-    private async Task CloseAsync(Slot slot)
+    private async Task CloseAsync(SessionSlot slot)
     {
         await Task.Yield();
         try
@@ -475,41 +475,4 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
 
     private static ServiceException NotRunning(SessionKey key) =>
         new(FaultCode.ResourceNotFoundException, $"Session {key.SessionId} is not running.");
-
-    private sealed class Slot
-    {
-        public Slot(SessionKey key)
-        {
-            Key = key;
-            Place = new(this);
-        }
-
-        public SessionKey Key { get; }
-
-        /// <summary>Where it stands while nobody uses it; in no list while somebody does, and when it is being closed.</summary>
-        public LinkedListNode<Slot> Place { get; }
-
-        public Task<LiveSession> Opening { get; set; } = null!;
-
-        public Task? Closing { get; set; }
-
-        public int Users { get; set; }
-
-        public bool IsActive => Opening.IsCompletedSuccessfully && Live.Active;
-
-        // One that is being opened is opened for something to run in it.
-        public bool Busy => !Opening.IsCompletedSuccessfully || Live.Busy;
-
-        public bool IsSpent => Opening.IsFaulted || Opening.IsCanceled || (Opening.IsCompletedSuccessfully && Live.Broken);
-
-        // Only read when it has completed.
-        private LiveSession Live => Opening.GetAwaiter().GetResult();
-    }
-
-    private sealed class Holder(Action release) : IDisposable
-    {
-        private Action? _release = release;
-
-        public void Dispose() => Interlocked.Exchange(ref _release, null)?.Invoke();
-    }
 }

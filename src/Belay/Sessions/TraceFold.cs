@@ -6,6 +6,8 @@ using System.Text;
 using Belay.Contracts.Invocations;
 using Belay.Contracts.Sessions;
 using Belay.Models;
+using Names = Belay.Telemetry.TelemetryNames.Attributes;
+using SpanNames = Belay.Telemetry.TelemetryNames.Spans;
 
 namespace Belay.Sessions;
 
@@ -17,7 +19,6 @@ namespace Belay.Sessions;
 public sealed class TraceFold(SessionKey session)
 {
     internal const string CutOff = "It was cut off.";
-    private const string Cycle = "execute_event_loop_cycle";
     private readonly List<TraceStep> _steps = [];
     private readonly Dictionary<string, TraceStep> _tools = new(StringComparer.Ordinal);
     private readonly Dictionary<string, TraceStep> _commands = new(StringComparer.Ordinal);
@@ -85,7 +86,7 @@ public sealed class TraceFold(SessionKey session)
         }
 
         var open = runs && _ended is null;
-        foreach (var cycle in _steps.Where(step => step.Operation == Cycle))
+        foreach (var cycle in _steps.Where(step => step.Operation == SpanNames.Cycle))
         {
             cycle.Close(_steps.Where(step => step.Parent == cycle), open && cycle == _cycle);
         }
@@ -100,13 +101,13 @@ public sealed class TraceFold(SessionKey session)
     {
         _started = started;
         var name = session.HarnessId.LastIndexOf('-') is > 0 and var end ? session.HarnessId[..end] : session.HarnessId;
-        _root = Add(entry, "invoke_agent", $"invoke_agent {name}", entry.At, parent: null);
-        _root.Set("gen_ai.agent.name", name);
-        _root.Set("harness.version", started.Version);
-        _root.Set("harness.qualifier", started.Endpoint);
+        _root = Add(entry, SpanNames.Invocation, $"{SpanNames.Invocation} {name}", entry.At, parent: null);
+        _root.Set(Names.AgentName, name);
+        _root.Set(Names.HarnessVersion, started.Version);
+        _root.Set(Names.HarnessQualifier, started.Endpoint);
         if (started.ActorId is { } actor)
         {
-            _root.Set("actor.id", actor);
+            _root.Set(Names.ActorId, actor);
         }
     }
 
@@ -115,14 +116,14 @@ public sealed class TraceFold(SessionKey session)
         if (intent.Iteration > _iteration)
         {
             _iteration = intent.Iteration;
-            _cycle = Add(entry, Cycle, Cycle, entry.At, _root);
-            _cycle.Set("event_loop.cycle_id", string.Create(CultureInfo.InvariantCulture, $"{intent.InvocationId}-{intent.Iteration}"));
+            _cycle = Add(entry, SpanNames.Cycle, SpanNames.Cycle, entry.At, _root);
+            _cycle.Set(Names.CycleId, string.Create(CultureInfo.InvariantCulture, $"{intent.InvocationId}-{intent.Iteration}"));
         }
 
-        _chat = Add(entry, "chat", $"chat {intent.ModelId}", entry.At, _cycle ?? _root);
-        _chat.Set("gen_ai.provider.name", intent.Provider);
-        _chat.Set("gen_ai.request.model", intent.ModelId);
-        _root!.Set("gen_ai.request.model", intent.ModelId); // Runs says so.
+        _chat = Add(entry, SpanNames.Chat, $"{SpanNames.Chat} {intent.ModelId}", entry.At, _cycle ?? _root);
+        _chat.Set(Names.ProviderName, intent.Provider);
+        _chat.Set(Names.RequestModel, intent.ModelId);
+        _root!.Set(Names.RequestModel, intent.ModelId); // Runs says so.
     }
 
     private void Answer(ModelOutcome outcome)
@@ -136,16 +137,16 @@ public sealed class TraceFold(SessionKey session)
         _usage += outcome.Usage;
         chat.Usage = outcome.Usage;
         chat.OutputBytes = EntrySizes.Of(outcome.Message);
-        chat.Set("belay.model.attempts", outcome.Attempts);
-        chat.Set("gen_ai.server.request.duration", outcome.DurationMs);
+        chat.Set(Names.ModelAttempts, outcome.Attempts);
+        chat.Set(Names.RequestDuration, outcome.DurationMs);
         if (outcome.TimeToFirstMs is { } first)
         {
-            chat.Set("gen_ai.server.time_to_first_token", first);
+            chat.Set(Names.TimeToFirstToken, first);
         }
 
         if (outcome.StopReason is { } reason)
         {
-            chat.SetList("gen_ai.response.finish_reasons", SessionView.Text(reason));
+            chat.SetList(Names.FinishReasons, SessionView.Text(reason));
         }
 
         chat.End(outcome.DurationMs, outcome.Failure ?? (outcome.StopReason is null ? CutOff : null));
@@ -153,11 +154,11 @@ public sealed class TraceFold(SessionKey session)
 
     private void Call(Entry entry, ToolIntent intent)
     {
-        var tool = Add(entry, "execute_tool", $"execute_tool {intent.Tool}", entry.At, _cycle ?? _root);
+        var tool = Add(entry, SpanNames.Tool, $"{SpanNames.Tool} {intent.Tool}", entry.At, _cycle ?? _root);
         tool.InputBytes = EntrySizes.Of(intent.Input);
-        tool.Set("gen_ai.tool.name", intent.Tool);
-        tool.Set("gen_ai.tool.call.id", intent.ToolUseId);
-        tool.Set("belay.tool.verdict", intent.Verdict);
+        tool.Set(Names.ToolName, intent.Tool);
+        tool.Set(Names.ToolCallId, intent.ToolUseId);
+        tool.Set(Names.ToolVerdict, intent.Verdict);
         if (intent.Verdict == "handToClient")
         {
             // The caller answers with another invocation; here nothing runs.
@@ -179,7 +180,7 @@ public sealed class TraceFold(SessionKey session)
 
         var failed = outcome.Result.Status == HarnessToolUseStatus.Error;
         tool.OutputBytes = EntrySizes.Of(outcome.Result);
-        tool.Set("gen_ai.tool.status", failed ? "error" : "success");
+        tool.Set(Names.ToolStatus, failed ? "error" : "success");
         tool.End(outcome.DurationMs, failed ? EntrySizes.TextOf(outcome.Result) : null);
     }
 
@@ -207,12 +208,12 @@ public sealed class TraceFold(SessionKey session)
         _root.Usage = _usage;
         if (ended.StopReason is { } reason)
         {
-            _root.Set("stop_reason", SessionView.Text(reason));
+            _root.Set(Names.StopReason, SessionView.Text(reason));
         }
 
         if (ended.Fault is { } fault)
         {
-            _root.Set("error.type", fault);
+            _root.Set(Names.ErrorType, fault);
         }
 
         if (SessionRepair.IsRepair(ended))
@@ -228,19 +229,19 @@ public sealed class TraceFold(SessionKey session)
     private void StartSandbox(Entry entry, SandboxStarted sandbox)
     {
         _sandboxId = sandbox.SandboxId;
-        var start = Add(entry, "sandbox.start", "sandbox.start", entry.At - TimeSpan.FromMilliseconds(sandbox.DurationMs), _cycle ?? _root);
-        start.Set("belay.sandbox.id", sandbox.SandboxId);
-        start.Set("belay.sandbox.driver", sandbox.Driver);
+        var start = Add(entry, SpanNames.SandboxStart, SpanNames.SandboxStart, entry.At - TimeSpan.FromMilliseconds(sandbox.DurationMs), _cycle ?? _root);
+        start.Set(Names.SandboxId, sandbox.SandboxId);
+        start.Set(Names.SandboxDriver, sandbox.Driver);
         start.End(sandbox.DurationMs, error: null);
     }
 
     private void RunCommand(Entry entry, CommandIntent command)
     {
-        var run = Add(entry, "execute_command", "execute_command", entry.At, _root);
+        var run = Add(entry, SpanNames.Command, SpanNames.Command, entry.At, _root);
         run.InputBytes = Encoding.UTF8.GetByteCount(command.Command);
         if (_sandboxId is { } sandbox)
         {
-            run.Set("belay.sandbox.id", sandbox);
+            run.Set(Names.SandboxId, sandbox);
         }
 
         _commands[command.CommandId] = run;
@@ -254,7 +255,7 @@ public sealed class TraceFold(SessionKey session)
         }
 
         run.OutputBytes = command.StdoutBytes + command.StderrBytes;
-        run.Set("process.exit.code", command.ExitCode);
+        run.Set(Names.ExitCode, command.ExitCode);
         if (command.Status == "FAILED")
         {
             // Perhaps written after a crash: nobody knows how long it ran.
@@ -269,8 +270,8 @@ public sealed class TraceFold(SessionKey session)
     private TraceStep Add(Entry entry, string operation, string name, DateTimeOffset startedAt, TraceStep? parent)
     {
         var step = new TraceStep(SpanId(entry.Sequence, operation), _steps.Count, operation, OneLine.Of(name), startedAt, parent);
-        step.Set("gen_ai.operation.name", operation);
-        step.Set("session.id", session.SessionId);
+        step.Set(Names.OperationName, operation);
+        step.Set(Names.SessionId, session.SessionId);
         _steps.Add(step);
         return step;
     }

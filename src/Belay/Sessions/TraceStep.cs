@@ -2,6 +2,7 @@ using System.Text.Json;
 using Belay.Contracts;
 using Belay.Contracts.Sessions;
 using Belay.Models;
+using Belay.Telemetry;
 
 namespace Belay.Sessions;
 
@@ -55,7 +56,7 @@ internal sealed class TraceStep(string spanId, int order, string operation, stri
             }
 
             // The last attempt counts: one that was too long is asked again.
-            _error = part.Operation == "chat" && part._ended ? part._error : _error;
+            _error = part.Operation == TelemetryNames.Spans.Chat && part._ended ? part._error : _error;
         }
 
         _durationMs = _ended && _error != TraceFold.CutOff ? _durationMs : null;

@@ -91,11 +91,17 @@ public static class TelemetryNames
         /// <summary>Milliseconds of an attempt at a model call.</summary>
         public const string RequestDuration = "gen_ai.server.request.duration";
 
+        /// <summary>Attempts at a model call; in traces that are read from journals.</summary>
+        public const string ModelAttempts = "belay.model.attempts";
+
         /// <summary>A tool's name.</summary>
         public const string ToolName = "gen_ai.tool.name";
 
         /// <summary>Id of a tool call.</summary>
         public const string ToolCallId = "gen_ai.tool.call.id";
+
+        /// <summary>What was decided about a tool call; in traces that are read from journals.</summary>
+        public const string ToolVerdict = "belay.tool.verdict";
 
         /// <summary>How a tool call ended: <c>success</c> or <c>error</c>.</summary>
         public const string ToolStatus = "gen_ai.tool.status";

@@ -1,7 +1,6 @@
 using Belay.Agents;
 using Belay.Contracts.Faults;
 using Belay.Contracts.Invocations;
-using Belay.Contracts.Runtimes;
 using Belay.Models;
 using Belay.Sandboxes;
 using Belay.Sessions;
@@ -244,7 +243,7 @@ public sealed class SessionTests
         foreach (var key in new[] { world.Key, other })
         {
             await using var command = await world.Host.RunCommandAsync(key, world.Harness, "echo hi", 60, CancellationToken.None);
-            await ReadAsync(command);
+            await SessionCommandTests.ReadAsync(command);
         }
 
         world.Journal.BeforeAppend = (lease, _, _) => lease.Session == world.Key ? throw new Belay.Storage.StorageException("The disk is full.") : Task.CompletedTask;
@@ -343,7 +342,7 @@ public sealed class SessionTests
         await using var world = new EngineWorld { Sessions = new() { MaxActive = 1 } };
         await using (var command = await world.Host.RunCommandAsync(world.Key, world.Harness, "echo out", 60, CancellationToken.None))
         {
-            await ReadAsync(command);
+            await SessionCommandTests.ReadAsync(command);
         }
 
         var other = world.Key with { SessionId = EngineWorld.SessionId + "x" };
@@ -352,7 +351,7 @@ public sealed class SessionTests
         await using var after = await world.Host.RunCommandAsync(other, world.Harness, "echo out", 60, CancellationToken.None);
 
         Assert.Equal(FaultCode.ServiceQuotaExceededException, fault.Code);
-        Assert.NotNull((await ReadAsync(after))[^1].ContentStop);
+        Assert.NotNull((await SessionCommandTests.ReadAsync(after))[^1].ContentStop);
     }
 
     [Fact]
@@ -368,74 +367,6 @@ public sealed class SessionTests
     }
 
     [Fact]
-    public async Task Command_StreamsBothOutputsAndItsExitCode()
-    {
-        await using var world = new EngineWorld();
-
-        await using var command = await world.Host.RunCommandAsync(world.Key, world.Harness, "echo out; err bad; exit 7", 60, CancellationToken.None);
-        var chunks = await ReadAsync(command);
-
-        Assert.NotNull(chunks[0].ContentStart);
-        Assert.Equal(["out\n", "bad\n"], chunks[1..^1].Select(chunk => chunk.ContentDelta!.Stdout ?? chunk.ContentDelta.Stderr));
-        Assert.Equal(new ContentStopEvent { ExitCode = 7, Status = CommandExecutionStatus.Completed }, chunks[^1].ContentStop);
-        Assert.Equal(["SandboxStarted", "CommandIntent", "CommandOutcome"], (await world.EntriesAsync()).Select(entry => entry.GetType().Name));
-    }
-
-    [Fact]
-    public async Task Command_TimedOut_SaysSo()
-    {
-        await using var world = new EngineWorld();
-        await using var command = await world.Host.RunCommandAsync(world.Key, world.Harness, "sleep", 3, CancellationToken.None);
-        var reading = ReadAsync(command);
-        await world.Disk.Slept.Task;
-        world.Time.Advance(TimeSpan.FromSeconds(3));
-
-        Assert.Equal(new ContentStopEvent { ExitCode = 124, Status = CommandExecutionStatus.TimedOut }, (await reading)[^1].ContentStop);
-    }
-
-    [Fact]
-    public async Task Command_ReaderLeaves_IsKilledAndRecorded()
-    {
-        await using var world = new EngineWorld();
-        var command = await world.Host.RunCommandAsync(world.Key, world.Harness, "sleep", 60, CancellationToken.None);
-        using var leave = new CancellationTokenSource();
-        var reading = Task.Run(async () =>
-        {
-            await foreach (var chunk in command.ReadAsync(leave.Token))
-            {
-            }
-        });
-        await world.Disk.Slept.Task;
-        await leave.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => reading);
-        await command.DisposeAsync();
-
-        Assert.Equal(0, world.Sandboxes[0].Current!.Running);
-        Assert.Equal("FAILED", Assert.Single((await world.EntriesAsync()).OfType<CommandOutcome>()).Status);
-    }
-
-    [Fact]
-    public async Task NinthCommand_IsRefusedAsRetryable()
-    {
-        await using var world = new EngineWorld();
-        var commands = new List<StartedCommand>();
-        for (var i = 0; i < 8; i++)
-        {
-            commands.Add(await world.Host.RunCommandAsync(world.Key, world.Harness, "sleep", 60, CancellationToken.None));
-        }
-
-        var fault = await Assert.ThrowsAsync<ServiceException>(() => world.Host.RunCommandAsync(world.Key, world.Harness, "sleep", 60, CancellationToken.None));
-
-        Assert.Equal(FaultCode.RetryableConflictException, fault.Code);
-        foreach (var command in commands)
-        {
-            await command.DisposeAsync();
-        }
-
-        await using var again = await world.Host.RunCommandAsync(world.Key, world.Harness, "echo hi", 60, CancellationToken.None);
-    }
-
-    [Fact]
     public async Task ToolThatThrows_AndOneThatIgnoresItsCancellation_EndNoTurnAndHoldNothing()
     {
         await using var world = new EngineWorld();
@@ -448,12 +379,13 @@ public sealed class SessionTests
         await using var accepted = await world.StartAsync(world.Request(EngineWorld.User("Go")) with { TimeoutSeconds = 2 });
         var reading = EngineWorld.ReadAsync(accepted);
         await stuck.Called.Task;
-        while (!reading.IsCompleted)
+        while (!accepted.Ended.IsCompleted)
         {
             await Task.Yield();
             world.Time.Advance(TimeSpan.FromSeconds(1));
         }
 
+        await reading;
         await world.InvokeAsync(EngineWorld.User("Go"));
 
         var result = Assert.IsType<Block.ToolResult>(Assert.Single(world.Model.Requests[1].Messages[2].Blocks));
@@ -520,17 +452,6 @@ public sealed class SessionTests
         Assert.Equal(
             entries.OfType<InvocationStarted>().Select(entry => entry.InvocationId),
             entries.OfType<InvocationEnded>().Select(entry => entry.InvocationId));
-    }
-
-    private static async Task<List<ResponseChunk>> ReadAsync(StartedCommand command)
-    {
-        var chunks = new List<ResponseChunk>();
-        await foreach (var chunk in command.ReadAsync(CancellationToken.None))
-        {
-            chunks.Add(chunk);
-        }
-
-        return chunks;
     }
 
     private static async IAsyncEnumerable<ModelEvent> After(Task go)

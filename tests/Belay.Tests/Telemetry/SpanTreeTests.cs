@@ -4,6 +4,7 @@ using Belay.Contracts.Invocations;
 using Belay.Models;
 using Belay.Sessions;
 using Belay.Telemetry;
+using Belay.Testing.Clients;
 using Belay.Testing.Sessions;
 using Belay.Testing.Telemetry;
 using Belay.Tools;
@@ -101,12 +102,14 @@ public sealed class SpanTreeTests
         world.Model.Fail(ModelFailure.Unreachable).Say("There.");
         await using var accepted = await world.StartAsync(world.Request(EngineWorld.User("Go")));
         var reading = EngineWorld.ReadAsync(accepted);
-        while (!reading.IsCompleted)
-        {
-            world.Time.Advance(TimeSpan.FromMilliseconds(100));
-            await Task.Yield();
-        }
-
+        await Eventually.TrueAsync(
+            "the model is asked again",
+            () =>
+            {
+                world.Time.Advance(TimeSpan.FromMilliseconds(500));
+                return Task.FromResult(world.Model.Requests.Count == 2);
+            },
+            TestContext.Current.CancellationToken);
         await reading;
 
         Assert.Equal(["invoke_agent test", "  execute_event_loop_cycle", "    chat !Unreachable", "    chat"], recorder.Tree());

@@ -26,7 +26,7 @@ internal sealed class NativeServer : IAsyncDisposable
         Parts = parts;
         Log = log;
         Keys = AccessKeys.Open(directory.FullName, MasterKey.LoadOrCreate(directory.FullName), TimeProvider.System, IdSource.System);
-        Http = new HttpClient { BaseAddress = server.Address, Timeout = TimeSpan.FromSeconds(60) };
+        Http = new HttpClient(WireServer.Handler()) { BaseAddress = server.Address, Timeout = TimeSpan.FromSeconds(60) };
     }
 
     public ServerParts Parts { get; }

@@ -83,6 +83,36 @@ internal sealed class RawConnection : IDisposable
         }
     }
 
+    /// <summary>Sends a text on a connection of its own and answers what came back up to the end of the head, or nothing.</summary>
+    public static async Task<string> ExchangeAsync(WireServer server, string text)
+    {
+        using var client = new TcpClient();
+        await client.ConnectAsync(server.Http.BaseAddress!.Host, server.Http.BaseAddress.Port);
+        var stream = client.GetStream();
+        var answer = new StringBuilder();
+        try
+        {
+            await stream.WriteAsync(Encoding.UTF8.GetBytes(text));
+            var buffer = new byte[4096];
+            int count;
+            using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+            while ((count = await stream.ReadAsync(buffer, deadline.Token)) > 0)
+            {
+                answer.Append(Encoding.UTF8.GetString(buffer, 0, count));
+                if (answer.ToString().Contains("\r\n\r\n", StringComparison.Ordinal))
+                {
+                    break;
+                }
+            }
+        }
+        catch (IOException)
+        {
+            // The server may cut the connection while the flood is still being sent.
+        }
+
+        return answer.ToString();
+    }
+
     public void Dispose() => _client.Dispose();
 
     private async Task<bool> FillAsync(byte[] buffer)

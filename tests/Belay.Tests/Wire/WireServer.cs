@@ -33,7 +33,7 @@ public sealed class WireServer : IAsyncDisposable
         _server = server;
         _directory = directory;
         Keys = keys;
-        Http = new HttpClient(new SocketsHttpHandler { RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8 }) { BaseAddress = server.Address, Timeout = TimeSpan.FromSeconds(60) };
+        Http = new HttpClient(Handler()) { BaseAddress = server.Address, Timeout = TimeSpan.FromSeconds(60) };
     }
 
     public AccessKeys Keys { get; }
@@ -53,6 +53,9 @@ public sealed class WireServer : IAsyncDisposable
         await server.StartAsync(CancellationToken.None);
         return new WireServer(server, directory, keys);
     }
+
+    /// <summary>Sends headers in UTF-8, and closes a connection at once when an answer on it is not wanted any more.</summary>
+    public static SocketsHttpHandler Handler() => new() { RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8, ResponseDrainTimeout = TimeSpan.Zero };
 
     /// <summary>Makes a certificate with its key, as one PEM file.</summary>
     public static string SelfSigned(string directory)

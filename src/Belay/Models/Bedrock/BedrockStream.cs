@@ -136,7 +136,7 @@ internal sealed class BedrockStream : IReplyParser
                 }
 
                 reader.Read();
-                text = JsonText.Read(ref reader);
+                text = ProviderText.Read(ref reader);
                 if (!reader.Read() || reader.TokenType is not JsonTokenType.EndObject)
                 {
                     return false;
@@ -312,7 +312,7 @@ internal sealed class BedrockStream : IReplyParser
         }
 
         var part = Find(index, kind) ?? Open(index, kind, events);
-        var text = JsonText.Join(ref part.Half, piece);
+        var text = ProviderText.Join(ref part.Half, piece);
         if (text.Length > 0)
         {
             events.Add(kind is Kind.Text ? new ModelEvent.Text(part.Block, text) : new ModelEvent.Reasoning(part.Block, text));
@@ -333,7 +333,7 @@ internal sealed class BedrockStream : IReplyParser
         }
 
         var part = Find(index, Kind.Tool) ?? throw Failure(ModelFailure.Malformed, "arguments came for a tool call that was not opened");
-        var text = JsonText.Join(ref part.Half, fragment);
+        var text = ProviderText.Join(ref part.Half, fragment);
         if (text.Length > 0)
         {
             events.Add(new ModelEvent.ToolInput(part.Block, text));

@@ -214,7 +214,7 @@ internal sealed class OpenAiStream(bool streamed = true) : IReplyParser
             else if (reader.ValueTextEquals("finish_reason"u8))
             {
                 reader.Read();
-                if (JsonText.Read(ref reader) is { Length: > 0 } reason)
+                if (ProviderText.Read(ref reader) is { Length: > 0 } reason)
                 {
                     _finish = reason;
                 }
@@ -258,7 +258,7 @@ internal sealed class OpenAiStream(bool streamed = true) : IReplyParser
                 {
                     // Some servers send the same piece under both names.
                     reasoned = true;
-                    Add(Kind.Reasoning, JsonText.Read(ref reader)!, events);
+                    Add(Kind.Reasoning, ProviderText.Read(ref reader)!, events);
                 }
                 else
                 {
@@ -268,7 +268,7 @@ internal sealed class OpenAiStream(bool streamed = true) : IReplyParser
             else if (reader.ValueTextEquals("refusal"u8))
             {
                 reader.Read();
-                if (JsonText.Read(ref reader) is { Length: > 0 } refusal)
+                if (ProviderText.Read(ref reader) is { Length: > 0 } refusal)
                 {
                     _refused = true;
                     Add(Kind.Text, refusal, events);
@@ -300,7 +300,7 @@ internal sealed class OpenAiStream(bool streamed = true) : IReplyParser
     {
         if (reader.TokenType is JsonTokenType.String)
         {
-            Add(kind, JsonText.Read(ref reader)!, events);
+            Add(kind, ProviderText.Read(ref reader)!, events);
             return;
         }
 
@@ -410,7 +410,7 @@ internal sealed class OpenAiStream(bool streamed = true) : IReplyParser
             else if (reader.ValueTextEquals("id"u8))
             {
                 reader.Read();
-                id = JsonText.Read(ref reader);
+                id = ProviderText.Read(ref reader);
                 reader.Skip();
             }
             else if (reader.ValueTextEquals("function"u8))
@@ -447,7 +447,7 @@ internal sealed class OpenAiStream(bool streamed = true) : IReplyParser
             if (reader.ValueTextEquals("name"u8))
             {
                 reader.Read();
-                name = JsonText.Read(ref reader);
+                name = ProviderText.Read(ref reader);
                 reader.Skip();
             }
             else if (reader.ValueTextEquals("arguments"u8))
@@ -456,7 +456,7 @@ internal sealed class OpenAiStream(bool streamed = true) : IReplyParser
                 // A few servers send the arguments as an object instead of its text.
                 arguments = reader.TokenType switch
                 {
-                    JsonTokenType.String => JsonText.Read(ref reader),
+                    JsonTokenType.String => ProviderText.Read(ref reader),
                     JsonTokenType.StartObject => Element(ref reader).GetRawText(),
                     _ => null,
                 };
@@ -506,19 +506,19 @@ internal sealed class OpenAiStream(bool streamed = true) : IReplyParser
     {
         if (call.Id.Length == 0 && id is not null)
         {
-            call.Id = JsonText.Join(ref call.Held, id);
+            call.Id = ProviderText.Join(ref call.Held, id);
             call.Held = default;
         }
 
         if (arguments is { Length: > 0 })
         {
-            arguments = JsonText.Join(ref call.Held, arguments);
+            arguments = ProviderText.Join(ref call.Held, arguments);
         }
 
         if (call.Name is null && !string.IsNullOrEmpty(name))
         {
             var whole = default(char);
-            call.Name = JsonText.Join(ref whole, name);
+            call.Name = ProviderText.Join(ref whole, name);
             Close(events);
             call.Block = NewBlock();
             events.Add(new ModelEvent.ToolOpened(call.Block, call.Id, call.Name));
@@ -571,7 +571,7 @@ internal sealed class OpenAiStream(bool streamed = true) : IReplyParser
             Close(events);
         }
 
-        var text = JsonText.Join(ref _held, piece);
+        var text = ProviderText.Join(ref _held, piece);
         if (text.Length > 0 || _held != default)
         {
             Open(kind, events);

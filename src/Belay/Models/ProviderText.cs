@@ -7,7 +7,7 @@ namespace Belay.Models;
 /// Strings of a provider's JSON, kept whole where the provider cuts them badly: some split a character's two UTF-16 halves over
 /// two chunks, some send bytes that are no UTF-8. The framework's reader refuses both.
 /// </summary>
-internal static class JsonText
+internal static class ProviderText
 {
     /// <summary>The string at the reader; null when the value is no string. Halves of characters may stand at its ends.</summary>
     public static string? Read(ref Utf8JsonReader reader)
