@@ -161,7 +161,7 @@ public sealed partial record ServerParts
                 .. UsageEndpoints.Operations(lists, time),
                 .. IdentityEndpoints.Operations(keys, bearerTokens, tickets, settings.DefaultAccount),
                 DoctorEndpoints.Operation(settings, documents, driver.Name, probe, sandbox, sessions.CountOf, time),
-                .. metrics is not null && !openMetrics ? [MetricsEndpoint.Authenticated(metrics)] : Array.Empty<Operation>(),
+                .. metrics is not null && !openMetrics ? [MetricsEndpoint.Authenticated(metrics, settings.DefaultAccount)] : Array.Empty<Operation>(),
                 .. BackupEndpoints.Operations(
                     new BackupWriter(database, settings.DataDirectory, time, ids), settings.DefaultAccount, logging.CreateLogger(typeof(BackupEndpoints).FullName!)),
                 .. LogLevelEndpoints.Operations(levels, settings.DefaultAccount, logging.CreateLogger(typeof(LogLevelEndpoints).FullName!)),
