@@ -174,7 +174,7 @@ public sealed partial record ServerParts
                     OpenEndpoint.Health,
                     readiness.Endpoint,
                     OpenApiDocument.Endpoint(operations),
-                    .. metrics is not null && openMetrics ? [MetricsEndpoint.Open(metrics)] : Array.Empty<OpenEndpoint>(),
+                    .. metrics is not null && openMetrics ? [MetricsEndpoint.Open(metrics, onlyHere: !settings.Telemetry.OpenMetrics)] : Array.Empty<OpenEndpoint>(),
                 ],
                 Telemetry = telemetry,
                 Authenticator = new RequestAuthenticator(new SigV4Verifier(keys, time), keys, bearerTokens, tickets),

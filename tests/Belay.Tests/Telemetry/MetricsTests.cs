@@ -180,13 +180,31 @@ public sealed class MetricsTests
         Assert.Equal(7, Exposition.Parse(signed.Body).Samples["calls_total"]);
     }
 
+    [Theory]
+    [InlineData("Host", "rebound.example")]
+    [InlineData("Host", "192.0.2.1")]
+    [InlineData("X-Forwarded-For", "192.0.2.1")]
+    [InlineData("Via", "1.1 proxy")]
+    public async Task OpenPage_OfALoopbackListener_IsNotForPagesAndProxies(string header, string value)
+    {
+        using var meter = new Meter("test");
+        using var metrics = new CollectedMetrics(one => one == meter);
+        await using var server = await WireServer.StartAsync(compose: parts => parts with { Open = [.. parts.Open, MetricsEndpoint.Open(metrics, onlyHere: true)] });
+        using var request = server.Request(HttpMethod.Get, "/metrics", null);
+        request.Headers.TryAddWithoutValidation(header, value);
+
+        using var answer = await server.Http.SendAsync(request);
+
+        Assert.Equal(403, (int)answer.StatusCode);
+    }
+
     [Fact]
     public async Task OpenPage_AnswersEverybody_InTheFormatsMediaType()
     {
         using var meter = new Meter("test");
         using var metrics = new CollectedMetrics(one => one == meter);
         meter.CreateCounter<long>("calls").Add(7);
-        await using var server = await WireServer.StartAsync(compose: parts => parts with { Open = [.. parts.Open, MetricsEndpoint.Open(metrics)] });
+        await using var server = await WireServer.StartAsync(compose: parts => parts with { Open = [.. parts.Open, MetricsEndpoint.Open(metrics, onlyHere: true)] });
 
         using var answer = await server.Http.GetAsync(new Uri("/metrics", UriKind.Relative));
 
