@@ -1,8 +1,8 @@
 using System.Diagnostics.Metrics;
-using Belay.Models;
 using Belay.Contracts.Signing;
-using Belay.Server.Auth;
+using Belay.Models;
 using Belay.Server;
+using Belay.Server.Auth;
 using Belay.Server.Logging;
 using Belay.Server.Telemetry;
 using Belay.Telemetry;
