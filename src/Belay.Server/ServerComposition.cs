@@ -5,6 +5,7 @@ using Belay.Harnesses;
 using Belay.Identity;
 using Belay.Models;
 using Belay.Sandboxes;
+using Belay.Sandboxes.Unconfined;
 using Belay.Server.Auth;
 using Belay.Server.Backups;
 using Belay.Server.Doctor;
@@ -123,7 +124,7 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
         }
 
         var probe = await driver.CheckAsync(cancellationToken);
-        if (driver.Name == SandboxDrivers.Unconfined)
+        if (driver is UnconfinedDriver)
         {
             Log.Unconfined(logging.CreateLogger<ServerParts>(), probe.Label);
         }
@@ -161,7 +162,7 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
         [
             .. Published(engine.Catalog, access.Pages, engine.Resolver, engine.Sessions, Ids),
             .. Native(store, secrets, sandboxes, engine, access, subscriptions),
-            .. watch.Metrics is { } signed && !openMetrics ? [MetricsEndpoint.Authenticated(signed)] : Array.Empty<Operation>(),
+            .. watch.Metrics is { } signed && !openMetrics ? [MetricsEndpoint.Authenticated(signed, settings.DefaultAccount)] : Array.Empty<Operation>(),
         ];
         return new ServerParts
         {
@@ -171,7 +172,7 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
                 OpenEndpoint.Health,
                 ReadinessOf(store, sandboxes, engine).Endpoint,
                 OpenApiDocument.Endpoint(operations),
-                .. watch.Metrics is { } open && openMetrics ? [MetricsEndpoint.Open(open)] : Array.Empty<OpenEndpoint>(),
+                .. watch.Metrics is { } open && openMetrics ? [MetricsEndpoint.Open(open, onlyHere: !settings.Telemetry.OpenMetrics)] : Array.Empty<OpenEndpoint>(),
             ],
             Telemetry = watch.Telemetry,
             Authenticator = new RequestAuthenticator(new SigV4Verifier(secrets.Keys, Time), secrets.Keys, access.Bearers, access.Tickets),

@@ -26,6 +26,9 @@ internal sealed class BearerAuthenticator(AccessKey key, string region, IAuthent
             : usual.BeginAsync(request, target, cancellationToken);
     }
 
+    /// <inheritdoc/>
+    public ValueTask<bool> IsStillGoodAsync(Caller caller, CancellationToken cancellationToken) => usual.IsStillGoodAsync(caller, cancellationToken);
+
     private sealed record Known(Caller Caller) : IPendingCaller
     {
         public bool IsVerified => true;

@@ -12,6 +12,9 @@ public interface IAuthenticator
     /// <summary>Checks what needs no body. Complete it with the hash of the body that arrived.</summary>
     /// <exception cref="Contracts.Faults.ServiceException">403, with what is wrong.</exception>
     ValueTask<IPendingCaller> BeginAsync(HttpRequest request, RequestTarget target, CancellationToken cancellationToken);
+
+    /// <summary>Whether what a caller presented has not been taken away since: its key, and the token if there was one.</summary>
+    ValueTask<bool> IsStillGoodAsync(Caller caller, CancellationToken cancellationToken);
 }
 
 /// <summary>A caller who is known up to the request's body.</summary>

@@ -44,6 +44,10 @@ public sealed class RequestAuthenticator(SigV4Verifier signatures, AccessKeys ke
             : signatures.Begin(request, target);
     }
 
+    /// <inheritdoc/>
+    public async ValueTask<bool> IsStillGoodAsync(Caller caller, CancellationToken cancellationToken) => keys.TryFind(caller.AccessKeyId, out _)
+        && (caller.TokenId is null || await tokens.FindAsync(caller.Scope.Account, caller.TokenId, cancellationToken) is not null);
+
     private async ValueTask<Caller> OfTokenAsync(string text, CancellationToken cancellationToken) =>
         await tokens.FindAsync(text, cancellationToken) is var (token, account)
             ? new Caller(new Scope(account, token.Region), token.AccessKeyId) { TokenId = token.TokenId }
@@ -57,8 +61,7 @@ public sealed class RequestAuthenticator(SigV4Verifier signatures, AccessKeys ke
         }
 
         // What made the ticket may have been taken away since.
-        return tickets.Take(text) is { } caller && keys.TryFind(caller.AccessKeyId, out _)
-            && (caller.TokenId is null || await tokens.FindAsync(caller.Scope.Account, caller.TokenId, cancellationToken) is not null)
+        return tickets.Take(text) is { } caller && await IsStillGoodAsync(caller, cancellationToken)
             ? caller
             : throw Denied("The ticket is unknown, was used before, or is over. Make another one: POST /belay/v1/tickets");
     }

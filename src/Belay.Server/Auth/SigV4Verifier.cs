@@ -32,6 +32,9 @@ public sealed class SigV4Verifier(AccessKeys keys, TimeProvider time) : IAuthent
     /// <inheritdoc/>
     public ValueTask<IPendingCaller> BeginAsync(HttpRequest request, RequestTarget target, CancellationToken cancellationToken) => new(Begin(request, target));
 
+    /// <inheritdoc/>
+    public ValueTask<bool> IsStillGoodAsync(Caller caller, CancellationToken cancellationToken) => new(keys.TryFind(caller.AccessKeyId, out _));
+
     /// <summary>The same at once: nothing is waited for.</summary>
     public IPendingCaller Begin(HttpRequest request, RequestTarget target)
     {

@@ -1,4 +1,3 @@
-using System.Text;
 using Belay.Server.Wire;
 using Belay.Telemetry;
 
@@ -24,8 +23,8 @@ internal static class TraceHeaders
         headers[SessionId] = sessionId;
         foreach (var name in Echoed)
         {
-            // A value that is not ASCII may come in and cannot go out.
-            if (call.Http.Request.Headers[name] is { Count: > 0 } values && values.All(value => value is not null && Ascii.IsValid(value)))
+            // A value that is not printable ASCII may come in and cannot go out.
+            if (call.Http.Request.Headers[name] is { Count: > 0 } values && values.All(value => value is not null && value.All(one => one is >= ' ' and <= '~')))
             {
                 headers[name] = values;
             }

@@ -56,6 +56,9 @@ public sealed class OperationCall(HttpContext http, Operation operation, Caller 
     /// <summary>The clock of that time.</summary>
     internal TimeProvider Time { get; init; } = TimeProvider.System;
 
+    /// <summary>Whether the caller may still do what it was let in for; asked again and again by what lasts.</summary>
+    internal Func<CancellationToken, ValueTask<bool>> IsStillGoodAsync { get; init; } = _ => new(true);
+
     /// <summary>The trace that the call belongs to.</summary>
     public TraceContext Trace { get; init; }
 
@@ -135,9 +138,9 @@ public sealed class OperationCall(HttpContext http, Operation operation, Caller 
         Http.Response.ContentType = ServerSentEvents.MediaType;
         Http.Response.Headers.CacheControl = "no-store";
         Http.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
-        Events = new(Http.Response, time);
+        Events = new(Http.Response, WriteTimeout, time);
         await Http.Response.StartAsync(cancellationToken);
-        await Events.PumpAsync(events, cancellationToken);
+        await Events.PumpAsync(events, IsStillGoodAsync, cancellationToken);
     }
 
     private void WriteBody<T>(Utf8JsonWriter json, T value, JsonTypeInfo<T> type)

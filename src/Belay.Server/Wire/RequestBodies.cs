@@ -24,6 +24,13 @@ internal sealed class RequestBodies(WireSettings settings, TimeProvider time)
     /// <param name="cancellationToken">Ends the reading.</param>
     public async Task<RequestBody> ReadAsync(HttpRequest request, int limit, bool verified, CancellationToken cancellationToken)
     {
+        // Above the limit by more than one read brings, so that it is our own check that answers, with the limit in its words.
+        if (request.HttpContext.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
+        {
+            size.MaxRequestBodySize = limit + OneRead;
+        }
+
+        // After that: what is a little too large is then taken and thrown away, where closing on it could cost the client its answer.
         if (request.ContentLength > limit)
         {
             throw TooLarge(limit);
@@ -32,12 +39,6 @@ internal sealed class RequestBodies(WireSettings settings, TimeProvider time)
         if (request.Headers.ContentEncoding.Count > 0 && request.Headers.ContentEncoding != "identity")
         {
             throw ServiceException.Invalid(ValidationReason.CannotParse, "A request body with a Content-Encoding is not supported; send it as it is.");
-        }
-
-        // Above the limit by more than one read brings, so that it is our own check that answers, with the limit in its words.
-        if (request.HttpContext.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
-        {
-            size.MaxRequestBodySize = limit + OneRead;
         }
 
         var body = new RequestBody((verified ? _verified : _unverified).Open(request.BodyReader.CancelPendingRead));

@@ -4,6 +4,8 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Belay.Contracts.Faults;
+using Belay.Server.Auth;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 
 namespace Belay.Server.Wire;
@@ -21,9 +23,10 @@ public sealed record ServerSentEvent(long Id, string Name, Action<Utf8JsonWriter
 /// <summary>
 /// The running <c>text/event-stream</c> of a response. Events are pulled one at a time, and the next only when the client has taken the one
 /// before, so a slow client costs one event of memory. A comment goes out when nothing has for a while, so that proxies keep the connection
-/// and a client that left is noticed.
+/// and a client that left is noticed. As often it is asked whether the client may still read: a stream does not outlive the key or token that
+/// began it. A client that takes nothing for <paramref name="timeout"/> has left.
 /// </summary>
-public sealed class ServerSentEvents(HttpResponse response, TimeProvider time)
+public sealed class ServerSentEvents(HttpResponse response, TimeSpan timeout, TimeProvider time)
 {
     /// <summary>Time without an event after which a comment goes out.</summary>
     public static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(15);
@@ -43,8 +46,13 @@ public sealed class ServerSentEvents(HttpResponse response, TimeProvider time)
         .Any(range => range.Split(';')[0].Trim().Equals(MediaType, StringComparison.OrdinalIgnoreCase));
 
     /// <summary>Writes events until there are no more.</summary>
-    public async Task PumpAsync(IAsyncEnumerable<ServerSentEvent> events, CancellationToken cancellationToken)
+    /// <param name="events">What is written.</param>
+    /// <param name="isStillGoodAsync">Whether the client may still read.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="ServiceException">403: what let the client in was taken away.</exception>
+    public async Task PumpAsync(IAsyncEnumerable<ServerSentEvent> events, Func<CancellationToken, ValueTask<bool>> isStillGoodAsync, CancellationToken cancellationToken)
     {
+        var asked = time.GetTimestamp();
         using var leave = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         await WriteTextAsync(string.Create(CultureInfo.InvariantCulture, $"retry: {RetryMilliseconds}\n\n"), cancellationToken);
         var reader = events.GetAsyncEnumerator(leave.Token);
@@ -56,12 +64,18 @@ public sealed class ServerSentEvents(HttpResponse response, TimeProvider time)
                 moving = reader.MoveNextAsync().AsTask();
                 while (!moving.IsCompleted && !await EndsInTimeAsync(moving, cancellationToken))
                 {
+                    await AskAsync();
                     await WriteTextAsync(": keep-alive\n\n", cancellationToken);
                 }
 
                 if (!await moving)
                 {
                     return;
+                }
+
+                if (time.GetElapsedTime(asked) >= KeepAlive)
+                {
+                    await AskAsync();
                 }
 
                 await WriteAsync(reader.Current.Id, reader.Current.Name, reader.Current.WriteData, cancellationToken);
@@ -77,6 +91,15 @@ public sealed class ServerSentEvents(HttpResponse response, TimeProvider time)
             }
 
             await reader.DisposeAsync();
+        }
+
+        async ValueTask AskAsync()
+        {
+            asked = time.GetTimestamp();
+            if (!await isStillGoodAsync(cancellationToken))
+            {
+                throw SigV4Verifier.Denied("What let this stream begin, an access key or a token, has been revoked or is over.");
+            }
         }
     }
 
@@ -124,11 +147,30 @@ public sealed class ServerSentEvents(HttpResponse response, TimeProvider time)
         }
 
         Add("\n");
-        await response.BodyWriter.WriteAsync(_event.WrittenMemory, cancellationToken);
+        await SendAsync(_event.WrittenMemory, cancellationToken);
     }
 
     private async Task WriteTextAsync(string text, CancellationToken cancellationToken) =>
-        await response.BodyWriter.WriteAsync(Encoding.UTF8.GetBytes(text), cancellationToken);
+        await SendAsync(Encoding.UTF8.GetBytes(text), cancellationToken);
+
+    private async Task SendAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
+    {
+        var sent = response.BodyWriter.WriteAsync(bytes, cancellationToken);
+        if (sent.IsCompletedSuccessfully)
+        {
+            return;
+        }
+
+        try
+        {
+            await sent.AsTask().WaitAsync(timeout, time, cancellationToken);
+        }
+        catch (TimeoutException)
+        {
+            response.HttpContext.Abort();
+            throw new ConnectionResetException("The client does not read its stream.");
+        }
+    }
 
     private void Add(string text) => Encoding.UTF8.GetBytes(text, _event);
 }

@@ -136,6 +136,7 @@ public sealed partial class WireFront
             BodyHold = body,
             WriteTimeout = _settings.WriteTimeout,
             Time = _time,
+            IsStillGoodAsync = token => _authenticator.IsStillGoodAsync(caller, token),
             Trace = exchange.Telemetry.Trace,
             Span = exchange.Telemetry.Span,
         };
@@ -187,7 +188,7 @@ public sealed partial class WireFront
                 await FaultResponse.WriteAsync(http.Response, fault);
             }
         }
-        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        catch (Exception left) when (left is ConnectionResetException || (left is OperationCanceledException && http.RequestAborted.IsCancellationRequested))
         {
             Log.ClientLeft(_logger, exchange.Operation, exchange.RequestId);
         }

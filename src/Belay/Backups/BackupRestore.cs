@@ -46,9 +46,17 @@ public sealed class BackupRestore(string dataDirectory, TimeProvider time, IdSou
         using var held = TakeStaging();
         try
         {
-            var (content, createdAt) = await ExtractAsync(archive, progress, cancellationToken);
+            var closed = new List<(string Path, UnixFileMode Mode)>();
+            var (content, createdAt) = await ExtractAsync(archive, closed, progress, cancellationToken);
             var sessions = await VerifyAsync(cancellationToken);
             ThrowIfTaken();
+
+            // Last, because what is closed could not be removed; the innermost first, or its parent would be closed before it.
+            foreach (var (path, mode) in Enumerable.Reverse(closed))
+            {
+                File.SetUnixFileMode(path, mode);
+            }
+
             if (Directory.Exists(_target))
             {
                 Directory.Delete(_target);
@@ -118,17 +126,11 @@ public sealed class BackupRestore(string dataDirectory, TimeProvider time, IdSou
         return held;
     }
 
-    private async Task<(BackupContent Content, DateTimeOffset CreatedAt)> ExtractAsync(ArchiveReadStream archive, IProgress<long>? progress, CancellationToken cancellationToken)
+    private async Task<(BackupContent Content, DateTimeOffset CreatedAt)> ExtractAsync(
+        ArchiveReadStream archive, List<(string Path, UnixFileMode Mode)> closed, IProgress<long>? progress, CancellationToken cancellationToken)
     {
         var tally = new BackupTally(progress);
-        var closed = new List<(string Path, UnixFileMode Mode)>();
         var manifest = await ReadAsync(archive, tally, (entry, content) => PlaceAsync(entry, content, closed, cancellationToken), cancellationToken);
-
-        // The innermost first, or its parent would be closed before it.
-        foreach (var (path, mode) in Enumerable.Reverse(closed))
-        {
-            File.SetUnixFileMode(path, mode);
-        }
 
         return (tally.Content with { LeftOut = manifest.LeftOut }, manifest.CreatedAt);
     }
@@ -190,11 +192,16 @@ public sealed class BackupRestore(string dataDirectory, TimeProvider time, IdSou
     private async Task PlaceAsync(TarEntry entry, Stream? content, List<(string Path, UnixFileMode Mode)> closed, CancellationToken cancellationToken)
     {
         var path = PathOf(entry.Name);
+        if (Path.Exists(path) || new FileInfo(path).LinkTarget is not null)
+        {
+            throw new BackupException($"The archive holds a name twice: {entry.Name}");
+        }
+
         if (content is not null)
         {
             var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Options = FileOptions.Asynchronous, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite };
             await using var file = new FileStream(path, options);
-            await content.CopyToAsync(file, cancellationToken);
+            await FillAsync(file, entry, content, cancellationToken);
             File.SetUnixFileMode(file.SafeFileHandle, entry.Mode & BackupManifest.Permissions);
             File.SetLastWriteTimeUtc(file.SafeFileHandle, entry.ModificationTime.UtcDateTime);
         }
@@ -209,7 +216,7 @@ public sealed class BackupRestore(string dataDirectory, TimeProvider time, IdSou
         }
         else if (entry.EntryType == TarEntryType.SymbolicLink)
         {
-            File.CreateSymbolicLink(path, entry.LinkName);
+            File.CreateSymbolicLink(path, BackupEntry.Unescape(entry.LinkName));
         }
         else
         {
@@ -217,14 +224,39 @@ public sealed class BackupRestore(string dataDirectory, TimeProvider time, IdSou
         }
     }
 
+    private static async Task FillAsync(FileStream file, TarEntry entry, Stream content, CancellationToken cancellationToken)
+    {
+        if ((entry as PaxTarEntry)?.ExtendedAttributes.GetValueOrDefault(Extents.Header) is not { } header)
+        {
+            await content.CopyToAsync(file, cancellationToken);
+            return;
+        }
+
+        var extents = Extents.Parse(header, entry.Length) ?? throw new BackupException("The archive's content cannot be read.");
+        file.SetLength(extents.Length);
+        var buffer = new byte[64 * 1024];
+        foreach (var (offset, length) in extents.Parts)
+        {
+            file.Position = offset;
+            for (var left = length; left > 0;)
+            {
+                var part = buffer.AsMemory(0, (int)Math.Min(buffer.Length, left));
+                await content.ReadExactlyAsync(part, cancellationToken);
+                await file.WriteAsync(part, cancellationToken);
+                left -= part.Length;
+            }
+        }
+    }
+
     // Every parent is a directory that this restore made: no name and no link leads out of it.
     private string PathOf(string name)
     {
-        var parts = name.TrimEnd('/').Split('/');
+        // Escaped slashes would make one step two.
+        var parts = name.TrimEnd('/').Split('/').Select(BackupEntry.Unescape).ToArray();
         var path = Content;
         for (var at = 0; at < parts.Length; at++)
         {
-            if (parts[at] is "" or "." or ".." || parts[at].Contains('\0', StringComparison.Ordinal) || (at > 0 && new DirectoryInfo(path) is not { Exists: true, LinkTarget: null }))
+            if (parts[at] is "" or "." or ".." || parts[at].AsSpan().ContainsAny('/', '\0') || (at > 0 && new DirectoryInfo(path) is not { Exists: true, LinkTarget: null }))
             {
                 throw new BackupException($"The archive holds a name that leads elsewhere: {name}");
             }

@@ -9,55 +9,77 @@ namespace Belay.Backups;
 /// <summary>
 /// What a backup takes from a data directory: everything, but for the database's live files, locks, and what belongs to running
 /// sandboxes only. So what a later feature keeps there is not forgotten. Workspaces are written by code that nobody trusts, while they are
-/// read: a link is taken as a link, and a file whose path led elsewhere when it was opened is left out.
+/// read: each step of a path is opened below the one before and never through a link, so nothing outside is read, listed or even opened.
 /// </summary>
 internal static class BackupSource
 {
     /// <summary>Where a backup keeps its snapshot while it runs.</summary>
     public const string SnapshotPrefix = "backup-";
 
-    private const int NoFollow = 0x20000;
+    /// <summary>Bytes of the longest path below the directory. The kernel's own limit is 4,096, and it is restored below some other directory.</summary>
+    public const int LongestName = 3000;
+
+    // What a name that is not UTF-8 reads as. Two such names may read the same, and neither could be opened or restored by what is read.
+    private const char Unreadable = '\uFFFD';
+
     private const int NonBlocking = 0x800;
     private const int CloseOnExec = 0x80000;
+    private const int PathOnly = 0x200000;
 
-    // O_NOFOLLOW is the one flag that differs between the architectures that Belay runs on.
-    private const int NoFollowArm = 0x8000;
+    // These two differ between the architectures that Belay runs on.
+    private static readonly bool IsArm = RuntimeInformation.ProcessArchitecture is Architecture.Arm64 or Architecture.Arm;
+    private static readonly int NoFollow = IsArm ? 0x8000 : 0x20000;
+    private static readonly int OnlyDirectory = IsArm ? 0x4000 : 0x10000;
 
-    /// <summary>Paths below the directory, parents first, relative to it.</summary>
-    public static IEnumerable<FileSystemInfo> Entries(string dataDirectory)
+    /// <summary>Everything below the directory, parents first, each name once. Files are open; whoever takes one closes it.</summary>
+    /// <exception cref="DirectoryNotFoundException">There is no such directory.</exception>
+    public static IEnumerable<BackupEntry> Entries(string dataDirectory)
     {
-        var top = new DirectoryInfo(dataDirectory).EnumerateFileSystemInfos().Where(entry => Taken(entry.Name)).OrderBy(entry => entry.Name, StringComparer.Ordinal);
-        var waiting = new Stack<FileSystemInfo>(top.Reverse());
-        while (waiting.TryPop(out var entry))
+        // Its own path is the operator's, links in it included.
+        using var root = Opened(OpenFile(Terminated(Path.GetFullPath(dataDirectory)), PathOnly | OnlyDirectory | CloseOnExec))
+            ?? throw new DirectoryNotFoundException($"The directory {dataDirectory} cannot be opened.");
+        var waiting = new Stack<string>([""]);
+        while (waiting.TryPop(out var name))
         {
-            yield return entry;
-            if (entry is DirectoryInfo { LinkTarget: null } directory)
+            using var directory = OpenDirectory(root, name);
+            if (directory is null || Children(directory) is not { } children)
             {
-                foreach (var child in Children(directory))
+                // It was a directory when its parent was listed: its owner took it away, or closed it to the server too.
+                yield return BackupEntry.Missing(name);
+                continue;
+            }
+
+            foreach (var child in children)
+            {
+                if (name.Length == 0 && !Taken(child.Name))
                 {
-                    waiting.Push(child);
+                    continue;
                 }
+
+                var entry = Entry(directory, name.Length == 0 ? child.Name : $"{name}/{child.Name}", child);
+                if (entry.Kind == BackupEntryKind.Directory)
+                {
+                    waiting.Push(entry.Name);
+                }
+
+                yield return entry;
             }
         }
     }
 
-    /// <summary>Opens a regular file; null when it is none, has gone, or is not where its path says.</summary>
-    public static SafeFileHandle? Open(string path)
+    /// <summary>Opens a regular file below an open directory; null when it is none or has gone.</summary>
+    private static SafeFileHandle? OpenChild(SafeFileHandle directory, string name)
     {
         // Non-blocking: a pipe that nobody writes to must not hold the backup.
-        var noFollow = RuntimeInformation.ProcessArchitecture is Architecture.Arm64 or Architecture.Arm ? NoFollowArm : NoFollow;
-        var handle = OpenFile(Encoding.UTF8.GetBytes(path + '\0'), NonBlocking | CloseOnExec | noFollow);
-        if (handle < 0)
+        if (Opened(OpenBelow(directory, Terminated(name), NonBlocking | CloseOnExec | NoFollow)) is not { } file)
         {
             return null;
         }
 
-        var file = new SafeFileHandle(handle, ownsHandle: true);
         try
         {
-            // What cannot tell its length is a pipe or a device.
-            _ = RandomAccess.GetLength(file);
-            if (new FileInfo($"/proc/self/fd/{handle}").LinkTarget == path)
+            // What cannot tell its length is a pipe or a device. A directory opens, too.
+            if (RandomAccess.GetLength(file) >= 0 && !File.GetAttributes(file).HasFlag(FileAttributes.Directory))
             {
                 return file;
             }
@@ -70,6 +92,48 @@ internal static class BackupSource
         return null;
     }
 
+    private static SafeFileHandle? OpenDirectory(SafeFileHandle root, string name)
+    {
+        var steps = name.Split('/');
+        var at = Opened(OpenBelow(root, Terminated("."), PathOnly | OnlyDirectory | CloseOnExec));
+        foreach (var step in name.Length == 0 ? [] : steps)
+        {
+            if (at is null)
+            {
+                break;
+            }
+
+            using var parent = at;
+            at = Opened(OpenBelow(parent, Terminated(step), PathOnly | OnlyDirectory | CloseOnExec | NoFollow));
+        }
+
+        return at;
+    }
+
+    private static BackupEntry Entry(SafeFileHandle directory, string name, FileSystemInfo child)
+    {
+        if (!IsText(child.Name) || Encoding.UTF8.GetByteCount(name) > LongestName)
+        {
+            return BackupEntry.Missing(name);
+        }
+
+        try
+        {
+            if (child.LinkTarget is { } target)
+            {
+                return new(name, BackupEntryKind.Link) { Target = target };
+            }
+
+            return child is DirectoryInfo
+                ? new(name, BackupEntryKind.Directory) { Mode = child.UnixFileMode & BackupManifest.Permissions }
+                : OpenChild(directory, child.Name) is { } content ? new(name, BackupEntryKind.File) { Content = content } : BackupEntry.Missing(name);
+        }
+        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
+        {
+            return BackupEntry.Missing(name);
+        }
+    }
+
     private static bool Taken(string name) =>
         !name.StartsWith(SqliteDatabase.FileName, StringComparison.Ordinal)
         && !name.StartsWith(SnapshotPrefix, StringComparison.Ordinal)
@@ -77,19 +141,33 @@ internal static class BackupSource
         && !name.StartsWith(DataDirectoryLock.FileName, StringComparison.Ordinal)
         && name != "sandboxes";
 
-    private static FileSystemInfo[] Children(DirectoryInfo directory)
+    // Through the descriptor, which is the directory that was opened, wherever its path leads by now. A directory that changes while it is
+    // listed may show a name twice.
+    private static List<FileSystemInfo>? Children(SafeFileHandle directory)
     {
         try
         {
-            return directory.GetFileSystemInfos();
+            return
+            [
+                .. new DirectoryInfo($"/proc/self/fd/{directory.DangerousGetHandle()}").EnumerateFileSystemInfos()
+                    .DistinctBy(child => IsText(child.Name) ? child.Name : (object)child).OrderBy(child => child.Name, StringComparer.Ordinal),
+            ];
         }
         catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
         {
-            // Its owner took it away, or closed it to the server too.
-            return [];
+            return null;
         }
     }
 
+    private static bool IsText(string name) => !name.Contains(Unreadable, StringComparison.Ordinal);
+
+    private static byte[] Terminated(string path) => Encoding.UTF8.GetBytes(path + '\0');
+
+    private static SafeFileHandle? Opened(int descriptor) => descriptor < 0 ? null : new SafeFileHandle(descriptor, ownsHandle: true);
+
     [DllImport("libc", EntryPoint = "open", SetLastError = true)]
     private static extern int OpenFile(byte[] path, int flags);
+
+    [DllImport("libc", EntryPoint = "openat", SetLastError = true)]
+    private static extern int OpenBelow(SafeFileHandle directory, byte[] path, int flags);
 }

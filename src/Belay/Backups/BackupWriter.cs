@@ -2,6 +2,7 @@ using System.Formats.Tar;
 using System.Text.Json;
 using Belay.Storage;
 using Belay.Storage.Sqlite;
+using Microsoft.Win32.SafeHandles;
 
 namespace Belay.Backups;
 
@@ -44,7 +45,11 @@ public sealed class BackupWriter(SqliteDatabase database, string dataDirectory, 
             await using var archive = await ArchiveWriteStream.BeginAsync(output, passphrase, cancellationToken);
             await using var tar = new TarWriter(archive, TarEntryFormat.Pax, leaveOpen: true);
             var tally = new BackupTally(progress);
-            await AddFileAsync(tar, snapshot, SqliteDatabase.FileName, tally, cancellationToken);
+            using (var copy = File.OpenHandle(snapshot))
+            {
+                await AddFileAsync(tar, copy, SqliteDatabase.FileName, tally, cancellationToken);
+            }
+
             foreach (var entry in BackupSource.Entries(_directory))
             {
                 cancellationToken.ThrowIfCancellationRequested();
@@ -75,45 +80,41 @@ public sealed class BackupWriter(SqliteDatabase database, string dataDirectory, 
         }
     }
 
-    private async Task AddAsync(TarWriter tar, FileSystemInfo entry, BackupTally tally, CancellationToken cancellationToken)
+    private static async Task AddAsync(TarWriter tar, BackupEntry entry, BackupTally tally, CancellationToken cancellationToken)
     {
-        var name = Path.GetRelativePath(_directory, entry.FullName);
-        try
+        using var content = entry.Content;
+        var name = BackupEntry.Escape(entry.Name);
+        switch (entry.Kind)
         {
-            if (entry.LinkTarget is { } target)
-            {
-                await tar.WriteEntryAsync(new PaxTarEntry(TarEntryType.SymbolicLink, name) { LinkName = target }, cancellationToken);
-            }
-            else if (entry is DirectoryInfo)
-            {
-                await tar.WriteEntryAsync(new PaxTarEntry(TarEntryType.Directory, name) { Mode = entry.UnixFileMode & BackupManifest.Permissions }, cancellationToken);
-            }
-            else
-            {
-                await AddFileAsync(tar, entry.FullName, name, tally, cancellationToken);
-            }
-        }
-        catch (Exception gone) when (gone is FileNotFoundException or DirectoryNotFoundException)
-        {
-            tally.LeaveOut();
+            case BackupEntryKind.File:
+                await AddFileAsync(tar, content!, name, tally, cancellationToken); // Files come open.
+                break;
+            case BackupEntryKind.Directory:
+                await tar.WriteEntryAsync(new PaxTarEntry(TarEntryType.Directory, name) { Mode = entry.Mode }, cancellationToken);
+                break;
+            case BackupEntryKind.Link:
+                await tar.WriteEntryAsync(new PaxTarEntry(TarEntryType.SymbolicLink, name) { LinkName = BackupEntry.Escape(entry.Target!) }, cancellationToken); // Links have one.
+                break;
+            default:
+                tally.LeaveOut();
+                break;
         }
     }
 
-    private static async Task AddFileAsync(TarWriter tar, string path, string name, BackupTally tally, CancellationToken cancellationToken)
+    private static async Task AddFileAsync(TarWriter tar, SafeFileHandle handle, string name, BackupTally tally, CancellationToken cancellationToken)
     {
-        using var handle = BackupSource.Open(path);
-        if (handle is null)
+        if (Extents.Of(handle) is not { } extents)
         {
             tally.LeaveOut();
             return;
         }
 
-        await using var file = new FileStream(handle, FileAccess.Read, bufferSize: 0);
-        var length = file.Length;
-        tally.Begin(name, length);
-        await using var content = new ExactStream(file, length, tally);
+        var header = extents.HasHoles ? new[] { KeyValuePair.Create(Extents.Header, extents.ToString()) } : [];
+        await using var parts = new ExtentStream(handle, extents);
+        tally.Begin(name, extents.Stored);
+        await using var content = new ExactStream(parts, extents.Stored, tally);
         await tar.WriteEntryAsync(
-            new PaxTarEntry(TarEntryType.RegularFile, name)
+            new PaxTarEntry(TarEntryType.RegularFile, name, header)
             {
                 Mode = File.GetUnixFileMode(handle) & BackupManifest.Permissions,
                 ModificationTime = File.GetLastWriteTimeUtc(handle),

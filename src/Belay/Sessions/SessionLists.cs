@@ -155,7 +155,7 @@ public sealed class SessionLists(SessionReader reader, ModelPrices prices)
     }
 
     /// <summary>The invocations of a trace, or one invocation by its id, step by step.</summary>
-    /// <exception cref="ServiceException">404: there is none; 429: too much would have to be read at once.</exception>
+    /// <exception cref="ServiceException">404: there is none; 429: too much would have to be read at once; 400: too many invocations.</exception>
     public async Task<IReadOnlyList<Trace>> TraceAsync(Scope scope, string traceId, string? harnessId, string? sessionId, CancellationToken cancellationToken)
     {
         var found = new List<FoundInvocation>();
@@ -173,6 +173,11 @@ public sealed class SessionLists(SessionReader reader, ModelPrices prices)
                 var read = await reader.ReadAsync(row.Row, budget, (now, fold, activity) => Find(now, fold, activity, traceId), cancellationToken)
                     ?? throw TooMuch("Name the trace's harnessId and sessionId");
                 found.AddRange(read.Value ?? []);
+                if (found.Count > reader.Settings.MaxTraceInvocations)
+                {
+                    throw ServiceException.Invalid(
+                        [new FieldProblem("traceId", $"is that of more than {reader.Settings.MaxTraceInvocations} invocations; give the id of one of them, or name a harnessId and sessionId")]);
+                }
             }
         }
 

@@ -131,6 +131,9 @@ public sealed record SessionReaderSettings
     /// <summary>Journals that one search or sum may have to read.</summary>
     public int SearchBudget { get; init; } = 2_000;
 
+    /// <summary>Invocations that a trace may have to be shown; whoever invokes chooses its trace.</summary>
+    public int MaxTraceInvocations { get; init; } = 200;
+
     /// <summary>Entries that one page of log lines opens.</summary>
     public int LogBudget { get; init; } = 10_000;
 }

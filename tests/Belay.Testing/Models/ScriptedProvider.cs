@@ -58,8 +58,10 @@ public sealed class ScriptedProvider : IAsyncDisposable
         }
 
         await _stop.CancelAsync();
-        _listener.Stop();
         await _accept;
+
+        // After that: a listener that is stopped refuses to be asked for the next connection.
+        _listener.Stop();
         await Task.WhenAll(_connections);
         _listener.Dispose();
         _stop.Dispose();

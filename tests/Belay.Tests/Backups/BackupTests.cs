@@ -49,26 +49,190 @@ public sealed class BackupTests : IDisposable
     [Fact]
     public async Task WhatLeadsOutOfTheDirectory_IsNotRead()
     {
-        var secret = Path.Combine(_directory.Path, "secret");
-        File.WriteAllText(secret, "a secret of the host");
-        Directory.CreateDirectory(Path.Combine(_directory.Path, "elsewhere"));
-        File.WriteAllText(Path.Combine(_directory.Path, "elsewhere", "file"), "a secret of the host");
-        var link = Path.Combine(_directory.Path, "through");
-        File.CreateSymbolicLink(link, Path.Combine(_directory.Path, "elsewhere"));
+        // What a sandbox can make of a directory between the listing of its parent and its own.
+        var outside = Path.Combine(_directory.Path, "elsewhere");
+        Directory.CreateDirectory(Path.Combine(outside, "of the host"));
+        File.WriteAllText(Path.Combine(outside, "file"), "a secret of the host");
+        await FillAsync(sessions: 1);
+        var swapped = Path.Combine(Source, "workspaces/agent/swapped");
+        Directory.CreateDirectory(swapped);
+        File.WriteAllText(Path.Combine(swapped, "file"), "its own");
+        var names = new List<string>();
+
+        foreach (var entry in BackupSource.Entries(Source))
+        {
+            using var content = entry.Content;
+            names.Add(entry.Name);
+            if (entry.Name == "workspaces/agent/swapped")
+            {
+                Directory.Delete(swapped, recursive: true);
+                File.CreateSymbolicLink(swapped, outside);
+            }
+        }
+
+        Assert.Contains("workspaces/agent/swapped", names);
+        Assert.DoesNotContain(names, name => name.StartsWith("workspaces/agent/swapped/", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task FileThatBecomesADirectory_IsLeftOut()
+    {
+        await FillAsync(sessions: 1);
+        var one = Path.Combine(Source, "workspaces/one");
+        Directory.CreateDirectory(one);
+        File.WriteAllText(Path.Combine(one, "a"), "a");
+        File.WriteAllText(Path.Combine(one, "b"), "b");
+        var kinds = new Dictionary<string, BackupEntryKind>(StringComparer.Ordinal);
+
+        foreach (var entry in BackupSource.Entries(Source))
+        {
+            using var content = entry.Content;
+            kinds[entry.Name] = entry.Kind;
+            if (entry.Name == "workspaces/one/a")
+            {
+                File.Delete(Path.Combine(one, "b"));
+                Directory.CreateDirectory(Path.Combine(one, "b"));
+            }
+        }
+
+        Assert.Equal(BackupEntryKind.LeftOut, kinds["workspaces/one/b"]);
+    }
+
+    [Theory]
+    [InlineData("a\nb")]
+    [InlineData("a\n26 path=master.key.other\nb")]
+    [InlineData("a=b")]
+    [InlineData(" a ")]
+    [InlineData("a\\b")]
+    [InlineData("%41")]
+    [InlineData("\u00e4\u20ac\U0001F600")]
+    [InlineData("-rf *")]
+    public async Task NamesThatASandboxChooses_ComeBack(string name)
+    {
+        await FillAsync(sessions: 1);
+        var one = Path.Combine(Source, "workspaces/agent/one");
+        Directory.CreateDirectory(Path.Combine(one, name));
+        File.WriteAllText(Path.Combine(one, name, name), name);
+        File.CreateSymbolicLink(Path.Combine(one, "link"), name);
+
+        await RestoreAsync(await WriteAsync());
+
+        var restored = Path.Combine(Target, "workspaces/agent/one");
+        Assert.Equal(name, File.ReadAllText(Path.Combine(restored, name, name)));
+        Assert.Equal(name, new FileInfo(Path.Combine(restored, "link")).LinkTarget);
+        Assert.Equal(["link", name], Directory.EnumerateFileSystemEntries(restored).Select(path => path[(restored.Length + 1)..]).OrderBy(found => found != "link"));
+    }
+
+    [Fact]
+    public async Task NamesThatAreNoText_AreLeftOut_AndSpoilNothing()
+    {
+        await FillAsync(sessions: 1);
+        var one = Path.Combine(Source, "workspaces");
+        Directory.CreateDirectory(one);
+        File.WriteAllText(Path.Combine(one, "\uFFFD"), "text");
+        using (var made = System.Diagnostics.Process.Start("sh", ["-c", "printf 1 > \"$1/$(printf '\\377')\"; mkdir \"$1/$(printf '\\376')\"", "sh", one]))
+        {
+            await made.WaitForExitAsync(CancellationToken);
+        }
+
+        Assert.Equal(3, Directory.EnumerateFileSystemEntries(one).Count());
+
+        var archive = await WriteAsync();
+        using var removed = System.Diagnostics.Process.Start("rm", ["-rf", one]);
+        await removed.WaitForExitAsync(CancellationToken);
+        var restored = await RestoreAsync(archive);
+
+        Assert.Equal(3, restored.Content.LeftOut);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(Path.Combine(Target, "workspaces")));
+    }
+
+    [Fact]
+    public async Task PathsTooLongToRestore_AreLeftOut()
+    {
+        await FillAsync(sessions: 1);
+        using (var made = System.Diagnostics.Process.Start("sh", ["-c", "mkdir \"$1\" && cd \"$1\" && i=0; while [ $i -lt 40 ]; do n=$(printf %0200d 1); mkdir $n && cd -P $n; i=$((i+1)); done", "sh", Path.Combine(Source, "workspaces")]))
+        {
+            await made.WaitForExitAsync(CancellationToken);
+        }
+
+        var archive = await WriteAsync();
+        using var removed = System.Diagnostics.Process.Start("rm", ["-rf", Path.Combine(Source, "workspaces")]);
+        await removed.WaitForExitAsync(CancellationToken);
+
+        Assert.Equal(1, (await RestoreAsync(archive)).Content.LeftOut);
+    }
+
+    [Fact]
+    public async Task Holes_TakeNoRoom_AndComeBack()
+    {
+        await FillAsync(sessions: 1);
+        var one = Path.Combine(Source, "workspaces");
+        Directory.CreateDirectory(one);
+        foreach (var (name, length) in new[] { ("holes", 100L << 30), ("only", 5L << 20), ("long", 2L << 40) })
+        {
+            using var file = File.OpenHandle(Path.Combine(one, name), FileMode.CreateNew, FileAccess.Write);
+            RandomAccess.SetLength(file, length);
+            if (name == "holes")
+            {
+                RandomAccess.Write(file, "begin"u8, 1L << 30);
+                RandomAccess.Write(file, "end"u8, length - 3);
+            }
+        }
+
+        var archive = await WriteAsync();
+        var restored = await RestoreAsync(archive);
+
+        Assert.InRange(archive.Length, 0, 5 << 20);
+        Assert.Equal(1, restored.Content.LeftOut);
+        using var back = File.OpenHandle(Path.Combine(Target, "workspaces/holes"));
+        var (begin, end) = (new byte[5], new byte[3]);
+        RandomAccess.Read(back, begin, 1L << 30);
+        RandomAccess.Read(back, end, (100L << 30) - 3);
+        Assert.Equal(("begin", "end"), (Encoding.ASCII.GetString(begin), Encoding.ASCII.GetString(end)));
+        Assert.Equal(100L << 30, RandomAccess.GetLength(back));
+        Assert.InRange(Extents.Of(back)!.Stored, 8, 1 << 20);
+        Assert.Equal(5L << 20, new FileInfo(Path.Combine(Target, "workspaces/only")).Length);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("10")]
+    [InlineData("10 0 4 2 1")]
+    [InlineData("10 8 5")]
+    [InlineData("10 5")]
+    [InlineData("-1 0 5")]
+    [InlineData("9223372036854775807 0 5")]
+    public void ExtentsThatCannotBe_AreNone(string text) => Assert.Null(Extents.Parse(text, 5));
+
+    [Fact]
+    public async Task DirectoryReachedThroughALink_IsBackedUpAll()
+    {
+        await FillAsync(sessions: 1);
         var alias = Path.Combine(_directory.Path, "alias");
-        File.CreateSymbolicLink(alias, secret);
+        File.CreateSymbolicLink(alias, Source);
 
-        using var direct = BackupSource.Open(secret);
-        using var followed = BackupSource.Open(alias);
-        using var through = BackupSource.Open(Path.Combine(link, "file"));
-        using var missing = BackupSource.Open(Path.Combine(_directory.Path, "missing"));
-        using var folder = BackupSource.Open(_directory.Path);
+        var archive = await WriteAsync(alias);
+        File.Delete(alias);
 
-        Assert.NotNull(direct);
-        Assert.Null(followed);
-        Assert.Null(through);
-        Assert.Null(missing);
-        await Task.CompletedTask;
+        Assert.Equal(1, (await RestoreAsync(archive)).Sessions);
+    }
+
+    [Fact]
+    public async Task DirectoryOverALink_IsRefused()
+    {
+        var outside = Path.Combine(_directory.Path, "outside");
+        Directory.CreateDirectory(outside);
+        var before = File.GetUnixFileMode(outside);
+        var archive = await ArchiveStreamTests.SealAsync(Tar(tar =>
+        {
+            tar.WriteEntry(new PaxTarEntry(TarEntryType.SymbolicLink, "link") { LinkName = outside });
+            tar.WriteEntry(new PaxTarEntry(TarEntryType.Directory, "link") { Mode = UnixFileMode.None });
+        }));
+
+        var refusal = await Assert.ThrowsAsync<BackupException>(() => RestoreAsync(archive));
+
+        Assert.Contains("twice", refusal.Message, StringComparison.Ordinal);
+        Assert.Equal(before, File.GetUnixFileMode(outside));
     }
 
     [Fact]
@@ -149,6 +313,8 @@ public sealed class BackupTests : IDisposable
     [InlineData("a/../../outside")]
     [InlineData("link/outside")]
     [InlineData("nowhere/outside")]
+    [InlineData("a/%2E%2E/%2e%2e/outside")]
+    [InlineData("..%2Foutside")]
     public async Task NamesThatLeadElsewhere_AreRefused(string name)
     {
         var archive = await ArchiveStreamTests.SealAsync(Tar(tar =>
@@ -235,11 +401,11 @@ public sealed class BackupTests : IDisposable
         }
     }
 
-    private async Task<byte[]> WriteAsync()
+    private async Task<byte[]> WriteAsync(string? directory = null)
     {
-        await using var database = SqliteDatabase.Open(Source, new StorageSettings(), _time);
+        await using var database = SqliteDatabase.Open(directory ?? Source, new StorageSettings(), _time);
         using var output = new MemoryStream();
-        await new BackupWriter(database, Source, _time, IdSource.System).WriteAsync(output, Passphrase, progress: null, CancellationToken);
+        await new BackupWriter(database, directory ?? Source, _time, IdSource.System).WriteAsync(output, Passphrase, progress: null, CancellationToken);
         return output.ToArray();
     }
 

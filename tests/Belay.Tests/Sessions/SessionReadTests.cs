@@ -27,7 +27,7 @@ public sealed class SessionReadTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        var reader = new SessionReader(_world.Journal, _world.Sealer, key => _world.Host.Look(key), new() { PageBudget = 30, LogBudget = 200 });
+        var reader = new SessionReader(_world.Journal, _world.Sealer, key => _world.Host.Look(key), new() { PageBudget = 30, LogBudget = 200, MaxTraceInvocations = 2 });
         var lists = new SessionLists(reader, new() { ByModel = new Dictionary<string, ModelPrice> { ["fake-1"] = new(1_000, 2_000) } });
         _server = await WireServer.StartAsync(compose: parts => parts with
         {
@@ -122,6 +122,24 @@ public sealed class SessionReadTests : IAsyncLifetime
         var traceId = trace.GetProperty("summary").GetProperty("traceId").GetString();
         Assert.Single((await GetAsync($"/belay/v1/traces/{traceId}")).GetProperty("traces").EnumerateArray());
         Assert.Equal(traceId, (await GetAsync("/belay/v1/traces")).GetProperty("traces")[0].GetProperty("traceId").GetString());
+    }
+
+    [Fact]
+    public async Task TraceOfTooManyInvocations_IsRefused_AndEachOfThemIsShown()
+    {
+        const string TraceId = "0af7651916cd43dd8448eb211c80319c";
+        for (var i = 0; i < 3; i++)
+        {
+            _world.Model.Say("Done.");
+            await _world.InvokeAsync(_world.Request(EngineWorld.User("Hi")) with { TraceParent = $"00-{TraceId}-b7ad6b7169203331-01" });
+        }
+
+        var refused = await _server.SendAsync(HttpMethod.Get, $"/belay/v1/traces/{TraceId}");
+
+        Assert.Equal(400, refused.Status);
+        Assert.Contains("more than 2 invocations", refused.Body, StringComparison.Ordinal);
+        var one = (await GetAsync("/belay/v1/traces")).GetProperty("traces")[0].GetProperty("invocation").GetProperty("invocationId").GetString();
+        Assert.Single((await GetAsync($"/belay/v1/traces/{one}")).GetProperty("traces").EnumerateArray());
     }
 
     [Fact]

@@ -133,6 +133,34 @@ public sealed class SessionStreamTests : IAsyncLifetime
         Assert.Equal("text/event-stream", response.Content.Headers.ContentType?.MediaType);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task KeyThatIsDeleted_EndsItsStreams(bool silent)
+    {
+        await AppendAsync(1, 1);
+        using var response = await SendAsync(Journal, null);
+        using var lines = new StreamReader(await response.Content.ReadAsStreamAsync(Token));
+        while (await lines.ReadLineAsync(Token) is not "id: 1")
+        {
+        }
+
+        await Eventually.TrueAsync("the server waits", () => Task.FromResult(_world.Time.ArmedTimers > 0), Token);
+        var id = _server.Key.Id;
+        _server.Keys.Create("000000000000", null);
+        _server.Keys.DeleteUnlessLast(id);
+        _world.Time.Advance(ServerSentEvents.KeepAlive);
+        if (!silent)
+        {
+            await AppendAsync(2, 2);
+        }
+
+        var rest = await lines.ReadToEndAsync(Token);
+        Assert.Contains("event: error\n", rest, StringComparison.Ordinal);
+        Assert.Contains("AccessDeniedException", rest, StringComparison.Ordinal);
+        Assert.DoesNotContain("id: 2", rest, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task FaultInTheStream_IsAnEvent()
     {

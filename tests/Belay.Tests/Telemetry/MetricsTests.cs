@@ -1,6 +1,8 @@
 using System.Diagnostics.Metrics;
+using Belay.Contracts.Signing;
 using Belay.Models;
 using Belay.Server;
+using Belay.Server.Auth;
 using Belay.Server.Logging;
 using Belay.Server.Telemetry;
 using Belay.Telemetry;
@@ -158,19 +160,42 @@ public sealed class MetricsTests
     }
 
     [Fact]
-    public async Task ClosedPage_AnswersSignedRequestsOnly()
+    public async Task ClosedPage_AnswersTheOperatorsSignedRequestsOnly()
     {
         using var meter = new Meter("test");
         using var metrics = new CollectedMetrics(one => one == meter);
         meter.CreateCounter<long>("calls").Add(7);
-        await using var server = await WireServer.StartAsync(compose: parts => parts with { Operations = [.. parts.Operations, MetricsEndpoint.Authenticated(metrics)] });
+        await using var server = await WireServer.StartAsync(compose: parts => parts with { Operations = [.. parts.Operations, MetricsEndpoint.Authenticated(metrics, "000000000000")] });
 
         using var unsigned = await server.Http.GetAsync(new Uri("/metrics", UriKind.Relative));
         var signed = await server.SendAsync(HttpMethod.Get, "/metrics");
+        using var other = server.Request(HttpMethod.Get, "/metrics", null);
+        var tenant = server.Keys.Create("000000000001", null);
+        SigV4Signer.Sign(other, [], tenant.Id, tenant.Secret, "us-west-2", SigV4Verifier.Service, TimeProvider.System.GetUtcNow());
+        using var foreign = await server.Http.SendAsync(other);
 
+        Assert.Equal(403, (int)foreign.StatusCode);
         Assert.Equal(403, (int)unsigned.StatusCode);
         Assert.Equal(200, signed.Status);
         Assert.Equal(7, Exposition.Parse(signed.Body).Samples["calls_total"]);
+    }
+
+    [Theory]
+    [InlineData("Host", "rebound.example")]
+    [InlineData("Host", "192.0.2.1")]
+    [InlineData("X-Forwarded-For", "192.0.2.1")]
+    [InlineData("Via", "1.1 proxy")]
+    public async Task OpenPage_OfALoopbackListener_IsNotForPagesAndProxies(string header, string value)
+    {
+        using var meter = new Meter("test");
+        using var metrics = new CollectedMetrics(one => one == meter);
+        await using var server = await WireServer.StartAsync(compose: parts => parts with { Open = [.. parts.Open, MetricsEndpoint.Open(metrics, onlyHere: true)] });
+        using var request = server.Request(HttpMethod.Get, "/metrics", null);
+        request.Headers.TryAddWithoutValidation(header, value);
+
+        using var answer = await server.Http.SendAsync(request);
+
+        Assert.Equal(403, (int)answer.StatusCode);
     }
 
     [Fact]
@@ -179,7 +204,7 @@ public sealed class MetricsTests
         using var meter = new Meter("test");
         using var metrics = new CollectedMetrics(one => one == meter);
         meter.CreateCounter<long>("calls").Add(7);
-        await using var server = await WireServer.StartAsync(compose: parts => parts with { Open = [.. parts.Open, MetricsEndpoint.Open(metrics)] });
+        await using var server = await WireServer.StartAsync(compose: parts => parts with { Open = [.. parts.Open, MetricsEndpoint.Open(metrics, onlyHere: true)] });
 
         using var answer = await server.Http.GetAsync(new Uri("/metrics", UriKind.Relative));
 

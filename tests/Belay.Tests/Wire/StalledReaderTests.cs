@@ -50,7 +50,8 @@ public sealed class StalledReaderTests
         }, CancellationToken.None);
 
         // What was held is what sockets buffer, not what the operation would have said.
-        Assert.InRange(await ended.Task, 1, 200);
+        // On a machine that is busy it may wait at its first write already.
+        Assert.InRange(await ended.Task, 0, 200);
         await connection.ClosedAsync();
     }
 

@@ -17,17 +17,25 @@ public sealed class UnconfinedDriver(string dataDirectory, SandboxSettings setti
 
     private readonly string _records = Path.Join(Path.GetFullPath(dataDirectory), "sandboxes", "unconfined");
 
+    private SandboxProbe? _works;
+
     /// <inheritdoc/>
     public string Name => "unconfined";
 
     /// <inheritdoc/>
     public async Task<SandboxProbe> ProbeAsync(CancellationToken cancellationToken)
     {
+        // Once: strangers may ask whether the server is ready, and each probe is a process.
+        if (_works is { } known)
+        {
+            return known;
+        }
+
         try
         {
             var spec = new SandboxSpec { Id = "probe-" + ids.NewUuid(), Workspace = Path.GetTempPath() };
             await (await StartAsync(spec, cancellationToken)).DisposeAsync();
-            return new SandboxProbe(true, Label, "",
+            return _works = new SandboxProbe(true, Label, "",
             [
                 new("isolation", false, "NONE: commands run on this machine with the rights of the server, its files and network included"),
                 new("environment", true, "commands do not inherit the server's environment or open files"),
