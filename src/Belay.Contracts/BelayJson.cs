@@ -94,6 +94,7 @@ namespace Belay.Contracts;
 [JsonSerializable(typeof(GetHarnessSettingsRequest))]
 [JsonSerializable(typeof(PutHarnessSettingsRequest))]
 [JsonSerializable(typeof(HarnessSettingsResponse))]
+[JsonSerializable(typeof(KnownSettings))]
 [JsonSerializable(typeof(Dictionary<string, string>))]
 public sealed partial class BelayJson : JsonSerializerContext
 {

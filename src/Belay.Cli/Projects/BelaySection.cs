@@ -1,25 +1,13 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
-using System.Text.Json.Serialization;
 using Belay.Contracts;
 using Belay.Contracts.Validation;
 
 namespace Belay.Cli.Projects;
 
 /// <summary>The <c>belay</c> section of a project: settings of ours that no shape of the API can carry.</summary>
-internal sealed record BelaySection
+internal static class BelaySection
 {
-    /// <summary>Whether an invocation goes on when its client leaves.</summary>
-    public bool? Detach { get; init; }
-
-    /// <summary>How many tools of one message run side by side, 1 to 64.</summary>
-    [Bound(Min = 1, Max = 64)]
-    public int? ToolConcurrency { get; init; }
-
-    /// <summary>Members of an invocation that may override the harness.</summary>
-    public IReadOnlyList<string>? Overridable { get; init; }
-
-    /// <summary>What <see cref="Overridable"/> may name: everything that an invocation brings beside its messages.</summary>
+    /// <summary>What the member <c>overridable</c> may name: everything that an invocation brings beside its messages.</summary>
     public static IReadOnlyList<string> OverridableMembers { get; } =
     [
         .. Shape.Of(BelayJson.Default.InvokeHarnessRequest).Members.Where(member => member.BoundTo is null && member.Name != "messages").Select(member => member.Name),
@@ -36,15 +24,6 @@ internal sealed record BelaySection
             }
         }
 
-        return (JsonObject?)reader.Read(Shape.Of(SectionJson.Default.BelaySection), node);
+        return (JsonObject?)reader.Read(Shape.Of(BelayJson.Default.KnownSettings), node);
     }
 }
-
-/// <summary>The section's JSON, written as the wire is.</summary>
-[JsonSourceGenerationOptions(
-    JsonSerializerDefaults.Web,
-    PropertyNameCaseInsensitive = false,
-    NumberHandling = JsonNumberHandling.Strict,
-    Converters = [typeof(WireIntegerConverter)])]
-[JsonSerializable(typeof(BelaySection))]
-internal sealed partial class SectionJson : JsonSerializerContext;

@@ -152,7 +152,7 @@ internal sealed partial class ProjectReader
         members["executionRoleArn"] ??= "arn:aws:iam::000000000000:role/Belay";
         var misshapen = new HashSet<string>(StringComparer.Ordinal);
         var problems = ShapeValidator.Validate(BelayJson.Default.CreateHarnessRequest, Parse(members), misshapen)
-            .Concat(ShapeValidator.Validate(SectionJson.Default.BelaySection, Parse(_settings)).Select(field => field with { Name = $"{SettingsKey}.{field.Name}" }))
+            .Concat(ShapeValidator.Validate(BelayJson.Default.KnownSettings, Parse(_settings)).Select(field => field with { Name = $"{SettingsKey}.{field.Name}" }))
             .ToList();
 
         // Rules look only at members of the right form, so that one mistake does not hide another.

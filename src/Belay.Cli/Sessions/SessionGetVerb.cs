@@ -10,6 +10,9 @@ namespace Belay.Cli.Sessions;
 /// <summary><c>belay get session</c>: shows what a session did and what it cost.</summary>
 internal static class SessionGetVerb
 {
+    // Harnesses that are named where several have the session.
+    private const int MostNamed = 10;
+
     /// <summary>The verb.</summary>
     public static Verb Create(CliHost host)
     {
@@ -50,30 +53,22 @@ internal static class SessionGetVerb
     // Callers choose session ids, so that two harnesses may have the same one.
     private static async Task<JsonElement> FindAsync(BelayClient client, string sessionId, CancellationToken cancellationToken)
     {
-        var found = new List<(string HarnessId, JsonElement Answer)>();
-        await foreach (var harness in client.ListHarnessesAsync(cancellationToken))
+        var found = new List<string>();
+        await foreach (var session in client.ListSessionsAsync([("sessionId", sessionId)], MostNamed, cancellationToken))
         {
-            var harnessId = harness.Text("harnessId") ?? "";
-            try
-            {
-                found.Add((harnessId, await client.GetSessionAsync(harnessId, sessionId, cancellationToken)));
-            }
-            catch (CliException fault) when (fault.Fault == nameof(FaultCode.ResourceNotFoundException))
-            {
-                // It is no session of this one.
-            }
+            found.Add(session.Text("harnessId") ?? "");
         }
 
         return found switch
         {
-            [var one] => one.Answer,
+            [var harnessId] => await client.GetSessionAsync(harnessId, sessionId, cancellationToken),
             [] => throw new CliException(ExitCode.Failed, $"No harness has a session {Terminal.OneLine(sessionId, 256)}.", "See what there is: belay list sessions")
             {
                 Fault = nameof(FaultCode.ResourceNotFoundException),
             },
             _ => throw new CliException(
                 ExitCode.Failed,
-                $"More than one harness has a session {Terminal.OneLine(sessionId, 256)}: {string.Join(", ", found.Select(one => Terminal.OneLine(one.HarnessId, 100)))}.",
+                $"More than one harness has a session {Terminal.OneLine(sessionId, 256)}: {string.Join(", ", found.Select(harnessId => Terminal.OneLine(harnessId, 100)))}.",
                 "Say which is meant with --harness."),
         };
     }

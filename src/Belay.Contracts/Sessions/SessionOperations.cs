@@ -11,6 +11,11 @@ public sealed record ListSessionsRequest
     [Bound(Min = 1, Max = 100)]
     public string? HarnessId { get; init; }
 
+    /// <summary>Only sessions with this id: callers choose them, so that each harness may have one.</summary>
+    [BoundTo(Place.Query, "sessionId")]
+    [Bound(Min = 1, Max = 256)]
+    public string? SessionId { get; init; }
+
     /// <summary>Only sessions of this actor.</summary>
     [BoundTo(Place.Query, "actorId")]
     [Bound(Min = 1, Max = 255)]

@@ -1,7 +1,6 @@
 using System.Globalization;
 using Belay.Contracts;
 using Belay.Contracts.Faults;
-using Belay.Contracts.Sessions;
 using Belay.Server.Wire;
 using Belay.Sessions;
 using Microsoft.AspNetCore.Http;
@@ -20,8 +19,8 @@ public static class SessionEndpoints
         new("ListSessions", HttpMethods.Get, "/belay/v1/sessions", Operation.ControlBodyBytes, async (call, cancellationToken) =>
         {
             var request = call.Bind(BelayJson.Default.ListSessionsRequest);
-            var filter = new SessionFilter(request.HarnessId, null, request.ActorId, request.State, request.Since, request.Until);
-            var paging = new Paging(call, tokens, request.HarnessId, request.ActorId, request.State, request.Since, request.Until);
+            var filter = new SessionFilter(request.HarnessId, request.SessionId, request.ActorId, request.State, request.Since, request.Until);
+            var paging = new Paging(call, tokens, [request.HarnessId, request.SessionId, request.ActorId, request.State?.ToString()], request.Since, request.Until);
             var page = await lists.SessionsAsync(call.Caller.Scope, filter, request.MaxResults ?? DefaultPageSize, paging.After(request.NextToken), cancellationToken);
             await call.RespondAsync(StatusCodes.Status200OK, new() { Sessions = page.Items, NextToken = paging.Next(page.Next) }, BelayJson.Default.ListSessionsResponse);
         })
@@ -36,7 +35,7 @@ public static class SessionEndpoints
         new("ListTraces", HttpMethods.Get, "/belay/v1/traces", Operation.ControlBodyBytes, async (call, cancellationToken) =>
         {
             var request = call.Bind(BelayJson.Default.ListTracesRequest);
-            var paging = new Paging(call, tokens, request.HarnessId, request.SessionId, null, request.Since, request.Until);
+            var paging = new Paging(call, tokens, [request.HarnessId, request.SessionId], request.Since, request.Until);
             var page = await lists.TracesAsync(
                 call.Caller.Scope,
                 request.HarnessId,
@@ -66,12 +65,12 @@ public static class SessionEndpoints
     ];
 
     /// <summary>The paging of one list call. A token is good for the filters that it was issued for, with any page size.</summary>
-    private sealed class Paging(OperationCall call, IPageTokens tokens, string? harnessId, string? second, SessionState? state, DateTimeOffset? since, DateTimeOffset? until)
+    private sealed class Paging(OperationCall call, IPageTokens tokens, string?[] filters, DateTimeOffset? since, DateTimeOffset? until)
     {
-        private readonly string _parameters = string.Join('&', new[]
-        {
-            harnessId, second, state?.ToString(), since?.UtcTicks.ToString(CultureInfo.InvariantCulture), until?.UtcTicks.ToString(CultureInfo.InvariantCulture),
-        }.Select(part => part is null ? "" : "=" + Uri.EscapeDataString(part)));
+        private readonly string _parameters = string.Join('&', ((string?[])
+        [
+            .. filters, since?.UtcTicks.ToString(CultureInfo.InvariantCulture), until?.UtcTicks.ToString(CultureInfo.InvariantCulture),
+        ]).Select(part => part is null ? "" : "=" + Uri.EscapeDataString(part)));
 
         public string? After(string? token) => token is null ? null : tokens.Read(call.Caller.Scope, call.Operation.Name, _parameters, token);
 

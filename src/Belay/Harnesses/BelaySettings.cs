@@ -1,7 +1,10 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Belay.Contracts;
 using Belay.Contracts.Faults;
+using Belay.Contracts.Harnesses;
+using Belay.Contracts.Validation;
 
 namespace Belay.Harnesses;
 
@@ -15,7 +18,8 @@ public sealed record BelaySettings
     public const string TagPrefix = "belay:";
 
     /// <summary>Every setting that this server knows.</summary>
-    public static readonly IReadOnlyList<string> Names = ["detach", "overridable", "toolConcurrency"];
+    public static readonly IReadOnlyList<string> Names =
+        [.. Shape.Of(BelayJson.Default.KnownSettings).Members.Select(member => member.Name).Order(StringComparer.Ordinal)];
 
     /// <summary>The document, as the native API or the command line set it.</summary>
     public IReadOnlyDictionary<string, JsonElement> Document { get; init; } = new Dictionary<string, JsonElement>();
@@ -55,9 +59,9 @@ public sealed record BelaySettings
             yield return new(path("detach"), "must be true or false");
         }
 
-        if (Find("toolConcurrency") is not null && Number("toolConcurrency") is not (>= 1 and <= 64))
+        if (Find("toolConcurrency") is not null && Number("toolConcurrency") is not (>= 1 and <= KnownSettings.MaxToolConcurrency))
         {
-            yield return new(path("toolConcurrency"), "must be a whole number from 1 to 64");
+            yield return new(path("toolConcurrency"), $"must be a whole number from 1 to {KnownSettings.MaxToolConcurrency}");
         }
 
         if (Find("overridable") is not null && Words("overridable") is null)

@@ -227,19 +227,20 @@ public sealed class SessionLists(SessionReader reader, ModelPrices prices)
     private async IAsyncEnumerable<(SessionRow Row, bool Matches)> RowsAsync(
         Scope scope, SessionFilter filter, SessionMark? after, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        if (filter is { HarnessId: { } harnessId, SessionId: { } sessionId })
-        {
-            if (await reader.Journal.FindAsync(new(scope, harnessId, sessionId), cancellationToken) is { LastSequence: > 0 } only)
-            {
-                yield return (only, !(only.LastActivityAt < filter.Since));
-            }
-
-            yield break;
-        }
-
         var actorRef = filter.ActorId is { } actor ? (await reader.Sealer.LookUpAsync(scope, actor, cancellationToken))?.ActorRef : null;
         if (filter.ActorId is not null && actorRef is null)
         {
+            yield break;
+        }
+
+        if (filter is { HarnessId: { } harnessId, SessionId: { } sessionId })
+        {
+            if (await reader.Journal.FindAsync(new(scope, harnessId, sessionId), cancellationToken) is { LastSequence: > 0 } only
+                && (after is not { } mark || (only.Mark.LastActivityMs, only.Mark.Number).CompareTo((mark.LastActivityMs, mark.Number)) < 0))
+            {
+                yield return (only, !(only.LastActivityAt < filter.Since) && (filter.ActorId is null || only.ActorRef == actorRef));
+            }
+
             yield break;
         }
 

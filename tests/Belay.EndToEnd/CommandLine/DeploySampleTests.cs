@@ -23,7 +23,7 @@ public sealed class DeploySampleTests(SharedServer server)
             Assert.Contains("deployed", said.Output);
 
             // 2. Changed: refused where nobody can be asked, shown by a dry run, made with --yes.
-            await File.WriteAllTextAsync(file, (await File.ReadAllTextAsync(file)).Replace("maxIterations: 20", "maxIterations: 21").Replace("timeoutSeconds: 600\n", "").Replace("sample: hello", "sample: changed"));
+            await File.WriteAllTextAsync(file, (await File.ReadAllTextAsync(file)).Replace("maxIterations: 20", "maxIterations: 21").Replace("timeoutSeconds: 600\n", "").Replace("sample: hello", "sample: changed") + "belay: {detach: true, toolConcurrency: 4, overridable: [model, tools]}\n");
             await File.AppendAllTextAsync(prompt, "- Be kind.\n");
             var start = (await server.StartedAsync()).Verb("deploy", folder);
             var refused = await ProgramRun.TryAsync(start, Limit, TestContext.Current.CancellationToken);
@@ -31,14 +31,18 @@ public sealed class DeploySampleTests(SharedServer server)
             var plan = await DeployAsync(folder, "--dry-run");
             Assert.Equal("update", (string?)plan["action"]);
             Assert.Equal(
-                ["systemPrompt[0].text", "maxIterations", "timeoutSeconds", "tags.sample"],
+                ["systemPrompt[0].text", "maxIterations", "timeoutSeconds", "belay.detach", "belay.overridable", "belay.toolConcurrency", "tags.sample"],
                 plan["changes"]!.AsArray().Select(change => (string?)change!["path"]));
-            Assert.Equal(("update", "2", "READY"), State(await DeployAsync(folder, "--yes")));
-            Assert.Equal(("none", "2", null), State(await DeployAsync(folder)));
+            // The members of the API make one version, the settings, which it cannot carry, the next.
+            Assert.Equal(("update", "3", "READY"), State(await DeployAsync(folder, "--yes")));
+            Assert.Equal(("none", "3", null), State(await DeployAsync(folder)));
 
             // 3. The service has it: what the file left out is as for a new harness.
             var harness = JsonNode.Parse((await RunAsync("get", "hello", "--json")).Output)!["harness"]!;
             Assert.Equal("21 3600", $"{harness["maxIterations"]} {harness["timeoutSeconds"]}");
+
+            var settings = await (await server.StartedAsync()).Client.CallAsync(HttpMethod.Get, $"/belay/v1/harnesses/{(string)harness["harnessId"]!}/settings", null, TestContext.Current.CancellationToken);
+            Assert.True(JsonNode.DeepEquals(JsonNode.Parse("""{"detach":true,"toolConcurrency":4,"overridable":["model","tools"]}"""), settings["document"]), settings.ToJsonString());
 
             // 4. A mistake that only the service sees is named at its line, and changes nothing.
             await File.AppendAllTextAsync(file, "environment:\n  agentCoreRuntimeEnvironment:\n    filesystemConfigurations:\n    - sessionStorage: {mountPath: /mnt/a}\n    - sessionStorage: {mountPath: /mnt/a}\n");

@@ -1,63 +1,107 @@
+using System.Diagnostics;
 using System.Text.RegularExpressions;
 using Belay.Testing.Processes;
+using Belay.Testing.Providers;
 
 namespace Belay.EndToEnd.CommandLine;
 
-/// <summary>The blocks of README.md, pasted as they are printed into one shell. Only the server is another: its own port and directory.</summary>
+/// <summary>
+/// The blocks of README.md, pasted as they are printed and in their order: the server's into one shell, all others into another. Only the port
+/// is another one; the launcher is left out, which <see cref="LauncherTests"/> has.
+/// </summary>
 public sealed partial class ReadmeTests
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
 
-    [Theory]
-    [InlineData("bash", "--version", "sh sh", "", "hello\n", "Stopped session")]
-    [InlineData("python3", "-c import_boto3", "python", "hello.py", "`date` exited with code 0")]
-    [InlineData("npm", "--version", "sh js", "hello.mjs", "`date` exited with code 0")]
-    [InlineData("aws", "--version", "sh", "", "\"harnessName\": \"MyHarness\"")]
-    public async Task Blocks_DoWhatTheySay(string client, string check, string languages, string file, params string[] expected)
+    private static readonly TimeSpan StopLimit = TimeSpan.FromMinutes(1);
+
+    // Every block, by how it begins. A block that is not here has nobody who runs it, and one that is here and not there is gone.
+    private static readonly Step[] Steps =
+    [
+        new("./belay demo", "sh", "Done in"),
+        new("./belay serve", "sh") { Serves = true },
+        new("eval ", "sh"),
+        new("./belay create --name hello", "sh", "status       READY", "In short: 1 line"),
+        new("SESSION=", "sh", "\nhello\n", "Stopped session"),
+        new("./belay traces get", "sh", "execute_tool file_operations", "invoke_agent hello", "end_turn", "Tool file_operations answered"),
+        new("import boto3", "python", "`date` exited with code 0") { File = "hello.py", Run = "python3 hello.py", Needs = ["python3", "-c", "import boto3"] },
+        new("npm install", "sh") { Needs = ["npm", "--version"] },
+        new("import { randomUUID }", "js", "`date` exited with code 0") { File = "hello.mjs", Run = "node hello.mjs", Needs = ["npm", "--version"] },
+        new("aws ", "sh", "\"harnessName\": \"MyHarness\"") { Needs = ["aws", "--version"] },
+        new("./belay create --name local", "sh", "Good day to you."),
+        new("./belay create --name coder", "sh", "openai/gpt-5-mini", "global.anthropic.claude-sonnet-4-6"),
+        new("./belay deploy", "sh", "Create harness greeter", "`date` exited with code 0"),
+        new("BELAY=", "sh", "\"openapi\":", "\"sessions\":[{", "belay_", "open sessions"),
+        new("./belay delete", "sh"),
+        new("rm -rf", "sh") { AfterTheServer = true },
+    ];
+
+    private static CancellationToken CancellationToken => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Blocks_DoWhatTheySay()
     {
-        var cancellationToken = TestContext.Current.CancellationToken;
-        var found = await ProgramRun.TryAsync(new(client, check.Split(' ').Select(word => word.Replace('_', ' '))), Limit, cancellationToken);
-        Assert.SkipWhen(found is not { ExitCode: 0 }, $"{client} {check.Replace('_', ' ')} does not work here.");
+        var blocks = Blocks(await File.ReadAllTextAsync(Path.Combine(RepositoryPaths.Root, "README.md"), CancellationToken));
+        Assert.Equal(Steps.Select(step => step.Language), blocks.Select(block => block.Language));
+        Assert.All(Steps.Zip(blocks), pair => Assert.StartsWith("\n" + pair.First.Begins, pair.Second.Text, StringComparison.Ordinal));
 
-        var blocks = Blocks(await File.ReadAllTextAsync(Path.Combine(RepositoryPaths.Root, "README.md"), cancellationToken));
-        Assert.Equal("sh sh sh sh sh sh python sh js sh", string.Join(' ', blocks.Select(block => block.Language)));
-        var first = client switch { "bash" => 4, "python3" => 6, "npm" => 7, _ => 9 };
-        var own = blocks.GetRange(first, languages.Split(' ').Length);
-        Assert.Equal(languages, string.Join(' ', own.Select(block => block.Language)));
-
-        await using var server = await BelayProcess.StartAsync(cancellationToken);
+        await using var ollama = await ChatCompletionsServer.StartAsync(_ => ChatReply.Say("Good day to you."), CancellationToken);
         var folder = Directory.CreateTempSubdirectory("belay-readme-").FullName;
         try
         {
-            var launcher = $"""
-                #!/bin/sh
-                [ "$1" != env ] || set -- "$@" --port {server.Port} --data {server.DataDirectory}
-                exec {Path.Combine(RepositoryPaths.Root, "belay")} "$@"
-                """;
-            await File.WriteAllTextAsync(Path.Combine(folder, "belay"), launcher, cancellationToken);
-            File.SetUnixFileMode(Path.Combine(folder, "belay"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            var script = new List<string> { "set -eu", blocks[2].Text, blocks[3].Text };
-            foreach (var (language, text) in own)
+            await FillAsync(folder);
+            var missing = await MissingAsync();
+
+            // 1. The server's block, in a shell of its own, which becomes the server.
+            var serve = Shell(folder, ollama, string.Concat(Steps.Zip(blocks).Where(pair => pair.First.Serves).Select(pair => pair.Second.Text)));
+            serve.RedirectStandardOutput = serve.RedirectStandardError = true;
+            using var server = Process.Start(serve)!;
+            var log = server.StandardError.ReadToEndAsync(CancellationToken.None);
+            try
             {
-                script.Add(language == "sh" ? text : $"{(language == "js" ? "node" : "python3")} {file}");
-                if (language != "sh")
+                await ReadyAsync(server);
+
+                // 2. The others, one after another in one shell. Between two of them stands a line that nothing prints.
+                var script = new List<string> { "set -eu" };
+                foreach (var (step, block) in Steps.Zip(blocks).Where(pair => !pair.First.Serves && !pair.First.AfterTheServer && !missing.Contains(pair.First.Needs[0])))
                 {
-                    await File.WriteAllTextAsync(Path.Combine(folder, file), text, cancellationToken);
+                    script.Add($"echo; echo {Mark(step)}");
+                    script.Add(step.Run ?? block.Text);
+                    if (step.File is { } file)
+                    {
+                        await File.WriteAllTextAsync(Path.Combine(folder, file), block.Text, CancellationToken);
+                    }
                 }
+
+                var run = await ProgramRun.SucceedAsync(Shell(folder, ollama, string.Join('\n', script)), Limit, CancellationToken);
+                foreach (var step in Steps.Where(step => !missing.Contains(step.Needs[0]) && step.Expected.Length > 0))
+                {
+                    var said = run.Output.Split(Mark(step))[1].Split("\n== ")[0];
+                    Assert.All(step.Expected, text => Assert.Contains(text, said));
+                }
+
+                Assert.Equal("/v1/chat/completions", Assert.Single(ollama.Requests).Path);
+                Assert.Null(ollama.Requests[0].Headers.GetValueOrDefault("Authorization"));
+            }
+            finally
+            {
+                // 3. Ctrl-C ends it in order.
+                using var interrupt = Process.Start(new ProcessStartInfo("bash", ["-c", $"kill -INT -- -{server.Id}"]))!;
+                await interrupt.WaitForExitAsync(CancellationToken.None);
+                using var deadline = new CancellationTokenSource(StopLimit);
+                await using var kill = deadline.Token.Register(() => server.Kill(entireProcessTree: true));
+                await server.WaitForExitAsync(CancellationToken.None);
             }
 
-            // What the blocks need is in what the first of them evaluates, not in this environment.
-            var start = server.Verb("env");
-            start.FileName = "bash";
-            start.ArgumentList.Clear();
-            start.ArgumentList.Add("-c");
-            start.ArgumentList.Add(string.Join('\n', script));
-            start.WorkingDirectory = folder;
-            start.Environment["AWS_PAGER"] = "";
-            var run = await ProgramRun.SucceedAsync(start, Limit, cancellationToken);
+            Assert.True(server.ExitCode == 0, await log);
+            Assert.True(Directory.Exists(Path.Combine(folder, ".belay")));
+            foreach (var (_, block) in Steps.Zip(blocks).Where(pair => pair.First.AfterTheServer))
+            {
+                await ProgramRun.SucceedAsync(Shell(folder, ollama, block.Text), Limit, CancellationToken);
+            }
 
-            Assert.Contains("In short: 1 line", run.Output);
-            Assert.All(expected, text => Assert.Contains(text, run.Output));
+            Assert.False(Directory.Exists(Path.Combine(folder, ".belay")));
+            Assert.SkipWhen(missing.Count > 0, $"All other blocks do what they say; not here: {string.Join(", ", missing)}.");
         }
         finally
         {
@@ -65,9 +109,92 @@ public sealed partial class ReadmeTests
         }
     }
 
+    private static string Mark(Step step) => $"== {Array.IndexOf(Steps, step)} ==";
+
+    // What a clone has beside its sources. The packages of the scenario list are there when it has run: npm then has them at hand.
+    private static async Task FillAsync(string folder)
+    {
+        Directory.CreateSymbolicLink(Path.Combine(folder, "samples"), Path.Combine(RepositoryPaths.Root, "samples"));
+        var port = BelayProcess.FreePort();
+        var belay = Path.Combine(folder, "belay");
+        await File.WriteAllTextAsync(
+            belay,
+            $"""
+            #!/bin/sh
+            case $1 in serve | env) set -- "$@" --port {port} ;; esac
+            BELAY_PROGRAM=$0 exec dotnet {RepositoryPaths.Cli} "$@"
+            """,
+            CancellationToken);
+        File.SetUnixFileMode(belay, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+    }
+
+    private static async Task<HashSet<string>> MissingAsync()
+    {
+        var missing = new HashSet<string>();
+        foreach (var needs in Steps.Select(step => step.Needs).DistinctBy(needs => needs[0]))
+        {
+            if (await ProgramRun.TryAsync(new(needs[0], needs[1..]), Limit, CancellationToken) is not { ExitCode: 0 })
+            {
+                missing.Add(needs[0]);
+            }
+        }
+
+        return missing;
+    }
+
+    // setsid makes the shell the head of a group, as a terminal does: Ctrl-C reaches all of it.
+    private static ProcessStartInfo Shell(string folder, ChatCompletionsServer ollama, string script)
+    {
+        var start = BelayProcess.Isolated(new("setsid", ["bash", "-c", script]) { WorkingDirectory = folder });
+        start.Environment["AWS_PAGER"] = "";
+        start.Environment["OLLAMA_HOST"] = ollama.BaseUrl.Authority;
+
+        // What npm has fetched once serves again.
+        start.Environment["npm_config_prefer_offline"] = "true";
+        start.Environment["npm_config_audit"] = start.Environment["npm_config_fund"] = "false";
+        return start;
+    }
+
+    private static async Task ReadyAsync(Process server)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(CancellationToken);
+        deadline.CancelAfter(Limit);
+        while (await server.StandardOutput.ReadLineAsync(deadline.Token) is { } line)
+        {
+            if (line.Contains("is ready at", StringComparison.Ordinal))
+            {
+                return;
+            }
+        }
+
+        throw new InvalidOperationException("The server ended before it was ready.");
+    }
+
     private static List<(string Language, string Text)> Blocks(string markdown) =>
         [.. Block().Matches(markdown).Select(match => (match.Groups["language"].Value, match.Groups["text"].Value.Replace("\n" + match.Groups["indent"].Value, "\n")))];
 
-    [GeneratedRegex(@"^(?<indent> *)```(?<language>\w+)(?<text>\n.*?)^\k<indent>```$", RegexOptions.Multiline | RegexOptions.Singleline)]
+    [GeneratedRegex(@"^(?<indent> *)```(?<language>\w*)(?<text>\n.*?)^\k<indent>```$", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex Block();
+
+    /// <summary>What is done with a block.</summary>
+    /// <param name="Begins">How it begins.</param>
+    /// <param name="Language">Its language.</param>
+    /// <param name="Expected">What it prints.</param>
+    private sealed record Step(string Begins, string Language, params string[] Expected)
+    {
+        /// <summary>Whether it becomes the server.</summary>
+        public bool Serves { get; init; }
+
+        /// <summary>Whether it is for the time after the server.</summary>
+        public bool AfterTheServer { get; init; }
+
+        /// <summary>File that it is, where it is none for a shell.</summary>
+        public string? File { get; init; }
+
+        /// <summary>Command that runs the file.</summary>
+        public string? Run { get; init; }
+
+        /// <summary>A program without which it cannot run, with arguments that show whether it works.</summary>
+        public string[] Needs { get; init; } = ["bash", "--version"];
+    }
 }

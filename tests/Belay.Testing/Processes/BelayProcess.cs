@@ -92,7 +92,7 @@ public sealed partial class BelayProcess : IAsyncDisposable
             start.ArgumentList.Add(argument);
         }
 
-        Isolate(start);
+        _ = Isolated(start);
         foreach (var (name, value) in _serverEnvironment)
         {
             start.Environment[name] = value;
@@ -132,7 +132,7 @@ public sealed partial class BelayProcess : IAsyncDisposable
     {
         var start = new ProcessStartInfo(program, arguments) { WorkingDirectory = RepositoryPaths.Root };
         var models = start.Environment.TryGetValue("BELAY_MODELS", out var folder) ? folder : null;
-        Isolate(start);
+        _ = Isolated(start);
         start.Environment["BELAY_MODELS"] = models;
         start.Environment["BELAY_SERVER_LOG"] = LogFile;
         foreach (var (name, value) in ClientEnvironment)
@@ -148,7 +148,7 @@ public sealed partial class BelayProcess : IAsyncDisposable
     {
         var command = Command(verb);
         var start = new ProcessStartInfo(command[0], [.. command[1..], .. arguments]) { WorkingDirectory = RepositoryPaths.Root };
-        Isolate(start);
+        _ = Isolated(start);
         return start;
     }
 
@@ -175,7 +175,8 @@ public sealed partial class BelayProcess : IAsyncDisposable
         }
     }
 
-    private static void Isolate(ProcessStartInfo start)
+    /// <summary>Prepares a program whose environment has nothing of any provider or cloud that the machine is set up for.</summary>
+    public static ProcessStartInfo Isolated(ProcessStartInfo start)
     {
         foreach (var name in start.Environment.Keys.Where(name => ForeignPrefixes.Any(name.StartsWith)).ToList())
         {
@@ -184,9 +185,11 @@ public sealed partial class BelayProcess : IAsyncDisposable
 
         // A proxy of the machine must not stand between the parts of a test.
         start.Environment["NO_PROXY"] = start.Environment["no_proxy"] = string.Join(',', Loopback);
+        return start;
     }
 
-    private static int FreePort()
+    /// <summary>A port of loopback on which nobody listens.</summary>
+    public static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();

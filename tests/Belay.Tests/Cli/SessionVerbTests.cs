@@ -40,6 +40,9 @@ public sealed class SessionVerbTests
 
         Assert.Equal(0, await run.RunAsync("get", "session", Session, "--json"));
         Assert.True(JsonNode.DeepEquals(JsonNode.Parse(Answer), JsonNode.Parse(run.Output)));
+        Assert.Equal(
+            [$"GET /belay/v1/sessions?sessionId={Session}&maxResults=10", $"GET /belay/v1/harnesses/{FakeService.Id}/sessions/{Session}"],
+            run.Service.Sent.Select(sent => sent.Line));
     }
 
     [Fact]
@@ -112,12 +115,13 @@ public sealed class SessionVerbTests
     private static CliRun New(bool inOther = false)
     {
         var run = new CliRun().WithKey();
-        var other = FakeService.Harness();
+        var other = JsonNode.Parse(Summary)!;
         other["harnessId"] = Other;
         run.Service
-            .On("GET /harnesses?", () => FakeService.Json(new JsonObject { ["harnesses"] = new JsonArray(FakeService.Harness(), other.DeepClone()) }))
+            .On("GET /harnesses?", () => FakeService.Json(new JsonObject { ["harnesses"] = new JsonArray(FakeService.Harness()) }))
+            .On("GET /belay/v1/sessions?sessionId=nobody&", () => FakeService.Json(new JsonObject { ["sessions"] = new JsonArray() }))
+            .On($"GET /belay/v1/sessions?sessionId={Session}&", () => FakeService.Json(new JsonObject { ["sessions"] = inOther ? new JsonArray(JsonNode.Parse(Summary), other.DeepClone()) : new JsonArray(JsonNode.Parse(Summary)) }))
             .On($"GET /belay/v1/harnesses/{FakeService.Id}/sessions/{Session}", () => FakeService.Json(JsonNode.Parse(Answer)!))
-            .On($"GET /belay/v1/harnesses/{(inOther ? Other : "-")}/sessions/{Session}", () => FakeService.Json(JsonNode.Parse(Answer)!))
             .On("GET /belay/v1/harnesses/", () => FakeService.Fault(HttpStatusCode.NotFound, "ResourceNotFoundException", """{"message":"There is no such session."}"""));
         return run;
     }

@@ -101,6 +101,27 @@ public sealed class SessionReadTests : IAsyncLifetime
         Assert.Equal("interrupted", (await SessionsAsync(""))[0].GetProperty("state").GetString());
     }
 
+    [Theory]
+    [InlineData("?sessionId=two", "other two", "mine two")]
+    [InlineData("?sessionId=two&harnessId=mine", "mine two")]
+    [InlineData("?sessionId=two&harnessId=mine&actorId=ada", "mine two")]
+    [InlineData("?sessionId=two&harnessId=mine&actorId=bob")]
+    [InlineData("?sessionId=two&harnessId=mine&until=2000-01-01T00:00:00Z")]
+    [InlineData("?sessionId=two&maxResults=1", "other two")]
+    [InlineData("?sessionId=one", "mine one")]
+    [InlineData("?sessionId=three")]
+    public async Task List_OfAnId_HasEachHarnesssOwn(string query, params string[] expected)
+    {
+        var begin = new EntryBody[] { new InvocationStarted("inv", "DEFAULT", "1", [], [], [], new(1, 1, 1)) };
+        foreach (var (harness, session, actor) in ((string, string, string)[])[("mine", "one", "ada"), ("mine", "two", "ada"), ("other", "two", "bob")])
+        {
+            await WriteAsync(_world.Key with { HarnessId = harness, SessionId = session }, actor, begin);
+            _world.Time.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        Assert.Equal(expected, (await SessionsAsync(query)).Select(session => $"{session.GetProperty("harnessId")} {session.GetProperty("sessionId")}"));
+    }
+
     [Fact]
     public async Task Trace_ShowsAStepTheMomentItIsJournaled()
     {
