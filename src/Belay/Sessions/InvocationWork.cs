@@ -68,6 +68,12 @@ internal sealed partial class InvocationWork(SessionServices services, SessionKe
         IReadOnlyList<EntryBody> cancelled = run.Conversation.Open is { Paused: false } open ? [History.Repair(open, History.Cancelled, why)] : [];
         var code = fault is null ? null : fault is ServiceException { Code: var known } ? known.ToString() : nameof(FaultCode.InternalServerException);
         Log.InvocationEnded(services.Logger, run.Invocation.Id, reason?.ToString() ?? code, (long)run.Signal.Elapsed.TotalMilliseconds);
+        if (fault is ServiceException)
+        {
+            // What the model's server said may repeat what it was told; whoever may read the trace finds it there.
+            Log.InvocationFailed(services.Logger, run.Invocation.Id, code!, run.Invocation.Trace.TraceId);
+        }
+
         try
         {
             await run.AppendAsync(
@@ -108,6 +114,9 @@ internal sealed partial class InvocationWork(SessionServices services, SessionKe
     {
         [LoggerMessage(LogLevel.Debug, "Invocation {InvocationId} begins.")]
         public static partial void InvocationBegan(ILogger logger, string invocationId);
+
+        [LoggerMessage(LogLevel.Warning, "Invocation {InvocationId} failed with {Code}; trace {TraceId} says why.")]
+        public static partial void InvocationFailed(ILogger logger, string invocationId, string code, string traceId);
 
         [LoggerMessage(LogLevel.Debug, "Invocation {InvocationId} ended with {Reason} after {Milliseconds} ms.")]
         public static partial void InvocationEnded(ILogger logger, string invocationId, string? reason, long milliseconds);

@@ -40,6 +40,9 @@ public sealed class OpenApiDocumentTests : IAsyncLifetime
 
         Assert.Empty(read.Diagnostic!.Errors);
         Assert.Empty(read.Diagnostic.Warnings);
+        var parameters = read.Document!.Paths.SelectMany(path => path.Value.Operations!.SelectMany(
+            operation => (operation.Value.Parameters ?? []).Select(parameter => $"{operation.Value.OperationId} {parameter.In} {parameter.Name}")));
+        Assert.Empty(parameters.GroupBy(parameter => parameter).Where(group => group.Count() > 1).Select(group => group.Key));
         var documented = read.Document!.Paths.SelectMany(path => path.Value.Operations!.Select(operation => $"{operation.Key} {path.Key} {operation.Value.OperationId}"));
         var served = Native.Select(operation => $"{operation.Method} {operation.Template} {operation.Name}").Append($"GET {OpenApiDocument.Path} GetOpenApiDocument");
         Assert.Equal(served.Order(StringComparer.Ordinal), documented.Order(StringComparer.Ordinal));
