@@ -3,7 +3,6 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Belay.Contracts.EventStream;
-using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 
 namespace Belay.Server.Wire;
@@ -18,6 +17,7 @@ public sealed class EventStreamResponse(HttpResponse response, TimeSpan timeout,
     public const int MaxPayloadBytes = 256 * 1024;
 
     private const int MaxPendingBytes = 16 * 1024;
+    private readonly WriteDeadline _deadline = new(response, timeout, time);
     private readonly ArrayBufferWriter<byte> _frame = new(1024);
     private Utf8JsonWriter? _json;
     private int _pending;
@@ -35,21 +35,7 @@ public sealed class EventStreamResponse(HttpResponse response, TimeSpan timeout,
         }
 
         _pending = 0;
-        var flushed = response.BodyWriter.FlushAsync(cancellationToken);
-        if (flushed.IsCompletedSuccessfully)
-        {
-            return;
-        }
-
-        try
-        {
-            await flushed.AsTask().WaitAsync(timeout, time, cancellationToken);
-        }
-        catch (TimeoutException)
-        {
-            response.HttpContext.Abort();
-            throw new ConnectionResetException("The client does not read its stream.");
-        }
+        await _deadline.WaitAsync(response.BodyWriter.FlushAsync(cancellationToken), cancellationToken);
     }
 
     /// <summary>Writes the frame of a modelled exception, after which nothing may follow.</summary>

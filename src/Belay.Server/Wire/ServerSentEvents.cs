@@ -5,7 +5,6 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Belay.Contracts.Faults;
 using Belay.Server.Auth;
-using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 
 namespace Belay.Server.Wire;
@@ -37,6 +36,7 @@ public sealed class ServerSentEvents(HttpResponse response, TimeSpan timeout, Ti
     /// <summary>How long a client waits before it comes back, in milliseconds.</summary>
     private const int RetryMilliseconds = 2000;
 
+    private readonly WriteDeadline _deadline = new(response, timeout, time);
     private readonly ArrayBufferWriter<byte> _event = new(1024);
     private readonly ArrayBufferWriter<byte> _data = new(1024);
 
@@ -153,24 +153,8 @@ public sealed class ServerSentEvents(HttpResponse response, TimeSpan timeout, Ti
     private async Task WriteTextAsync(string text, CancellationToken cancellationToken) =>
         await SendAsync(Encoding.UTF8.GetBytes(text), cancellationToken);
 
-    private async Task SendAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
-    {
-        var sent = response.BodyWriter.WriteAsync(bytes, cancellationToken);
-        if (sent.IsCompletedSuccessfully)
-        {
-            return;
-        }
-
-        try
-        {
-            await sent.AsTask().WaitAsync(timeout, time, cancellationToken);
-        }
-        catch (TimeoutException)
-        {
-            response.HttpContext.Abort();
-            throw new ConnectionResetException("The client does not read its stream.");
-        }
-    }
+    private Task SendAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken) =>
+        _deadline.WaitAsync(response.BodyWriter.WriteAsync(bytes, cancellationToken), cancellationToken);
 
     private void Add(string text) => Encoding.UTF8.GetBytes(text, _event);
 }
