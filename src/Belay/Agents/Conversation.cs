@@ -14,6 +14,7 @@ public sealed class Conversation
     private readonly List<Message> _context = [];
     private readonly HashSet<string> _commands = new(StringComparer.Ordinal);
     private readonly HashSet<string> _callIds = new(StringComparer.Ordinal);
+    private readonly List<Steered> _steers = [];
     private InvocationStarted? _started;
 
     /// <summary>The messages that a model is shown, whole: every call in them has its result.</summary>
@@ -29,7 +30,16 @@ public sealed class Conversation
     public IReadOnlySet<string> CallIds => _callIds;
 
     /// <summary>The invocation that has begun and not ended; null when none has.</summary>
-    public string? Unfinished => _started?.InvocationId;
+    public InvocationStarted? Unfinished => _started;
+
+    /// <summary>The model call that has begun and not ended; null when none has.</summary>
+    public ModelIntent? Asking { get; private set; }
+
+    /// <summary>Messages for the running invocation that no model call has taken yet, the oldest first.</summary>
+    public IReadOnlyList<Steered> Steers => _steers;
+
+    /// <summary>Where the session came from; null when it began by itself.</summary>
+    public SessionForked? Forked { get; private set; }
 
     /// <summary>Tokens of the invocation that began last.</summary>
     public TokenUsage Usage { get; private set; }
@@ -59,8 +69,24 @@ public sealed class Conversation
                 _context.AddRange(reduced.Messages);
                 Reduced = reduced.Messages is [var first, ..] ? first : null;
                 break;
+            case ModelIntent intent:
+                Ask(intent);
+                break;
             case ModelOutcome outcome:
+                Asking = null;
                 Answer(outcome);
+                break;
+            case ModelVoided:
+                Asking = null;
+                break;
+            case ToolIntent { Verdict: "run" } intent when Open is not null:
+                Open = Open with { Begun = Open.Begun.Add(intent.ToolUseId) };
+                break;
+            case Steered steered when _started is not null:
+                _steers.Add(steered);
+                break;
+            case SessionForked forked:
+                Fork(forked);
                 break;
             case ToolOutcome outcome:
                 Settle([outcome.Result]);
@@ -70,6 +96,8 @@ public sealed class Conversation
                 break;
             case InvocationEnded:
                 _started = null;
+                Asking = null;
+                Take(_steers.Count);
                 break;
             case SandboxStarted sandbox:
                 SandboxId = sandbox.SandboxId;
@@ -83,11 +111,49 @@ public sealed class Conversation
             case CommandOutcome command:
                 _commands.Remove(command.CommandId);
                 break;
-            case InvocationPaused or ModelIntent or ToolIntent:
+            case InvocationPaused or ToolIntent or Steered or WorkspaceSaved:
                 break;
             default:
                 throw new UnreachableException($"The conversation does not know entries of {body.GetType().Name}.");
         }
+    }
+
+    private void Ask(ModelIntent intent)
+    {
+        Asking = intent;
+        Take(intent.Steers);
+    }
+
+    // What steers joins the conversation where a model is shown it, or where nobody will be any more.
+    private void Take(int steers)
+    {
+        if (steers == 0)
+        {
+            return;
+        }
+
+        var messages = _steers.Take(steers).Select(steer => steer.Message);
+        if (Open is null)
+        {
+            _context.AddRange(messages);
+        }
+        else
+        {
+            Open = Open with { After = Open.After.AddRange(messages) };
+        }
+
+        _steers.RemoveRange(0, Math.Min(steers, _steers.Count));
+    }
+
+    // The past is shared up to here; what ran there runs there.
+    private void Fork(SessionForked forked)
+    {
+        Forked = forked;
+        _started = null;
+        Asking = null;
+        SandboxId = null;
+        _commands.Clear();
+        Take(_steers.Count);
     }
 
     private void Start(InvocationStarted started)

@@ -22,6 +22,9 @@ public sealed record OpenCalls
     /// <summary>Results so far, by call id.</summary>
     public ImmutableDictionary<string, Block.ToolResult> Results { get; init; } = ImmutableDictionary<string, Block.ToolResult>.Empty;
 
+    /// <summary>Ids of the calls whose run has begun.</summary>
+    public ImmutableHashSet<string> Begun { get; init; } = [];
+
     /// <summary>Ids of the calls that the caller was given to answer.</summary>
     public ImmutableHashSet<string> Offered { get; init; } = [];
 

@@ -5,6 +5,7 @@ using Belay.Contracts;
 using Belay.Contracts.Faults;
 using Belay.Contracts.Harnesses;
 using Belay.Contracts.Validation;
+using Belay.Tools;
 
 namespace Belay.Harnesses;
 
@@ -34,6 +35,11 @@ public sealed record BelaySettings
     /// <summary>How many tools of one message run side by side; the server's default when null.</summary>
     [JsonIgnore]
     public int? ToolConcurrency => Number("toolConcurrency");
+
+    /// <summary>What may be done about a call whose end a crash took, by tool name, where it is not what the tool says itself. A tag's text has
+    /// words such as <c>shell=idempotent</c>, separated by spaces.</summary>
+    [JsonIgnore]
+    public IReadOnlyDictionary<string, ToolRecovery> Recovery => Classes() ?? [];
 
     /// <summary>Members of an invocation that may override the harness; all when null.</summary>
     [JsonIgnore]
@@ -68,6 +74,11 @@ public sealed record BelaySettings
         {
             yield return new(path("overridable"), "must be a list of member names");
         }
+
+        if (Find("recovery") is not null && Classes() is null)
+        {
+            yield return new(path("recovery"), $"must give each tool name one of {string.Join(", ", ToolRecoveries.Words)}");
+        }
     }
 
     /// <summary>The names in the document that are no settings of this server, as problems. A tag may say what it likes: others use tags, too.</summary>
@@ -90,6 +101,31 @@ public sealed record BelaySettings
             when int.TryParse(text.GetString(), NumberStyles.None, CultureInfo.InvariantCulture, out var number) => number,
         _ => null,
     };
+
+    private Dictionary<string, ToolRecovery>? Classes()
+    {
+        IEnumerable<(string Name, string? Word)> pairs = Find("recovery") switch
+        {
+            null => [],
+            { ValueKind: JsonValueKind.Object } document => document.EnumerateObject()
+                .Select(member => (member.Name, member.Value.ValueKind == JsonValueKind.String ? member.Value.GetString() : null)),
+            { ValueKind: JsonValueKind.String } text => text.GetString()!.Split(' ', StringSplitOptions.RemoveEmptyEntries)
+                .Select(word => word.Split('=', 2) is [var name, var value] ? (name, value) : (word, (string?)null)),
+            _ => [(string.Empty, null)],
+        };
+        var classes = new Dictionary<string, ToolRecovery>(StringComparer.Ordinal);
+        foreach (var (name, word) in pairs)
+        {
+            if (ToolRecoveries.Parse(word) is not { } recovery)
+            {
+                return null;
+            }
+
+            classes[name] = recovery;
+        }
+
+        return classes;
+    }
 
     private string[]? Words(string name) => Find(name) switch
     {

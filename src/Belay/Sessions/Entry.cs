@@ -47,6 +47,18 @@ public enum EntryKind
 
     /// <summary><see cref="Sessions.CommandOutcome"/>.</summary>
     CommandOutcome = 13,
+
+    /// <summary><see cref="Sessions.ModelVoided"/>.</summary>
+    ModelVoided = 14,
+
+    /// <summary><see cref="Sessions.Steered"/>.</summary>
+    Steered = 15,
+
+    /// <summary><see cref="Sessions.SessionForked"/>.</summary>
+    SessionForked = 16,
+
+    /// <summary><see cref="Sessions.WorkspaceSaved"/>.</summary>
+    WorkspaceSaved = 17,
 }
 
 /// <summary>An entry with its body open.</summary>
@@ -73,6 +85,9 @@ public abstract record EntryBody
 /// <param name="Limits">Limits in force.</param>
 /// <param name="TraceId">W3C trace id of the invocation; null in journals that knew none.</param>
 /// <param name="ActorId">Actor on whose behalf the call was made, where it is known.</param>
+/// <param name="Detached">Whether it goes on without its client, and after a restart of the server.</param>
+/// <param name="Model">Model configuration that replaces the version's for this invocation; null for the version's.</param>
+/// <param name="System">Instructions that replace the version's for this invocation; null for the version's.</param>
 public sealed record InvocationStarted(
     string InvocationId,
     string Endpoint,
@@ -82,7 +97,10 @@ public sealed record InvocationStarted(
     IReadOnlyList<string> AllowedTools,
     InvocationLimits Limits,
     string? TraceId = null,
-    string? ActorId = null) : EntryBody;
+    string? ActorId = null,
+    bool Detached = false,
+    HarnessModelConfiguration? Model = null,
+    IReadOnlyList<string>? System = null) : EntryBody;
 
 /// <summary>Messages that were inserted to make the stored conversation whole again before new ones were appended.</summary>
 /// <param name="Messages">What was inserted.</param>
@@ -101,7 +119,8 @@ public sealed record ContextReduced(string InvocationId, IReadOnlyList<Message> 
 /// <param name="Provider">Provider name.</param>
 /// <param name="ModelId">Model id.</param>
 /// <param name="MessageCount">Number of messages that are sent.</param>
-public sealed record ModelIntent(string InvocationId, int Iteration, string Provider, string ModelId, int MessageCount) : EntryBody;
+/// <param name="Steers">How many of the messages that steered the invocation and were not taken yet are among them, the oldest first.</param>
+public sealed record ModelIntent(string InvocationId, int Iteration, string Provider, string ModelId, int MessageCount, int Steers = 0) : EntryBody;
 
 /// <summary>A model call ended.</summary>
 /// <param name="InvocationId">Id of the invocation.</param>
@@ -114,6 +133,8 @@ public sealed record ModelIntent(string InvocationId, int Iteration, string Prov
 /// <param name="DurationMs">Wall time.</param>
 /// <param name="TimeToFirstMs">Wall time to the first delta; null when none came.</param>
 /// <param name="Failure">Why the call failed, without secrets; null when it worked.</param>
+/// <param name="FailureKind">What kind of failure it was; null when it worked, and in journals that do not say.</param>
+/// <param name="Ended">How many blocks of the message the stream had closed when the call was cut off; null when all of them.</param>
 public sealed record ModelOutcome(
     string InvocationId,
     int Iteration,
@@ -124,7 +145,9 @@ public sealed record ModelOutcome(
     int Attempts,
     long DurationMs,
     long? TimeToFirstMs,
-    string? Failure) : EntryBody;
+    string? Failure,
+    ModelFailure? FailureKind = null,
+    int? Ended = null) : EntryBody;
 
 /// <summary>One piece of a block as it arrived.</summary>
 /// <param name="Block">Index of the block.</param>
@@ -194,3 +217,37 @@ public sealed record CommandIntent(string CommandId, string Command, int Timeout
 /// <param name="StdoutBytes">Bytes of standard output.</param>
 /// <param name="StderrBytes">Bytes of standard error.</param>
 public sealed record CommandOutcome(string CommandId, int ExitCode, string Status, long StdoutBytes, long StderrBytes) : EntryBody;
+
+/// <summary>A model call that a crash cut off counts as not made: what of it was streamed is void, and the call is made again or given up.</summary>
+/// <param name="InvocationId">Id of the invocation.</param>
+/// <param name="Intent">Sequence of the call's <see cref="ModelIntent"/>, which is also the entry in the ids of its streamed events.</param>
+public sealed record ModelVoided(string InvocationId, long Intent) : EntryBody;
+
+/// <summary>A message for the running invocation. It joins the conversation with the next model call, or at the invocation's end.</summary>
+/// <param name="InvocationId">Id of the invocation.</param>
+/// <param name="SteerId">Id that the sender chose; a repeated one is not taken twice.</param>
+/// <param name="Message">The message.</param>
+public sealed record Steered(string InvocationId, string SteerId, Message Message) : EntryBody;
+
+/// <summary>The first entry of a session that shares the past of another one, by reference.</summary>
+/// <param name="HarnessId">Harness of the other session.</param>
+/// <param name="SessionId">The other session.</param>
+/// <param name="Sequence">Its last entry that is shared.</param>
+/// <param name="Hash">Hash of that entry.</param>
+/// <param name="Model">Model configuration of this session's invocations that name none; null for the version's.</param>
+/// <param name="System">Instructions of this session's invocations that name none; null for the version's.</param>
+/// <param name="Workspace">Id of the saved workspace that its files began as; null when there was none.</param>
+public sealed record SessionForked(
+    string HarnessId,
+    string SessionId,
+    long Sequence,
+    string Hash,
+    HarnessModelConfiguration? Model,
+    IReadOnlyList<string>? System,
+    string? Workspace) : EntryBody;
+
+/// <summary>The session's files were saved.</summary>
+/// <param name="Id">Id of the saved workspace.</param>
+/// <param name="Files">Files in it.</param>
+/// <param name="Bytes">Their size.</param>
+public sealed record WorkspaceSaved(string Id, int Files, long Bytes) : EntryBody;

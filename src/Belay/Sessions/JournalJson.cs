@@ -34,6 +34,10 @@ namespace Belay.Sessions;
 [JsonSerializable(typeof(SandboxEnded))]
 [JsonSerializable(typeof(CommandIntent))]
 [JsonSerializable(typeof(CommandOutcome))]
+[JsonSerializable(typeof(ModelVoided))]
+[JsonSerializable(typeof(Steered))]
+[JsonSerializable(typeof(SessionForked))]
+[JsonSerializable(typeof(WorkspaceSaved))]
 public sealed partial class JournalJson : JsonSerializerContext
 {
     /// <summary>Deepest nesting of a body. Far above what may enter, so that what was stored can always be read.</summary>
@@ -71,6 +75,10 @@ public sealed partial class JournalJson : JsonSerializerContext
             [EntryKind.SandboxEnded] = Default.SandboxEnded,
             [EntryKind.CommandIntent] = Default.CommandIntent,
             [EntryKind.CommandOutcome] = Default.CommandOutcome,
+            [EntryKind.ModelVoided] = Default.ModelVoided,
+            [EntryKind.Steered] = Default.Steered,
+            [EntryKind.SessionForked] = Default.SessionForked,
+            [EntryKind.WorkspaceSaved] = Default.WorkspaceSaved,
         }.ToFrozenDictionary();
 
         public static readonly FrozenDictionary<Type, EntryKind> ByType =

@@ -54,6 +54,10 @@ public static class LogFold
         CommandOutcome command => (
             command is { Status: "COMPLETED", ExitCode: 0 } ? LogLineLevel.Info : LogLineLevel.Warn,
             Text($"Command ended with exit code {command.ExitCode}, {command.Status}: {command.StdoutBytes} bytes of output, {command.StderrBytes} of errors.")),
+        ModelVoided => (LogLineLevel.Warn, "The server ended during a model call; what was streamed of it is void."),
+        Steered steered => (LogLineLevel.Info, Text($"The running invocation was sent a message: {EntrySizes.Of(steered.Message)} bytes.")),
+        SessionForked forked => (LogLineLevel.Info, Text($"Forked from session {forked.SessionId} of harness {forked.HarnessId} at entry {forked.Sequence}.")),
+        WorkspaceSaved saved => (LogLineLevel.Debug, Text($"The workspace was saved as {saved.Id}: {Count(saved.Files, "file")}, {saved.Bytes} bytes.")),
         _ => throw new UnreachableException($"The log does not know entries of {body.GetType().Name}."),
     };
 
@@ -92,6 +96,9 @@ public static class LogFold
         ToolOutcome one => one.InvocationId,
         InvocationPaused one => one.InvocationId,
         InvocationEnded one => one.InvocationId,
+        ModelVoided one => one.InvocationId,
+        Steered one => one.InvocationId,
+        SessionForked or WorkspaceSaved => null,
         HistoryRepaired or SandboxStarted or SandboxEnded or CommandIntent or CommandOutcome => null,
         _ => throw new UnreachableException($"The log does not know entries of {body.GetType().Name}."),
     };

@@ -88,7 +88,7 @@ public sealed class SessionFold
             case CommandOutcome command:
                 _commands.Remove(command.CommandId);
                 break;
-            case ContextReduced or ToolOutcome:
+            case ContextReduced or ToolOutcome or ModelVoided or Steered or SessionForked or WorkspaceSaved:
                 break;
             default:
                 throw new UnreachableException($"The summary of a session does not know entries of {entry.Body.GetType().Name}.");

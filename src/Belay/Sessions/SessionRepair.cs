@@ -28,7 +28,7 @@ public static class SessionRepair
             entries.Add(History.Repair(open, History.Interrupted, Reason));
         }
 
-        if (conversation.Unfinished is { } invocation)
+        if (conversation.Unfinished is { InvocationId: var invocation })
         {
             entries.Add(paused
                 ? new InvocationEnded(invocation, HarnessStopReason.ToolUse, Reason, conversation.Usage, conversation.Iterations, 0, null)

@@ -69,7 +69,11 @@ public sealed class TraceFold(SessionKey session)
             case SandboxEnded:
                 _sandboxId = null;
                 break;
-            case InvocationStarted or ModelIntent or ToolIntent or SandboxStarted or CommandIntent or ContextReduced or InvocationPaused:
+            case ModelVoided:
+                Void();
+                break;
+            case InvocationStarted or ModelIntent or ToolIntent or SandboxStarted or CommandIntent or ContextReduced or InvocationPaused
+                or Steered or SessionForked or WorkspaceSaved:
                 break;
             default:
                 throw new UnreachableException($"The trace does not know entries of {entry.Body.GetType().Name}.");
@@ -150,6 +154,13 @@ public sealed class TraceFold(SessionKey session)
         }
 
         chat.End(outcome.DurationMs, outcome.Failure ?? (outcome.StopReason is null ? CutOff : null));
+    }
+
+    // Nobody knows how long it ran.
+    private void Void()
+    {
+        _chat?.Fail(CutOff);
+        _chat = null;
     }
 
     private void Call(Entry entry, ToolIntent intent)

@@ -15,6 +15,10 @@ public interface ITool
     /// leave nothing running.
     /// </summary>
     Task<ToolResult> RunAsync(ToolCall call, ToolContext context, CancellationToken cancellationToken);
+
+    /// <summary>What may be done about a call whose run began and whose end nobody knows. <see cref="ToolRecovery.Unknown"/> unless the tool
+    /// can promise more for these arguments.</summary>
+    ToolRecovery RecoveryOf(JsonElement input) => ToolRecovery.Unknown;
 }
 
 /// <summary>How the model knows a tool.</summary>

@@ -47,7 +47,7 @@ public sealed class ProjectReaderTests
     [InlineData("model: {bedrockModelConfig: {modelId: m, temperature: 3}}", "2:55: model.bedrockModelConfig.temperature: must be 0 to 2")]
     [InlineData("tags: {'belay:detach': 'true'}", "2:24: tags.belay:detach: sets a setting; write it as detach in the section belay")]
     [InlineData("belay: {detach: yes}", "2:17: belay.detach: must be a truth value, without quotes; allowed: true, false")]
-    [InlineData("belay: {toolConcurency: 4}", "2:9: belay.toolConcurency: unknown key, did you mean toolConcurrency?; allowed: detach, overridable, toolConcurrency")]
+    [InlineData("belay: {toolConcurency: 4}", "2:9: belay.toolConcurency: unknown key, did you mean toolConcurrency?; allowed: detach, overridable, recovery, toolConcurrency")]
     [InlineData("belay: {toolConcurrency: 65}", "2:26: belay.toolConcurrency: must be 1 to 64")]
     [InlineData("belay: {overridable: [modle]}", "2:23: belay.overridable[0]: unknown word, did you mean model?; allowed: model, systemPrompt, tools, skills, allowedTools, maxIterations, maxTokens, timeoutSeconds, actorId")]
     [InlineData("hooks: [{}]", "2:8: hooks: must be empty: this server does not run lifecycle hooks")]

@@ -68,7 +68,7 @@ public sealed class HarnessSettingsTests
         Assert.Equal(
             ["document.Detach", "document.detach", "document.overridable", "document.retention", "document.toolConcurrency"],
             fault.Fields.Select(field => field.Name).Order(StringComparer.Ordinal));
-        Assert.Equal("is no setting; there are: detach, overridable, toolConcurrency", fault.Fields.Single(field => field.Name == "document.retention").Message);
+        Assert.Equal("is no setting; there are: detach, overridable, recovery, toolConcurrency", fault.Fields.Single(field => field.Name == "document.retention").Message);
         Assert.Equal("1", (await _world.GetAsync(harness.HarnessId)).HarnessVersion);
         Assert.Equal("document", Assert.Single((await RefusedAsync(harness, "7", FaultCode.ValidationException)).Fields).Name);
     }

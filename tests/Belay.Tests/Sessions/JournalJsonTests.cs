@@ -13,11 +13,11 @@ public sealed class JournalJsonTests
     /// <summary>One body of each kind, with every member set and every case of the inner sets.</summary>
     public static readonly IReadOnlyList<EntryBody> Samples =
     [
-        new InvocationStarted("inv", "DEFAULT", "1", Messages(), [Inline(), Remote()], ["*", "@builtin"], new InvocationLimits(75, 1000, 3600), "0af7651916cd43dd8448eb211c80319c", "ada"),
+        new InvocationStarted("inv", "DEFAULT", "1", Messages(), [Inline(), Remote()], ["*", "@builtin"], new InvocationLimits(75, 1000, 3600), "0af7651916cd43dd8448eb211c80319c", "ada", Detached: true, Model(), ["Be brief."]),
         new HistoryRepaired(Messages(), "cut off"),
         new ContextReduced("inv", Messages(), "window"),
-        new ModelIntent("inv", 1, "bedrock", "model", 3),
-        new ModelOutcome("inv", 1, Messages()[1], HarnessStopReason.ToolUse, new TokenUsage(1, 2, 3, 4), [new(0, 5), new(1, 7)], 2, 12, 3, "failure"),
+        new ModelIntent("inv", 1, "bedrock", "model", 3, 1),
+        new ModelOutcome("inv", 1, Messages()[1], HarnessStopReason.ToolUse, new TokenUsage(1, 2, 3, 4), [new(0, 5), new(1, 7)], 2, 12, 3, "failure", ModelFailure.Broken, 1),
         new ToolIntent("inv", "use", "shell", "builtin", Json("""{"command":"ls"}"""), "run"),
         new ToolOutcome("inv", Result(), 7),
         new InvocationPaused("inv", ["a", "b"]),
@@ -26,9 +26,15 @@ public sealed class JournalJsonTests
         new SandboxEnded("box", "idle"),
         new CommandIntent("cmd", "ls", 30),
         new CommandOutcome("cmd", 3, "COMPLETED", 10, 20),
+        new ModelVoided("inv", 4),
+        new Steered("inv", "steer", Messages()[0]),
+        new SessionForked("other-0123456789", "session", 7, "0af7", Model(), ["Be brief."], "saved"),
+        new WorkspaceSaved("saved", 2, 300),
     ];
 
     public static TheoryData<EntryKind> Kinds => [.. Enum.GetValues<EntryKind>()];
+
+    private static HarnessModelConfiguration Model() => new() { OpenAiModelConfig = new() { ModelId = "gpt" } };
 
     [Fact]
     public void Map_IsTotal()

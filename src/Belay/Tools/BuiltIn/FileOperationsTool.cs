@@ -40,6 +40,17 @@ public sealed class FileOperationsTool : ITool
         Kind = HarnessToolUseType.ToolUse,
     };
 
+    /// <summary>Looking changes nothing, and writing a whole file twice is writing it once. An edit that happened does not find its text again.</summary>
+    public ToolRecovery RecoveryOf(JsonElement input) =>
+        input.ValueKind == JsonValueKind.Object && input.TryGetProperty("command", out var command) && command.ValueKind == JsonValueKind.String
+            ? command.GetString() switch
+            {
+                "view" => ToolRecovery.Pure,
+                "create" => ToolRecovery.Idempotent,
+                _ => ToolRecovery.Unknown,
+            }
+            : ToolRecovery.Unknown;
+
     /// <inheritdoc/>
     public async Task<ToolResult> RunAsync(ToolCall call, ToolContext context, CancellationToken cancellationToken)
     {
