@@ -12,7 +12,6 @@ var environment = Environment.GetEnvironmentVariables()
 using var stop = new CancellationTokenSource();
 using var hurry = new CancellationTokenSource();
 var serving = false;
-var colour = !environment.TryGetValue("NO_COLOR", out var noColor) || noColor.Length == 0;
 var dumb = environment.TryGetValue("TERM", out var term) && term == "dumb";
 
 await using var output = Writer(Console.OpenStandardOutput());
@@ -24,7 +23,7 @@ var host = new CliHost
     {
         OutputIsTerminal = outputIsTerminal,
         ErrorIsTerminal = !Console.IsErrorRedirected,
-        Colour = colour && !dumb,
+        Colour = Terminal.WantsColour(environment),
         Width = Terminal.WidthOf(outputIsTerminal ? Console.WindowWidth : 0, environment),
         Glyphs = outputIsTerminal && !dumb && Terminal.WritesUtf8(environment),
     },

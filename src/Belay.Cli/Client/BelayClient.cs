@@ -221,7 +221,7 @@ internal sealed partial class BelayClient(Connection connection, HttpMessageHand
         }
     }
 
-    private static async Task<byte[]> ReadBodyAsync(string attempt, Uri server, HttpResponseMessage response, CancellationToken cancellationToken)
+    private async Task<byte[]> ReadBodyAsync(string attempt, Uri server, HttpResponseMessage response, CancellationToken cancellationToken)
     {
         try
         {
@@ -290,11 +290,11 @@ internal sealed partial class BelayClient(Connection connection, HttpMessageHand
         _ => null,
     };
 
-    private static CliException CannotConnect(string attempt, Uri server, Exception cause) => new(
+    private CliException CannotConnect(string attempt, Uri server, Exception cause) => new(
         ExitCode.CannotConnect,
         $"Could not {attempt}: no server answers at {server.GetLeftPart(UriPartial.Authority)}{Reason(cause)}.",
-        "Start one with: belay serve --port PORT --data DIR. Or say where it is with --url or --port.",
-        cause);
+        Connection.WhenAbsent(server),
+        cause) { OnOneLine = true };
 
     private static string Reason(Exception cause) => cause switch
     {

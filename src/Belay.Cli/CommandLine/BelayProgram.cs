@@ -19,6 +19,8 @@ namespace Belay.Cli.CommandLine;
 /// <summary>The program: parses a command line, runs its verb, and says in words what went wrong.</summary>
 internal static class BelayProgram
 {
+    private const int LongestLine = 4000;
+
     private const string RootExamples = """
         Also: belay test [--all] builds Belay and runs its tests (from a clone only).
 
@@ -164,6 +166,12 @@ internal static class BelayProgram
             }
 
             JsonOutput.WriteLine(error, new JsonObject { ["error"] = body });
+            return;
+        }
+
+        if (failure.OnOneLine)
+        {
+            error.WriteLine($"{host.Terminal.Bad(Terminal.OneLine(failure.Message, LongestLine))}{(failure.Hint is null ? "" : $" {failure.Hint}")}");
             return;
         }
 

@@ -13,6 +13,9 @@ internal sealed class CliException(ExitCode exitCode, string message, string? hi
     /// <summary>What the reader can do about it.</summary>
     public string? Hint { get; } = hint;
 
+    /// <summary>Whether the hint stands on the message's line: what a log or a service manager keeps is lines.</summary>
+    public bool OnOneLine { get; init; }
+
     /// <summary>Name of the service's fault, such as <c>ConflictException</c>.</summary>
     public string? Fault { get; init; }
 

@@ -82,7 +82,7 @@ internal sealed class ConnectionOptions
     {
         var (control, data) = Servers(parsed, host);
         var (key, account) = FindKey(parsed, host);
-        return new BelayClient(new Connection(control, data, key, Region(parsed.GetValue(_region), host), account), host.Http(), host.Time);
+        return new BelayClient(new Connection(control, data, key, Region(parsed.GetValue(_region), host), account) { GivenDirectory = parsed.GetValue(_data) }, host.Http(), host.Time);
     }
 
     private (SigningKey Key, string Account) FindKey(ParseResult parsed, CliHost host)

@@ -87,6 +87,10 @@ internal sealed class Terminal(TextWriter output, TextWriter error)
         : environment.TryGetValue("COLUMNS", out var text) && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var columns) && columns > 0 ? columns
         : 80;
 
+    /// <summary>Whether an environment wants colour: <c>NO_COLOR</c> with any text refuses it, and so does a terminal that is <c>dumb</c>.</summary>
+    public static bool WantsColour(IReadOnlyDictionary<string, string> environment) =>
+        environment.GetValueOrDefault("NO_COLOR", "").Length == 0 && environment.GetValueOrDefault("TERM") != "dumb";
+
     /// <summary>Whether the locale of an environment writes UTF-8.</summary>
     public static bool WritesUtf8(IReadOnlyDictionary<string, string> environment)
     {

@@ -53,44 +53,42 @@ internal static class ServeVerb
         }
         catch (IOException cause) when (cause.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException)
         {
-            throw new CliException(
-                ExitCode.Failed,
-                $"Could not start the server: port {settings.Port} on {settings.Host} is taken.",
-                $"See who has it: ss -ltnp 'sport = :{settings.Port}'. Or choose another with --port.",
-                cause);
+            throw Failed($"port {settings.Port} on {settings.Host} is taken.", $"See who has it: ss -ltnp 'sport = :{settings.Port}'. Or choose another with --port.", cause);
         }
         catch (SocketException cause)
         {
-            throw new CliException(ExitCode.Failed, $"Could not start the server: it cannot listen on {settings.Host}, port {settings.Port}: {cause.Message}", "Choose another address with --host, or a port with --port.", cause);
+            throw Failed($"it cannot listen on {settings.Host}, port {settings.Port}: {cause.Message}.", "Choose another address with --host, or a port with --port.", cause);
         }
         catch (IOException cause)
         {
-            throw new CliException(ExitCode.Failed, $"Could not start the server: {cause.Message}", "Check the disk and the directory, or choose another with --data.", cause);
+            throw Failed(cause.Message, "Check the disk and the directory, or choose another with --data.", cause);
         }
         catch (UnauthorizedAccessException cause)
         {
-            throw new CliException(ExitCode.Failed, $"Could not start the server: no permission to use {settings.DataDirectory}.", "Choose another directory with --data.", cause);
+            throw Failed($"no permission to use {settings.DataDirectory}.", "Choose another directory with --data.", cause);
         }
         catch (Exception cause) when (cause is InvalidDataException or StorageException or ArgumentException)
         {
             // Wrong settings, or a data directory that is damaged or another server's: the message is written for people.
             // What ArgumentException adds to it, a parameter's name, is not.
-            throw new CliException(ExitCode.Failed, $"Could not start the server: {cause.Message.Split(" (Parameter '")[0]}", cause: cause);
+            throw Failed(cause.Message.Split(" (Parameter '")[0], hint: null, cause);
         }
         catch (SandboxException cause)
         {
-            throw new CliException(
-                ExitCode.Failed,
-                $"Could not start the server: no sandbox works as asked. {cause.Message}",
+            throw Failed(
+                $"no sandbox works as asked. {cause.Message}",
                 "See what each driver needs: belay doctor. Running tools without isolation must be asked for: --sandbox unconfined",
                 cause);
         }
     }
 
+    private static CliException Failed(string why, string? hint, Exception cause) =>
+        new(ExitCode.Failed, $"Could not start the server: {why}", hint, cause) { OnOneLine = true };
+
     private static void Announce(CliHost host, ServeSettings settings, RunningServer server, bool json)
     {
         var output = host.Terminal.Output;
-        var url = server.Url.GetLeftPart(UriPartial.Authority);
+        var url = Loopback(server.Url);
         if (json)
         {
             JsonOutput.WriteLine(output, new JsonObject
@@ -103,7 +101,7 @@ internal static class ServeVerb
             return;
         }
 
-        output.WriteLine($"Belay {ShowVersion.Version} is ready at {url}");
+        output.WriteLine($"Belay {ShowVersion.Version} is ready at {url}{(IsEvery(server.Url) ? " and every other address of this machine" : "")}");
         output.WriteLine($"data      {settings.DataDirectory}");
         output.WriteLine($"sandbox   {server.Sandbox}");
 
@@ -114,6 +112,10 @@ internal static class ServeVerb
 
     // The clients of this machine reach a server on every address by loopback; with TLS, the certificate's name is the operator's to say.
     private static string Reach(Uri url) => url.Scheme == Uri.UriSchemeHttps ? $"--url https://{(IsEvery(url) ? "NAME" : url.Host)}:{url.Port}" : $"--port {url.Port}";
+
+    // Every address is none that a client can use.
+    private static string Loopback(Uri url) =>
+        !IsEvery(url) ? url.GetLeftPart(UriPartial.Authority) : $"{url.Scheme}://{(url.HostNameType == UriHostNameType.IPv6 ? "[::1]" : "127.0.0.1")}:{url.Port}";
 
     private static bool IsEvery(Uri url) => IPAddress.TryParse(url.Host, out var address) && (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any));
 

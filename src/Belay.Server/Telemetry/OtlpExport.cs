@@ -16,6 +16,9 @@ namespace Belay.Server.Telemetry;
 /// </summary>
 internal sealed partial class OtlpExport : IAsyncDisposable
 {
+    // How long the last batches may take when the server stops.
+    private static readonly TimeSpan FlushTime = TimeSpan.FromSeconds(2);
+
     private readonly CancellationTokenSource _stopping;
     private readonly TimeProvider _time;
     private readonly TracerProvider? _traces;
@@ -23,9 +26,6 @@ internal sealed partial class OtlpExport : IAsyncDisposable
 
     private OtlpExport(CancellationTokenSource stopping, TimeProvider time, TracerProvider? traces, MeterProvider? metrics) =>
         (_stopping, _time, _traces, _metrics) = (stopping, time, traces, metrics);
-
-    /// <summary>How long the last batches may take when the server stops.</summary>
-    public TimeSpan FlushTime { get; set; } = TimeSpan.FromSeconds(2);
 
     /// <summary>Begins to export what the variables ask for; null when that is nothing.</summary>
     public static OtlpExport? Start(TelemetrySettings settings, string version, TimeProvider time, ILoggerFactory logging)
@@ -69,10 +69,6 @@ internal sealed partial class OtlpExport : IAsyncDisposable
         Log.Started(logger, string.Join(" and ", new[] { plan.Traces is { } a ? $"spans to {a}" : null, plan.Metrics is { } b ? $"metrics to {b}" : null }.OfType<string>()));
         return new(stopping, time, traces, metrics);
     }
-
-    /// <summary>Sends what is queued now; false when that did not work in time.</summary>
-    public bool Flush(TimeSpan within) =>
-        (_traces?.ForceFlush((int)within.TotalMilliseconds) ?? true) & (_metrics?.ForceFlush((int)within.TotalMilliseconds) ?? true);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

@@ -9,7 +9,7 @@ namespace Belay.EndToEnd.Serving;
 public sealed class DrainProcessTests : IAsyncLifetime
 {
     private const string Session = "a-session-that-a-server-drains-000001";
-    private readonly TaskCompletionSource _asked = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _heard = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ChatCompletionsServer? _provider;
     private BelayProcess? _server;
@@ -32,8 +32,8 @@ public sealed class DrainProcessTests : IAsyncLifetime
     public async Task TurnThatFinishesInTime_IsWhole_WhileNothingNewIsAccepted()
     {
         var (server, arn) = await StartAsync(drainSeconds: 60);
-        var turn = server.Client.TurnAsync(arn, Session, "Wait for me.", CancellationToken);
-        await _asked.Task.WaitAsync(Eventually.Deadline, CancellationToken);
+        var turn = AskAsync(server, arn);
+        await _heard.Task.WaitAsync(Eventually.Deadline, CancellationToken);
 
         server.Terminate();
         await Eventually.TrueAsync("the server is not ready any more", async () => await ReadyAsync(server) == (503, """{"status":"not ready","failed":["accepting"]}"""), CancellationToken);
@@ -50,8 +50,8 @@ public sealed class DrainProcessTests : IAsyncLifetime
     public async Task TurnThatDoesNotFinishInTime_EndsAsPartialTurn()
     {
         var (server, arn) = await StartAsync(drainSeconds: 0);
-        var turn = server.Client.TurnAsync(arn, Session, "Wait for me.", CancellationToken);
-        await _asked.Task.WaitAsync(Eventually.Deadline, CancellationToken);
+        var turn = AskAsync(server, arn);
+        await _heard.Task.WaitAsync(Eventually.Deadline, CancellationToken);
 
         server.Terminate();
 
@@ -67,8 +67,8 @@ public sealed class DrainProcessTests : IAsyncLifetime
     public async Task SecondSignal_EndsThePatience()
     {
         var (server, arn) = await StartAsync(drainSeconds: 3600);
-        var turn = server.Client.TurnAsync(arn, Session, "Wait for me.", CancellationToken);
-        await _asked.Task.WaitAsync(Eventually.Deadline, CancellationToken);
+        var turn = AskAsync(server, arn);
+        await _heard.Task.WaitAsync(Eventually.Deadline, CancellationToken);
 
         server.Terminate();
         await Eventually.TrueAsync("the server drains", async () => (await ReadyAsync(server)).Status == 503, CancellationToken);
@@ -77,7 +77,17 @@ public sealed class DrainProcessTests : IAsyncLifetime
 
         Assert.Equal(["partial_turn"], (await turn).Stops);
         Assert.Equal(0, await server.EndedAsync(CancellationToken));
+        await AssertHistoryAsync(server, arn);
     }
+
+    // What the provider has sent, the server may not have read yet. Only what the client has heard was said.
+    private Task<Turn> AskAsync(BelayProcess server, string arn) => server.Client.TurnAsync(arn, Session, HarnessClient.UserText("Wait for me."), CancellationToken, frame =>
+    {
+        if ((string?)frame.Payload["delta"]?["text"] == "First half,")
+        {
+            _heard.TrySetResult();
+        }
+    });
 
     private ChatReply Reply(ChatRequest request)
     {
@@ -90,11 +100,7 @@ public sealed class DrainProcessTests : IAsyncLifetime
         return new ChatReply.Streamed(
             [
                 new ChatPiece.Text("First half,"),
-                new ChatPiece.Pause(left =>
-                {
-                    _asked.TrySetResult();
-                    return _answer.Task.WaitAsync(left);
-                }),
+                new ChatPiece.Pause(left => _answer.Task.WaitAsync(left)),
                 new ChatPiece.Text(" second half."),
             ],
             "stop",

@@ -106,13 +106,14 @@ public sealed class HarnessClient(Uri url, string accessKeyId, string secretAcce
         }
     }
 
-    /// <summary>Invokes a harness and reads its stream to the end.</summary>
-    public async Task<Turn> TurnAsync(string harnessArn, string sessionId, JsonObject body, CancellationToken cancellationToken)
+    /// <summary>Invokes a harness and reads its stream to the end; each frame is also shown as it arrives.</summary>
+    public async Task<Turn> TurnAsync(string harnessArn, string sessionId, JsonObject body, CancellationToken cancellationToken, Action<WireFrame>? seen = null)
     {
         var frames = new List<WireFrame>();
         await foreach (var frame in InvokeAsync(harnessArn, sessionId, body, cancellationToken))
         {
             frames.Add(frame);
+            seen?.Invoke(frame);
         }
 
         return new Turn(frames);

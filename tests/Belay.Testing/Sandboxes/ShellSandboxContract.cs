@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text;
 using Belay.Sandboxes;
 using Belay.Storage;
+using Belay.Testing.Clients;
 
 namespace Belay.Testing.Sandboxes;
 
@@ -93,7 +94,7 @@ public abstract class ShellSandboxContract : SandboxContract
         var before = GC.GetTotalMemory(forceFullCollection: true);
         long received = 0;
         long highest = 0;
-        await foreach (var happened in Sandbox.ExecuteAsync(Command.Sh("head -c 1073741824 /dev/zero"), CancellationToken.None))
+        await foreach (var happened in Sandbox.ExecuteAsync(Command.Sh("echo $$ > gigabyte.pid; exec head -c 1073741824 /dev/zero"), CancellationToken.None))
         {
             if (happened is not ExecEvent.Output output)
             {
@@ -104,7 +105,7 @@ public abstract class ShellSandboxContract : SandboxContract
             // A slow start: the command must wait for its reader, not the reader's memory for the command.
             if (received == 0)
             {
-                await Task.Delay(300);
+                await UntilItStandsStillAsync("gigabyte.pid");
                 highest = GC.GetTotalMemory(forceFullCollection: true);
             }
 
@@ -295,6 +296,22 @@ public abstract class ShellSandboxContract : SandboxContract
         sleep 0.2
         {rest}
         """;
+
+    // Two looks that show the same sleeping process: no time used, nothing read or written between them.
+    private async Task UntilItStandsStillAsync(string pidFile)
+    {
+        var before = "";
+        await Eventually.TrueAsync(
+            "the command stands still",
+            async () =>
+            {
+                var now = (await Sandbox.ShAsync($"cat /proc/$(cat {pidFile})/stat")).Stdout;
+                var (still, asleep) = (now == before, now.Contains(") S ", StringComparison.Ordinal));
+                before = now;
+                return still && asleep;
+            },
+            CancellationToken.None);
+    }
 
     private async Task AssertNothingRunsAsync()
     {

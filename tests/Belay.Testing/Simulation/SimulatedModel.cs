@@ -4,7 +4,11 @@ using Belay.Testing.Models;
 
 namespace Belay.Testing.Simulation;
 
-/// <summary>A model that answers by chance: text, reasoning, tools of every fate, and the failures that providers have.</summary>
+/// <summary>
+/// Answers by chance: text, reasoning, tools of every fate, and the failures that providers have. It is no <see cref="IModel"/> but what a
+/// <see cref="FakeModel"/>, which is under <see cref="ModelContract"/>, says when nothing is queued. The contract's scenarios ask for one reply
+/// each, which chance does not promise; the grammar of all replies, and cancellation, have a test of their own.
+/// </summary>
 public sealed class SimulatedModel(Random random)
 {
     private readonly Lock _gate = new();

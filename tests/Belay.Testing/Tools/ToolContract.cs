@@ -29,8 +29,8 @@ public abstract partial class ToolContract : IAsyncDisposable
     /// <summary>Arguments with which it runs until it is stopped; null when only its sandbox can keep it waiting.</summary>
     protected virtual string? Endless => null;
 
-    /// <summary>Arguments that make its sandbox say or hold as many bytes as asked; null when it brings nothing back.</summary>
-    protected virtual string? Much(int bytes, InMemoryDisk disk) => null;
+    /// <summary>Arguments that make its sandbox say or hold as many bytes as asked, and what the answer must say of that; null when it brings nothing back.</summary>
+    protected virtual (string Input, string Says)? Much(int bytes, InMemoryDisk disk) => null;
 
     /// <summary>Wrong arguments, and what the answer must name; none when it takes whatever comes.</summary>
     protected virtual IReadOnlyList<(string Input, string[] Names)> Mistakes => [];
@@ -100,12 +100,15 @@ public abstract partial class ToolContract : IAsyncDisposable
     [Fact]
     public async Task MuchOutput_IsBounded()
     {
-        if (Much(MuchOutput, _disk) is { } input)
+        if (Much(MuchOutput, _disk) is { } much)
         {
-            var result = await RunAsync(input);
+            var result = await RunAsync(much.Input);
 
             AssertReadable(result);
             Assert.InRange(result.Content.Sum(Size), 1, 2 * 1024 * 1024);
+
+            // A model that takes a part for the whole decides wrongly.
+            Assert.Contains(result.Content, item => TextOf(item).Contains(much.Says, StringComparison.Ordinal));
         }
     }
 
@@ -195,7 +198,7 @@ public abstract partial class ToolContract : IAsyncDisposable
         Assert.NotEmpty(result.Content);
         Assert.All(result.Content, item =>
         {
-            var text = item switch { ToolContent.Text one => one.Value, ToolContent.Json one => one.Value.GetRawText(), _ => "image" };
+            var text = TextOf(item);
             Assert.Equal(text, Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text)));
             Assert.NotEmpty(text);
         });
@@ -212,6 +215,8 @@ public abstract partial class ToolContract : IAsyncDisposable
         {
         }
     }
+
+    private static string TextOf(ToolContent item) => item switch { ToolContent.Text one => one.Value, ToolContent.Json one => one.Value.GetRawText(), _ => "image" };
 
     private static int Size(ToolContent item) => item switch
     {

@@ -96,13 +96,23 @@ public sealed class FailureTests
         using var run = new CliRun().WithKey();
 
         Assert.Equal(3, await run.RunAsync("list", "--port", "9000"));
-        Assert.Equal(
-            """
-            Could not list the harnesses: no server answers at http://127.0.0.1:9000 (connection refused).
-            Start one with: belay serve --port PORT --data DIR. Or say where it is with --url or --port.
+        Assert.Equal("Could not list the harnesses: no server answers at http://127.0.0.1:9000 (connection refused). Start one with: belay serve --port 9000\n", run.Error);
+    }
 
-            """,
-            run.Error);
+    [Theory]
+    [InlineData("", "Start one with: belay serve\n")]
+    [InlineData("--data some/where", "Start one with: belay serve --data some/where\n")]
+    [InlineData("--port 9000 --data there", "Start one with: belay serve --port 9000 --data there\n")]
+    [InlineData("--url http://localhost:9001", "Start one with: belay serve --port 9001\n")]
+    [InlineData("--url http://belay.example:8642", "Start it there with belay serve, or name another with --url or --port.\n")]
+    [InlineData("--url https://127.0.0.1:8642", "Start it there with belay serve, or name another with --url or --port.\n")]
+    public async Task NoServer_OneLineSaysHowToStartTheOneThatIsMeant(string options, string says)
+    {
+        using var run = new CliRun().WithKey();
+
+        Assert.Equal(3, await run.RunAsync(["list", .. options.Split(' ', StringSplitOptions.RemoveEmptyEntries)]));
+        Assert.EndsWith(says, run.Error, StringComparison.Ordinal);
+        Assert.Single(run.Error.TrimEnd('\n').Split('\n'));
     }
 
     [Fact]

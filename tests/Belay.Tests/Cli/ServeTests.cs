@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Belay.Cli.Serving;
 using Belay.Sandboxes;
 using Belay.Storage;
@@ -65,6 +66,20 @@ public sealed class ServeTests
         GoldenFile.Matches("serve", run.Output.Replace(run.Directory, "DIR", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("http://0.0.0.0:9000", "http://127.0.0.1:9000")]
+    [InlineData("https://0.0.0.0:9000", "https://127.0.0.1:9000")]
+    [InlineData("http://[::]:9000", "http://[::1]:9000")]
+    public async Task Ready_OnEveryAddress_NamesOneThatAClientCanUse(string listens, string named)
+    {
+        using var run = new CliRun { StartServer = _ => new RunningServer(new Uri(listens), "fake", Task.CompletedTask, () => ValueTask.CompletedTask) };
+        await run.RunAsync("serve");
+        await run.RunAsync("serve", "--json");
+
+        Assert.Matches(@$"^Belay [0-9.]+ is ready at {Regex.Escape(named)} and every other address of this machine\n", run.Output);
+        Assert.Contains($"{{\"url\":\"{named}\"", run.Output, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Ready_AsJson_IsOneLine()
     {
@@ -80,13 +95,14 @@ public sealed class ServeTests
         using var run = new CliRun { StartServer = _ => throw new IOException("Failed to bind.", new AddressInUseException("in use")) };
 
         Assert.Equal(1, await run.RunAsync("serve", "--port", "9000"));
-        Assert.StartsWith("Could not start the server: port 9000 on 127.0.0.1 is taken.\n", run.Error, StringComparison.Ordinal);
+        Assert.Equal("Could not start the server: port 9000 on 127.0.0.1 is taken. See who has it: ss -ltnp 'sport = :9000'. Or choose another with --port.\n", run.Error);
     }
 
     [Theory]
     [InlineData(typeof(ArgumentException), "")]
     [InlineData(typeof(StorageException), "")]
     [InlineData(typeof(InvalidDataException), "")]
+    [InlineData(typeof(IOException), "")]
     [InlineData(typeof(SandboxException), "no sandbox works as asked. ")]
     public async Task WhatKeepsAServerFromStarting_IsSaidInWords(Type kind, string before)
     {
@@ -94,13 +110,15 @@ public sealed class ServeTests
         {
             nameof(ArgumentException) => new ArgumentException("The port is wrong.", nameof(kind)),
             nameof(StorageException) => new StorageException("The port is wrong."),
+            nameof(IOException) => new IOException("The port is wrong.\nVery."),
             nameof(SandboxException) => new SandboxException("The port is wrong."),
             _ => new InvalidDataException("The port is wrong."),
         };
         using var run = new CliRun { StartServer = _ => throw failure };
 
         Assert.Equal(1, await run.RunAsync("serve"));
-        Assert.Equal($"Could not start the server: {before}The port is wrong.", run.Error.Split('\n')[0]);
+        Assert.StartsWith($"Could not start the server: {before}The port is wrong.", run.Error, StringComparison.Ordinal);
+        Assert.Single(run.Error.TrimEnd('\n').Split('\n'));
     }
 
     [Fact]

@@ -119,4 +119,17 @@ public sealed class TableTests
         table.WriteTo(new Terminal(output, output) { OutputIsTerminal = terminal, Width = width });
         return output.ToString();
     }
+
+    [Theory]
+    [InlineData(null, null, true)]
+    [InlineData("", "xterm", true)]
+    [InlineData("1", "xterm", false)]
+    [InlineData("0", null, false)]
+    [InlineData(null, "dumb", false)]
+    public void Colour_IsRefusedByNoColorAndByDumbTerminals(string? noColor, string? term, bool expected)
+    {
+        var environment = new Dictionary<string, string?> { ["NO_COLOR"] = noColor, ["TERM"] = term };
+
+        Assert.Equal(expected, Terminal.WantsColour(environment.Where(one => one.Value is not null).ToDictionary(one => one.Key, one => one.Value!)));
+    }
 }

@@ -1,9 +1,9 @@
 using Belay.Server.Telemetry;
 using Belay.Telemetry;
 using Belay.Testing;
+using Belay.Testing.Clients;
 using Belay.Testing.Sessions;
 using Belay.Testing.Telemetry;
-using Microsoft.AspNetCore.Http;
 
 namespace Belay.Tests.Telemetry;
 
@@ -76,7 +76,6 @@ public sealed class OtlpExportTests
         using var logger = new RecordingLogger();
         await using var world = World(settings);
         var export = OtlpExport.Start(settings, "1", TimeProvider.System, logger)!;
-        export.FlushTime = TimeSpan.FromMilliseconds(200);
         for (var i = 0; i < 20; i++)
         {
             world.Model.Say("Hello.");
@@ -90,15 +89,20 @@ public sealed class OtlpExportTests
     [Fact]
     public async Task NobodyAtTheEndpoint_DelaysNoTurn_AndIsSaidOnce()
     {
-        var settings = new TelemetrySettings { Variables = new Dictionary<string, string> { ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] = "http://user:canary@127.0.0.1:1/canary" } };
+        var settings = new TelemetrySettings
+        {
+            Variables = new Dictionary<string, string> { ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] = "http://user:canary@127.0.0.1:1/canary", ["OTEL_BSP_SCHEDULE_DELAY"] = "10" },
+        };
         using var logger = new RecordingLogger();
         await using var world = World(settings);
-        await using var export = OtlpExport.Start(settings, "1", TimeProvider.System, logger)!;
-        for (var i = 0; i < 3; i++)
+        await using (var export = OtlpExport.Start(settings, "1", TimeProvider.System, logger)!)
         {
-            world.Model.Say("Hello.");
-            await world.InvokeAsync(EngineWorld.User("Go"));
-            export.Flush(Generous);
+            for (var i = 0; i < 3; i++)
+            {
+                world.Model.Say("Hello.");
+                await world.InvokeAsync(EngineWorld.User("Go"));
+                await Eventually.TrueAsync("a batch was tried", () => Task.FromResult(logger.Lines.Count > 1), TestContext.Current.CancellationToken);
+            }
         }
 
         Assert.Equal(
@@ -110,37 +114,34 @@ public sealed class OtlpExportTests
     public async Task CollectorThatRefuses_IsSaidOnce_AndSoIsItsRecovery()
     {
         await using var sink = await OtlpSink.StartAsync();
-        var settings = Settings(sink, ("OTEL_METRICS_EXPORTER", "none"));
         using var logger = new RecordingLogger();
         var time = new ManualTime();
-        using var telemetry = new Instrumentation(settings, TimeProvider.System);
-        await using var export = OtlpExport.Start(settings, "1", time, logger)!;
-        void Send(int status, Func<HttpContext, Task>? then = null)
+        var collector = new OtlpTarget(new Uri($"{sink.Url}/v1/traces"), "", Generous);
+        using var http = new HttpClient(new ExportHandler(ExportHandler.CreateTransport(), collector, "spans", time, logger, CancellationToken.None));
+        async Task SendAsync(int status)
         {
-            sink.Answer = http =>
+            sink.Answer = answer =>
             {
-                http.Response.StatusCode = status;
-                return then?.Invoke(http) ?? Task.CompletedTask;
+                answer.Response.StatusCode = status;
+                return Task.CompletedTask;
             };
-            telemetry.End(telemetry.Start("a", System.Diagnostics.ActivityKind.Internal, "a", TraceContext.Begin(Belay.Storage.IdSource.System).ToParent(), null));
-            export.Flush(Generous);
+            using var response = await http.PostAsync(collector.Endpoint, new ByteArrayContent([]), TestContext.Current.CancellationToken);
         }
 
-        Send(500);
-        Send(503);
-        Send(200);
-        Send(200);
+        await SendAsync(500);
+        await SendAsync(503);
+        await SendAsync(200);
+        await SendAsync(200);
 
         // Flapping within a minute is not worth more lines.
-        Send(500);
-        Send(200);
+        await SendAsync(500);
+        await SendAsync(200);
         time.Advance(TimeSpan.FromMinutes(2));
-        Send(400);
+        await SendAsync(400);
 
         var target = sink.Url;
         Assert.Equal(
             [
-                $"Information: Exporting spans to {target}.",
                 $"Warning: The collector at {target} does not take spans: it answered 500. They are dropped until it does.",
                 $"Information: The collector at {target} takes spans again.",
                 $"Warning: The collector at {target} does not take spans: it answered 400. They are dropped until it does.",
@@ -163,15 +164,15 @@ public sealed class OtlpExportTests
                 await http.Response.Body.WriteAsync(chunk, http.RequestAborted);
             }
         };
-        var settings = Settings(sink, ("OTEL_METRICS_EXPORTER", "none"));
+        var settings = Settings(sink, ("OTEL_METRICS_EXPORTER", "none"), ("OTEL_BSP_SCHEDULE_DELAY", "10"));
         using var logger = new RecordingLogger();
         using var telemetry = new Instrumentation(settings, TimeProvider.System);
         await using var export = OtlpExport.Start(settings, "1", TimeProvider.System, logger)!;
 
         telemetry.End(telemetry.Start("a", System.Diagnostics.ActivityKind.Internal, "a", TraceContext.Begin(Belay.Storage.IdSource.System).ToParent(), null));
 
-        Assert.True(export.Flush(Generous));
-        await left.Task.WaitAsync(TestContext.Current.CancellationToken);
+        await left.Task.WaitAsync(Generous, TestContext.Current.CancellationToken);
+        Assert.DoesNotContain(logger.Lines, line => line.StartsWith("Warning", StringComparison.Ordinal));
     }
 
     [Fact]

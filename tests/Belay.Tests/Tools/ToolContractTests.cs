@@ -24,7 +24,7 @@ public sealed class ShellToolTests : ToolContract
         ("""{"command":[[[[{}]]]],"timeout":0.5}""", ["'command'", "'timeout'"]),
     ];
 
-    protected override string Much(int bytes, InMemoryDisk disk) => $$"""{"command":"flood {{bytes}}"}""";
+    protected override (string Input, string Says)? Much(int bytes, InMemoryDisk disk) => ($$"""{"command":"flood {{bytes}}"}""", "bytes of output left out here");
 }
 
 public sealed class FileOperationsToolTests : ToolContract
@@ -43,10 +43,10 @@ public sealed class FileOperationsToolTests : ToolContract
         ("""{"command":"view","path":7,"view_range":[[]]}""", ["'path'", "'view_range'"]),
     ];
 
-    protected override string Much(int bytes, InMemoryDisk disk)
+    protected override (string Input, string Says)? Much(int bytes, InMemoryDisk disk)
     {
         disk.Write("much", new byte[bytes]);
-        return """{"command":"view","path":"much"}""";
+        return ("""{"command":"view","path":"much"}""", "files over 1 MiB are not opened here");
     }
 }
 
@@ -60,7 +60,7 @@ public sealed class SandboxShellTests : ToolContract
 
     protected override IReadOnlyList<(string Input, string[] Names)> Mistakes { get; } = [("{}", ["'command'"]), ("""{"command":7}""", ["'command'"])];
 
-    protected override string Much(int bytes, InMemoryDisk disk) => $$"""{"command":"flood {{bytes}}"}""";
+    protected override (string Input, string Says)? Much(int bytes, InMemoryDisk disk) => ($$"""{"command":"flood {{bytes}}"}""", "bytes of output left out here");
 }
 
 public sealed class FakeToolTests : ToolContract

@@ -42,6 +42,11 @@ public sealed class SqliteDatabase : IAsyncDisposable
             throw new ArgumentException(problems, nameof(settings));
         }
 
+        if (File.Exists(dataDirectory))
+        {
+            throw new StorageException($"The data directory {dataDirectory} is a file; choose a directory, or a path where there is nothing yet.");
+        }
+
         SqliteLibrary.EnsureReady();
         var path = Path.Combine(dataDirectory, FileName);
         DataDirectoryLock? held = null;

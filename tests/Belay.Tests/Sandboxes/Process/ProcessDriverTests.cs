@@ -4,7 +4,6 @@ using Belay.Sandboxes;
 using Belay.Sandboxes.Guest;
 using Belay.Sandboxes.Process;
 using Belay.Storage;
-using Belay.Testing;
 using Belay.Testing.Sandboxes;
 
 namespace Belay.Tests.Sandboxes.Process;
@@ -267,12 +266,13 @@ public sealed class ProcessDriverTests
         await StartOrSkipAsync();
         var group = Belay.Sandboxes.Guest.ControlGroup.Create(IdSource.System.NewUuid(), new SandboxLimits());
         Assert.SkipWhen(group.Directories.Count == 0, "Control groups cannot be written here.");
-        var now = new ManualTime(new DateTimeOffset(Directory.GetLastWriteTimeUtc(group.Directories[0])));
 
-        Belay.Sandboxes.Guest.ControlGroup.SweepEmpty(now);
+        Belay.Sandboxes.Guest.ControlGroup.SweepEmpty(TimeProvider.System);
         Assert.All(group.Directories, directory => Assert.True(Directory.Exists(directory)));
-        now.Advance(TimeSpan.FromMinutes(11));
-        Belay.Sandboxes.Guest.ControlGroup.SweepEmpty(now);
+
+        // The group is made older, not the clock set forward: that would sweep the groups of sandboxes that start beside this test.
+        Assert.All(group.Directories, directory => Directory.SetLastWriteTimeUtc(directory, TimeProvider.System.GetUtcNow().UtcDateTime.AddMinutes(-11)));
+        Belay.Sandboxes.Guest.ControlGroup.SweepEmpty(TimeProvider.System);
         Assert.All(group.Directories, directory => Assert.False(Directory.Exists(directory)));
     }
 

@@ -27,6 +27,15 @@ public sealed class SqliteDatabaseTests : IDisposable
     }
 
     [Fact]
+    public void Open_DirectoryThatIsAFile_SaysSo()
+    {
+        System.IO.File.WriteAllText(File, "");
+
+        var refusal = Assert.Throws<StorageException>(() => SqliteDatabase.Open(File, new(), TimeProvider.System));
+        Assert.Equal($"The data directory {File} is a file; choose a directory, or a path where there is nothing yet.", refusal.Message);
+    }
+
+    [Fact]
     public async Task Open_MakesFilesForTheOwnerOnly()
     {
         await using var database = Open();
