@@ -24,8 +24,11 @@ public static class InvocationEndpoints
             var key = new SessionKey(call.Caller.Scope, served.Harness.HarnessId, request.RuntimeSessionId);
             await using var accepted = await sessions.InvokeAsync(key, invocation, cancellationToken);
             TraceHeaders.Answer(call, request.RuntimeSessionId);
-            var stream = await call.StartEventStreamAsync();
-            while (await accepted.WaitAsync(cancellationToken))
+
+            // Headers that have something to travel with do not travel alone; else the client hears at once that its stream has begun.
+            var next = accepted.WaitAsync(cancellationToken);
+            var stream = await call.StartEventStreamAsync(flush: !next.IsCompleted);
+            for (; await next; next = accepted.WaitAsync(cancellationToken))
             {
                 // What is there goes out together; nothing waits for what is not there yet.
                 while (accepted.TryRead(out var item))

@@ -298,6 +298,8 @@ public sealed class SessionJournalTests
         public Task AppendAsync(SessionLease lease, IReadOnlyList<StoredEntry> entries, Durability durability, CancellationToken cancellationToken) =>
             inner.AppendAsync(lease, entries, durability, cancellationToken);
 
+        public Task SyncAsync(SessionLease lease, CancellationToken cancellationToken) => inner.SyncAsync(lease, cancellationToken);
+
         public IAsyncEnumerable<SessionRow> ListAsync(Scope scope, string? harnessId, SessionMark? after, CancellationToken cancellationToken) =>
             inner.ListAsync(scope, harnessId, after, cancellationToken);
 

@@ -83,6 +83,18 @@ public sealed partial class SqliteJournal(SqliteDatabase database, TimeProvider 
     }
 
     /// <inheritdoc/>
+    public Task SyncAsync(SessionLease lease, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        lock (_gate)
+        {
+            var barrier = new Barrier(this, Current(lease));
+            database.Enqueue(barrier);
+            return barrier.Reached;
+        }
+    }
+
+    /// <inheritdoc/>
     public async IAsyncEnumerable<StoredEntry> ReadAsync(SessionKey session, long afterSequence, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         if (HeldRow(session) is { } row && row.LastSequence <= afterSequence)
@@ -239,12 +251,7 @@ public sealed partial class SqliteJournal(SqliteDatabase database, TimeProvider 
         {
             lock (_gate)
             {
-                if (!_held.TryGetValue(lease.Session, out var held) || held.Token != lease.Token || held.Releasing)
-                {
-                    throw new LeaseLostException(lease.Session);
-                }
-
-                held.ThrowIfFailed(onlyNews: false);
+                var held = Current(lease);
                 var actorRef = JournalRules.Check(held.Row.LastSequence, held.Row.ActorRef, entries);
                 var last = entries[^1];
                 var row = held.Row with { LastSequence = last.Sequence, LastHash = last.Hash, LastKind = last.Kind, LastActivityAt = last.At, ActorRef = actorRef };
@@ -263,6 +270,18 @@ public sealed partial class SqliteJournal(SqliteDatabase database, TimeProvider 
                 database.Unreserve(cost);
             }
         }
+    }
+
+    // Under the gate.
+    private Held Current(SessionLease lease)
+    {
+        if (!_held.TryGetValue(lease.Session, out var held) || held.Token != lease.Token || held.Releasing)
+        {
+            throw new LeaseLostException(lease.Session);
+        }
+
+        held.ThrowIfFailed(onlyNews: false);
+        return held;
     }
 
     /// <summary>The row of a session that is held, as of the last accepted entry; null when what is stored decides.</summary>
@@ -378,6 +397,18 @@ public sealed partial class SqliteJournal(SqliteDatabase database, TimeProvider 
         .Bind(3, session.HarnessId)
         .Bind(4, session.SessionId);
 
+    // An append before was not written: what comes after it would leave a gap.
+    private void ThrowIfFailed(Held held)
+    {
+        lock (_gate)
+        {
+            if (held.Failure is { } before)
+            {
+                throw new StorageException(before.Message, before);
+            }
+        }
+    }
+
     private readonly record struct Stored(long Number, SessionRow Row);
 
     /// <summary>A session that somebody holds. Read and changed under the journal's gate.</summary>
@@ -464,6 +495,33 @@ public sealed partial class SqliteJournal(SqliteDatabase database, TimeProvider 
         }
     }
 
+    /// <summary>Writes nothing, and completes when what was queued before it is safe.</summary>
+    private sealed class Barrier(SqliteJournal journal, Held held) : WriteItem
+    {
+        private readonly TaskCompletionSource _reached = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task Reached => _reached.Task;
+
+        public override bool Urgent => true;
+
+        // An append's commit is synced whether anybody waits for it or not, so there is nothing behind this one that is not.
+        public override bool Synced => true;
+
+        public override void Apply(SqliteConnection connection) => journal.ThrowIfFailed(held);
+
+        public override void Complete() => _reached.SetResult();
+
+        public override void Fail(StorageException failure)
+        {
+            lock (journal._gate)
+            {
+                held.Fail(failure, told: true);
+            }
+
+            _reached.SetException(failure);
+        }
+    }
+
     /// <summary>The entries of one append.</summary>
     private sealed class Append(SqliteJournal journal, Held held, IReadOnlyList<StoredEntry> entries, SessionRow row, Durability durability) : WriteItem
     {
@@ -478,15 +536,7 @@ public sealed partial class SqliteJournal(SqliteDatabase database, TimeProvider 
 
         public override void Apply(SqliteConnection connection)
         {
-            lock (journal._gate)
-            {
-                if (held.Failure is { } before)
-                {
-                    // An append before this one was not written: this one would leave a gap.
-                    throw new StorageException(before.Message, before);
-                }
-            }
-
+            journal.ThrowIfFailed(held);
             foreach (var entry in entries)
             {
                 connection
