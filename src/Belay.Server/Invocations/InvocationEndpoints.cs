@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json;
 using Belay.Agents;
 using Belay.Contracts;
 using Belay.Contracts.Invocations;
@@ -45,10 +46,32 @@ public static class InvocationEndpoints
     {
         HarnessMessageStartEvent one => stream.WriteAsync(one.EventType, one, BelayJson.Default.HarnessMessageStartEvent, cancellationToken),
         HarnessContentBlockStartEvent one => stream.WriteAsync(one.EventType, one, BelayJson.Default.HarnessContentBlockStartEvent, cancellationToken),
+        HarnessContentBlockDeltaEvent { Delta: { Text: not null } or { ToolUse: not null } } one => stream.WriteAsync(one.EventType, one, WritePiece, cancellationToken),
         HarnessContentBlockDeltaEvent one => stream.WriteAsync(one.EventType, one, BelayJson.Default.HarnessContentBlockDeltaEvent, cancellationToken),
         HarnessContentBlockStopEvent one => stream.WriteAsync(one.EventType, one, BelayJson.Default.HarnessContentBlockStopEvent, cancellationToken),
         HarnessMessageStopEvent one => stream.WriteAsync(one.EventType, one, BelayJson.Default.HarnessMessageStopEvent, cancellationToken),
         HarnessMetadataEvent one => stream.WriteAsync(one.EventType, one, BelayJson.Default.HarnessMetadataEvent, cancellationToken),
         _ => throw new UnreachableException(),
     };
+
+    // What a model says, piece by piece: the same bytes as the serialiser's.
+    private static void WritePiece(Utf8JsonWriter json, HarnessContentBlockDeltaEvent piece)
+    {
+        json.WriteStartObject();
+        json.WriteNumber("contentBlockIndex"u8, piece.ContentBlockIndex);
+        json.WriteStartObject("delta"u8);
+        if (piece.Delta.Text is { } text)
+        {
+            json.WriteString("text"u8, text);
+        }
+        else if (piece.Delta.ToolUse is { } call)
+        {
+            json.WriteStartObject("toolUse"u8);
+            json.WriteString("input"u8, call.Input);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndObject();
+        json.WriteEndObject();
+    }
 }

@@ -26,7 +26,8 @@ public sealed class InvocationResolver(Func<HarnessModelConfiguration, ResolvedM
     {
         var harness = served.Harness;
         ThrowIfForbidden(served, request);
-        IReadOnlyList<FieldProblem> problems = [.. Problems(request), .. NotBuilt(served, request)];
+        var tools = HarnessRules.NameTools(request.Tools ?? harness.Tools);
+        IReadOnlyList<FieldProblem> problems = [.. Problems(request), .. NotBuilt(served, request, tools)];
         if (problems.Count > 0)
         {
             throw ServiceException.Invalid(problems);
@@ -43,7 +44,7 @@ public sealed class InvocationResolver(Func<HarnessModelConfiguration, ResolvedM
             Model = model.Model,
             Parameters = model.Parameters,
             System = [.. (request.SystemPrompt ?? harness.SystemPrompt).Select(block => block.Text).OfType<string>()],
-            Tools = Tools(served, request),
+            Tools = tools,
             ToolsGiven = request.Tools is not null,
             AllowedTools = request.AllowedTools ?? harness.AllowedTools,
             AllowedToolsGiven = request.AllowedTools is not null,
@@ -123,10 +124,9 @@ public sealed class InvocationResolver(Func<HarnessModelConfiguration, ResolvedM
         .. request.ActorId is { } actor && (actor.Length is 0 or > 255 || actor.Any(char.IsControl)) ? [new FieldProblem("actorId", "must be 1 to 255 characters, none of them a control character")] : Array.Empty<FieldProblem>(),
     ];
 
-    private static IEnumerable<FieldProblem> NotBuilt(ServedHarness served, InvokeHarnessRequest request)
+    private static IEnumerable<FieldProblem> NotBuilt(ServedHarness served, InvokeHarnessRequest request, IReadOnlyList<HarnessTool> tools)
     {
         var allowed = new AllowedTools(request.AllowedTools ?? served.Harness.AllowedTools);
-        var tools = Tools(served, request);
         for (var i = 0; i < tools.Count; i++)
         {
             var tool = tools[i];
@@ -151,8 +151,6 @@ public sealed class InvocationResolver(Func<HarnessModelConfiguration, ResolvedM
             yield return new("memory.managedMemoryConfiguration", "attaches a memory, and this server has no memory service yet. Disable it; the session's history is kept all the same.");
         }
     }
-
-    private static IReadOnlyList<HarnessTool> Tools(ServedHarness served, InvokeHarnessRequest request) => HarnessRules.NameTools(request.Tools ?? served.Harness.Tools);
 
     private static bool Allows(IReadOnlyList<string>? names, string name) => names is null || names.Contains(name, StringComparer.Ordinal);
 }
