@@ -53,7 +53,7 @@ public static class SigV4
         // Sorting keeps the order of values of one name, which are joined.
         var names = new StringBuilder();
         string? last = null;
-        foreach (var (name, value) in headers.Select(header => (header.Key.ToLowerInvariant(), header.Value)).OrderBy(header => header.Item1, StringComparer.Ordinal))
+        foreach (var (name, value) in Sorted(headers))
         {
             if (name == last)
             {
@@ -140,6 +140,25 @@ public static class SigV4
         pairs.Sort((left, right) =>
             string.CompareOrdinal(left.Key, right.Key) is var order and not 0 ? order : string.CompareOrdinal(left.Value, right.Value));
         return string.Join('&', pairs.Select(pair => $"{pair.Key}={pair.Value}"));
+    }
+
+    // By name; values of one name stay in order. There are few, and they come almost sorted.
+    private static List<(string Name, string Value)> Sorted(IEnumerable<KeyValuePair<string, string>> headers)
+    {
+        var sorted = new List<(string Name, string Value)>();
+        foreach (var (key, value) in headers)
+        {
+            var name = key.ToLowerInvariant();
+            var place = sorted.Count;
+            while (place > 0 && string.CompareOrdinal(sorted[place - 1].Name, name) > 0)
+            {
+                place--;
+            }
+
+            sorted.Insert(place, (name, value));
+        }
+
+        return sorted;
     }
 
     private static string Normalize(string path)

@@ -135,13 +135,14 @@ public sealed class SigV4Verifier(AccessKeys keys, TimeProvider time) : IAuthent
     private static List<KeyValuePair<string, string>> SignedHeaders(HttpRequest request, string[] names)
     {
         var signed = names.ToHashSet(StringComparer.Ordinal);
-        var date = request.Headers.ContainsKey("x-amz-date") ? "x-amz-date" : "date";
-        var unsigned = new[] { "host", date }
-            .Concat(request.Headers.Keys.Select(name => name.ToLowerInvariant()).Where(name => name.StartsWith(MeaningfulPrefix, StringComparison.Ordinal)))
-            .FirstOrDefault(name => !signed.Contains(name));
-        if (unsigned is not null)
+        ThrowIfUnsigned(signed, "host");
+        ThrowIfUnsigned(signed, request.Headers.ContainsKey("x-amz-date") ? "x-amz-date" : "date");
+        foreach (var header in request.Headers)
         {
-            throw Denied($"The header {unsigned} must be signed.");
+            if (header.Key.StartsWith(MeaningfulPrefix, StringComparison.OrdinalIgnoreCase))
+            {
+                ThrowIfUnsigned(signed, header.Key.ToLowerInvariant());
+            }
         }
 
         var headers = new List<KeyValuePair<string, string>>(names.Length);
@@ -153,10 +154,21 @@ public sealed class SigV4Verifier(AccessKeys keys, TimeProvider time) : IAuthent
                 throw Denied("A header named in SignedHeaders is not in the request.");
             }
 
-            headers.AddRange(values.Select(value => new KeyValuePair<string, string>(name, value ?? "")));
+            foreach (var value in values)
+            {
+                headers.Add(new(name, value ?? ""));
+            }
         }
 
         return headers;
+    }
+
+    private static void ThrowIfUnsigned(HashSet<string> signed, string name)
+    {
+        if (!signed.Contains(name))
+        {
+            throw Denied($"The header {name} must be signed.");
+        }
     }
 
     private static string? StatedHash(HttpRequest request)

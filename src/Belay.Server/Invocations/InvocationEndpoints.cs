@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json;
 using Belay.Agents;
 using Belay.Contracts;
 using Belay.Contracts.Invocations;
@@ -24,8 +25,11 @@ public static class InvocationEndpoints
             var key = new SessionKey(call.Caller.Scope, served.Harness.HarnessId, request.RuntimeSessionId);
             await using var accepted = await sessions.InvokeAsync(key, invocation, cancellationToken);
             TraceHeaders.Answer(call, request.RuntimeSessionId);
-            var stream = await call.StartEventStreamAsync();
-            while (await accepted.WaitAsync(cancellationToken))
+
+            // Headers that have something to travel with do not travel alone; else the client hears at once that its stream has begun.
+            var next = accepted.WaitAsync(cancellationToken);
+            var stream = await call.StartEventStreamAsync(flush: !next.IsCompleted);
+            for (; await next; next = accepted.WaitAsync(cancellationToken))
             {
                 // What is there goes out together; nothing waits for what is not there yet.
                 while (accepted.TryRead(out var item))
@@ -42,10 +46,32 @@ public static class InvocationEndpoints
     {
         HarnessMessageStartEvent one => stream.WriteAsync(one.EventType, one, BelayJson.Default.HarnessMessageStartEvent, cancellationToken),
         HarnessContentBlockStartEvent one => stream.WriteAsync(one.EventType, one, BelayJson.Default.HarnessContentBlockStartEvent, cancellationToken),
+        HarnessContentBlockDeltaEvent { Delta: { Text: not null } or { ToolUse: not null } } one => stream.WriteAsync(one.EventType, one, WritePiece, cancellationToken),
         HarnessContentBlockDeltaEvent one => stream.WriteAsync(one.EventType, one, BelayJson.Default.HarnessContentBlockDeltaEvent, cancellationToken),
         HarnessContentBlockStopEvent one => stream.WriteAsync(one.EventType, one, BelayJson.Default.HarnessContentBlockStopEvent, cancellationToken),
         HarnessMessageStopEvent one => stream.WriteAsync(one.EventType, one, BelayJson.Default.HarnessMessageStopEvent, cancellationToken),
         HarnessMetadataEvent one => stream.WriteAsync(one.EventType, one, BelayJson.Default.HarnessMetadataEvent, cancellationToken),
         _ => throw new UnreachableException(),
     };
+
+    // What a model says, piece by piece: the same bytes as the serialiser's.
+    private static void WritePiece(Utf8JsonWriter json, HarnessContentBlockDeltaEvent piece)
+    {
+        json.WriteStartObject();
+        json.WriteNumber("contentBlockIndex"u8, piece.ContentBlockIndex);
+        json.WriteStartObject("delta"u8);
+        if (piece.Delta.Text is { } text)
+        {
+            json.WriteString("text"u8, text);
+        }
+        else if (piece.Delta.ToolUse is { } call)
+        {
+            json.WriteStartObject("toolUse"u8);
+            json.WriteString("input"u8, call.Input);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndObject();
+        json.WriteEndObject();
+    }
 }

@@ -12,6 +12,8 @@ public sealed class CollectedMetrics : IDisposable
     /// <summary>Series that one metric keeps apart.</summary>
     public const int MaxSeries = 200;
 
+    private const int MaxRecent = 16;
+
     private static readonly KeyValuePair<string, string>[] Overflow = [new("otel_metric_overflow", "true")];
 
     private readonly Lock _gate = new();
@@ -37,18 +39,19 @@ public sealed class CollectedMetrics : IDisposable
     /// <summary>Everything collected so far in Prometheus' text exposition format 0.0.4.</summary>
     public string ToText()
     {
+        // One text at a time: what is observed is counted anew for each.
         lock (_gate)
         {
             foreach (var family in _families.Values.Where(family => family.IsObserved))
             {
-                family.Series.Clear();
+                family.Clear();
             }
 
             _listener.RecordObservableInstruments();
             var text = new StringBuilder();
-            foreach (var family in _families.Values.Where(family => family.Series.Count > 0))
+            foreach (var family in _families.Values)
             {
-                PrometheusText.Write(text, family);
+                family.Write(text);
             }
 
             return text.ToString();
@@ -73,20 +76,17 @@ public sealed class CollectedMetrics : IDisposable
         return family;
     }
 
-    private void Record(object? state, double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
-    {
-        var family = (Family)state!;
-        var labels = PrometheusText.Labels(tags);
-        lock (_gate)
-        {
-            family.Find(labels).Take(value, family);
-        }
-    }
+    private static void Record(object? state, double value, ReadOnlySpan<KeyValuePair<string, object?>> tags) => ((Family)state!).Record(value, tags);
 
     /// <summary>One metric.</summary>
     internal sealed class Family
     {
         private static readonly double[] DefaultBounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+        private readonly Lock _lock = new();
+
+        // What was measured last is found by its tags, without a text being made of them; the rest is found by text.
+        private readonly List<(KeyValuePair<string, object?>[] Tags, Series Series)> _recent = [];
 
         public Family(Instrument instrument)
         {
@@ -118,7 +118,76 @@ public sealed class CollectedMetrics : IDisposable
 
         public SortedDictionary<string, Series> Series { get; } = new(StringComparer.Ordinal);
 
-        public Series Find(string labels)
+        /// <summary>Takes a measurement.</summary>
+        public void Record(double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
+        {
+            lock (_lock)
+            {
+                Find(tags).Take(value, this);
+            }
+        }
+
+        /// <summary>Forgets what was observed.</summary>
+        public void Clear()
+        {
+            lock (_lock)
+            {
+                Series.Clear();
+                _recent.Clear();
+            }
+        }
+
+        /// <summary>Writes what was measured, when anything was.</summary>
+        public void Write(StringBuilder text)
+        {
+            lock (_lock)
+            {
+                if (Series.Count > 0)
+                {
+                    PrometheusText.Write(text, this);
+                }
+            }
+        }
+
+        private Series Find(ReadOnlySpan<KeyValuePair<string, object?>> tags)
+        {
+            foreach (var (known, series) in _recent)
+            {
+                if (Same(known, tags))
+                {
+                    return series;
+                }
+            }
+
+            var found = Find(PrometheusText.Labels(tags));
+            if (_recent.Count == MaxRecent)
+            {
+                _recent.RemoveAt(0);
+            }
+
+            _recent.Add((tags.ToArray(), found));
+            return found;
+        }
+
+        private static bool Same(KeyValuePair<string, object?>[] known, ReadOnlySpan<KeyValuePair<string, object?>> tags)
+        {
+            if (known.Length != tags.Length)
+            {
+                return false;
+            }
+
+            for (var i = 0; i < known.Length; i++)
+            {
+                if (!ReferenceEquals(known[i].Key, tags[i].Key) || !Equals(known[i].Value, tags[i].Value))
+                {
+                    return false;
+                }
+            }
+
+            return true;
+        }
+
+        private Series Find(string labels)
         {
             if (Series.TryGetValue(labels, out var known))
             {
@@ -150,10 +219,14 @@ public sealed class CollectedMetrics : IDisposable
         {
             Value = family.IsObserved || family.IsSet ? value : Value + value;
             Count++;
-            var bucket = Array.FindIndex(family.Bounds, bound => value <= bound);
-            if (bucket >= 0)
+            var bounds = family.Bounds;
+            for (var bucket = 0; bucket < bounds.Length; bucket++)
             {
-                Buckets[bucket]++;
+                if (value <= bounds[bucket])
+                {
+                    Buckets[bucket]++;
+                    return;
+                }
             }
         }
     }

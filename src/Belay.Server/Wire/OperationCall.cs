@@ -109,7 +109,8 @@ public sealed class OperationCall(HttpContext http, Operation operation, Caller 
     }
 
     /// <summary>Begins a 200 event stream; afterwards faults travel as exception frames, and the request cannot be bound again.</summary>
-    public async Task<EventStreamResponse> StartEventStreamAsync()
+    /// <param name="flush">Whether the headers leave now, or with the first frames.</param>
+    public async Task<EventStreamResponse> StartEventStreamAsync(bool flush = true)
     {
         // A stream may last for hours, and the body is not needed for it.
         Body = default;
@@ -119,7 +120,11 @@ public sealed class OperationCall(HttpContext http, Operation operation, Caller 
         Http.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
         Stream = new EventStreamResponse(Http.Response, WriteTimeout, Time);
         await Http.Response.StartAsync(Http.RequestAborted);
-        await Http.Response.BodyWriter.FlushAsync(Http.RequestAborted);
+        if (flush)
+        {
+            await Http.Response.BodyWriter.FlushAsync(Http.RequestAborted);
+        }
+
         return Stream;
     }
 

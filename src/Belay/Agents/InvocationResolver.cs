@@ -27,7 +27,8 @@ public sealed class InvocationResolver(Func<HarnessModelConfiguration, ResolvedM
     {
         var harness = served.Harness;
         ThrowIfForbidden(served, request);
-        IReadOnlyList<FieldProblem> problems = [.. Problems(request), .. NotBuilt(served, request)];
+        var tools = HarnessRules.NameTools(request.Tools ?? harness.Tools);
+        IReadOnlyList<FieldProblem> problems = [.. Problems(request), .. NotBuilt(served, request, tools)];
         if (problems.Count > 0)
         {
             throw ServiceException.Invalid(problems);
@@ -46,7 +47,7 @@ public sealed class InvocationResolver(Func<HarnessModelConfiguration, ResolvedM
             GivenModel = request.Model,
             System = Texts(request.SystemPrompt ?? harness.SystemPrompt),
             SystemGiven = request.SystemPrompt is not null,
-            Tools = Tools(served, request),
+            Tools = tools,
             ToolsGiven = request.Tools is not null,
             AllowedTools = request.AllowedTools ?? harness.AllowedTools,
             AllowedToolsGiven = request.AllowedTools is not null,
@@ -161,10 +162,9 @@ public sealed class InvocationResolver(Func<HarnessModelConfiguration, ResolvedM
         .. request.ActorId is { } actor && (actor.Length is 0 or > 255 || actor.Any(char.IsControl)) ? [new FieldProblem("actorId", "must be 1 to 255 characters, none of them a control character")] : Array.Empty<FieldProblem>(),
     ];
 
-    private static IEnumerable<FieldProblem> NotBuilt(ServedHarness served, InvokeHarnessRequest request)
+    private static IEnumerable<FieldProblem> NotBuilt(ServedHarness served, InvokeHarnessRequest request, IReadOnlyList<HarnessTool> tools)
     {
         var allowed = new AllowedTools(request.AllowedTools ?? served.Harness.AllowedTools);
-        var tools = Tools(served, request);
         for (var i = 0; i < tools.Count; i++)
         {
             var tool = tools[i];
@@ -189,8 +189,6 @@ public sealed class InvocationResolver(Func<HarnessModelConfiguration, ResolvedM
             yield return new("memory.managedMemoryConfiguration", "attaches a memory, and this server has no memory service yet. Disable it; the session's history is kept all the same.");
         }
     }
-
-    private static IReadOnlyList<HarnessTool> Tools(ServedHarness served, InvokeHarnessRequest request) => HarnessRules.NameTools(request.Tools ?? served.Harness.Tools);
 
     private static IReadOnlyList<string> Texts(IReadOnlyList<HarnessSystemContentBlock> blocks) => [.. blocks.Select(block => block.Text).OfType<string>()];
 

@@ -386,7 +386,7 @@ public sealed partial class ReplyFold(string provider, string modelId, Func<stri
     private sealed class Part
     {
         private readonly StringBuilder _text = new();
-        private readonly List<byte[]> _bytes = [];
+        private List<byte[]>? _bytes;
         private StringBuilder? _signature;
 
         public PartKind Kind { get; set; }
@@ -424,6 +424,16 @@ public sealed partial class ReplyFold(string provider, string modelId, Func<stri
                 _text.Append(text);
             }
 
+            if (Utf8Pieces.IsOnePiece(text))
+            {
+                if (text.Length > 0)
+                {
+                    Pieces.Add((ToDelta(text), text.Length));
+                }
+
+                return;
+            }
+
             foreach (var piece in Utf8Pieces.Split(text))
             {
                 Pieces.Add((ToDelta(piece), piece.Length));
@@ -434,7 +444,7 @@ public sealed partial class ReplyFold(string provider, string modelId, Func<stri
         {
             foreach (var piece in bytes.ToArray().Chunk(Utf8Pieces.FrameBytes))
             {
-                _bytes.Add(piece);
+                (_bytes ??= []).Add(piece);
                 Pieces.Add((new() { ReasoningContent = new() { RedactedContent = piece } }, piece.Length));
             }
         }
@@ -454,7 +464,7 @@ public sealed partial class ReplyFold(string provider, string modelId, Func<stri
                 _ when !IsBlock => null,
                 PartKind.Text => new Block.Text(_text.ToString()),
                 PartKind.Reasoning => new Block.Reasoning(_text.ToString(), _signature is { Length: > 0 } ? _signature.ToString() : null),
-                PartKind.Redacted => new Block.RedactedReasoning([.. _bytes.SelectMany(bytes => bytes)]),
+                PartKind.Redacted => new Block.RedactedReasoning([.. (_bytes ?? []).SelectMany(bytes => bytes)]),
                 PartKind.Tool or PartKind.ServerTool => ToToolUse(),
                 PartKind.Aside => Whole,
                 // State that came with nothing else: reasoning that shows nothing.

@@ -16,8 +16,11 @@ public static class Utf8Pieces
     public static IEnumerable<string> Split(string text, int maxBytes = FrameBytes)
     {
         // Three bytes are the most that one UTF-16 unit becomes, six the most in a frame; most texts need no counting.
-        return text.Length > Math.Min(maxBytes / 3, FrameRoom / EscapedBytes) ? Cut(text, maxBytes) : text.Length > 0 ? [text] : [];
+        return !IsOnePiece(text, maxBytes) ? Cut(text, maxBytes) : text.Length > 0 ? [text] : [];
     }
+
+    /// <summary>Whether a text fits one piece without being counted; a longer one may.</summary>
+    public static bool IsOnePiece(string text, int maxBytes = FrameBytes) => text.Length <= Math.Min(maxBytes / 3, FrameRoom / EscapedBytes);
 
     /// <summary>The text when it fits; otherwise its beginning and end around a notice of what is missing.</summary>
     public static string CutMiddle(string text, int maxBytes)

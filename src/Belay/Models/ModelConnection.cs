@@ -11,15 +11,15 @@ internal sealed class ModelConnection : IDisposable
 {
     private const int BufferBytes = 16 * 1024;
     private const int MaxErrorBytes = 64 * 1024;
-    private readonly HttpClient _http;
+    private readonly HttpMessageInvoker _http;
     private readonly ModelSettings _settings;
     private readonly TimeProvider _time;
 
     /// <summary>Creates the connection of one provider; the handler is the transport, <see cref="ModelEndpoint.CreateHandler"/>'s in production.</summary>
     public ModelConnection(HttpMessageHandler handler, ModelSettings settings, TimeProvider time)
     {
-        // Silence is StallGuard's; a limit on the whole call is the invocation's.
-        _http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
+        // Not HttpClient: silence is StallGuard's, a limit on the whole call is the invocation's, and nothing is sent that is not said here.
+        _http = new HttpMessageInvoker(handler);
         _settings = settings;
         _time = time;
     }
@@ -94,9 +94,9 @@ internal sealed class ModelConnection : IDisposable
     {
         try
         {
-            return await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, guard.Token);
+            return await _http.SendAsync(request, guard.Token);
         }
-        catch (OperationCanceledException exception) when (guard.Token.IsCancellationRequested)
+        catch (Exception exception) when (guard.Token.IsCancellationRequested && exception is (OperationCanceledException or HttpRequestException))
         {
             throw guard.Stalled(provider, exception);
         }

@@ -32,6 +32,10 @@ public interface IJournal
     /// another actor than the session's.</exception>
     Task AppendAsync(SessionLease lease, IReadOnlyList<StoredEntry> entries, Durability durability, CancellationToken cancellationToken);
 
+    /// <summary>Completes when every entry that was accepted with this lease so far is as safe as a synced append makes it. More may be
+    /// appended meanwhile. Throws like <see cref="AppendAsync"/>.</summary>
+    Task SyncAsync(SessionLease lease, CancellationToken cancellationToken);
+
     /// <summary>Entries after a sequence number, in order, paged from disk. Nothing is held between pages.</summary>
     IAsyncEnumerable<StoredEntry> ReadAsync(SessionKey session, long afterSequence, CancellationToken cancellationToken);
 

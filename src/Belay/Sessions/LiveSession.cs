@@ -113,14 +113,16 @@ public sealed partial class LiveSession : IAsyncDisposable
     {
         Reserve(invocation.Harness);
         RunningInvocation? running = null;
+        Task safe;
         try
         {
             await ThrowIfAnothersAsync(invocation, cancellationToken);
             var (entries, accepted) = Acceptance.Of(invocation, _conversation.Open);
             var actor = await TakeForActorAsync(invocation, cancellationToken);
 
-            // Synced: once the client sees its stream begin, what it said is history, whatever happens next.
-            await _mailbox.AppendAsync([.. entries.Select(entry => entry is InvocationStarted started ? started with { ActorId = actor } : entry)], Durability.Synced);
+            // The disk and the first model call work side by side; only the client's stream waits for both.
+            await _mailbox.AppendAsync([.. entries.Select(entry => entry is InvocationStarted started ? started with { ActorId = actor } : entry)], Durability.Queued);
+            safe = _mailbox.SyncAsync();
             running = Start(accepted with { ActorId = actor });
         }
         finally
@@ -132,7 +134,18 @@ public sealed partial class LiveSession : IAsyncDisposable
         }
 
         running.Work = new InvocationWork(_services, Key, _sandbox, running).RunAsync(Free, hold);
-        return new(running);
+        try
+        {
+            // Once the client sees its stream begin, what it said is history, whatever happens next.
+            await safe;
+            return new(running);
+        }
+        catch
+        {
+            running.Abandon();
+            await running.Work;
+            throw;
+        }
     }
 
     /// <summary>Starts a command in the session's sandbox. <paramref name="hold"/> is disposed when its stream is.</summary>

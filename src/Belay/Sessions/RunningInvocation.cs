@@ -25,11 +25,29 @@ internal sealed class RunningInvocation(InvocationRun run, Channel<InvocationEve
     /// <summary>The reader is gone: nothing waits for it any more.</summary>
     public void Leave()
     {
-        Run.Events.Detach();
-        if (!Run.Invocation.Detached && !Ended.IsCompleted)
+        if (!Run.Invocation.Detached)
+        {
+            Abandon();
+            return;
+        }
+
+        Detach();
+    }
+
+    /// <summary>It ends, and nobody reads it.</summary>
+    public void Abandon()
+    {
+        if (!Ended.IsCompleted)
         {
             Run.Signal.Fire(StopCause.ClientLeft);
         }
+
+        Detach();
+    }
+
+    private void Detach()
+    {
+        Run.Events.Detach();
 
         // Sets a writer free that waits for room.
         while (Events.Reader.TryRead(out _))

@@ -105,6 +105,15 @@ public sealed class SessionJournal : IAsyncDisposable
         }
     }
 
+    /// <summary>Completes when everything that was appended is as safe as a synced append makes it.</summary>
+    /// <exception cref="LeaseLostException">Another owner took the session.</exception>
+    /// <exception cref="Storage.StorageException">The store cannot write.</exception>
+    public Task SyncAsync(CancellationToken cancellationToken)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return _journal.SyncAsync(_lease, cancellationToken);
+    }
+
     /// <summary>Entries after a sequence number, opened and verified.</summary>
     /// <exception cref="JournalDamagedException">An entry is not what was appended.</exception>
     /// <exception cref="JournalErasedException">The key of the session's actor was destroyed.</exception>

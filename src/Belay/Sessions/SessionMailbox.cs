@@ -38,6 +38,22 @@ internal sealed class SessionMailbox : IAsyncDisposable
         await post.Done.Task;
     }
 
+    /// <summary>Completes when everything that was appended so far is on the disk. Other appends go on meanwhile.</summary>
+    public async Task SyncAsync()
+    {
+        try
+        {
+            var began = _telemetry.Time.GetTimestamp();
+            await _journal.SyncAsync(CancellationToken.None);
+            _telemetry.JournalAppended(began, Durability.Synced);
+        }
+        catch (Exception exception)
+        {
+            Broken ??= exception;
+            throw;
+        }
+    }
+
     /// <summary>Appends what was posted, and gives the session back.</summary>
     public async ValueTask DisposeAsync()
     {

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Text;
+using Belay.Contracts.Invocations;
 using Belay.Models;
 using Names = Belay.Telemetry.TelemetryNames;
 
@@ -17,7 +18,7 @@ internal sealed class ChatSpan : IDisposable
     private readonly StringBuilder? _said;
     private TimeSpan? _first;
     private TokenUsage? _usage;
-    private string? _finish;
+    private HarnessStopReason? _finish;
     private string? _error;
 
     private ChatSpan(Instrumentation instruments, ActivityContext parent, string sessionId, IModel model, ModelRequest request)
@@ -37,6 +38,8 @@ internal sealed class ChatSpan : IDisposable
             }
         }
     }
+
+    private string? Finish => _finish is { } reason ? Instrumentation.Word(reason) : null;
 
     /// <summary>The model's reply to a request, observed.</summary>
     public static async IAsyncEnumerable<ModelEvent> ObserveAsync(
@@ -103,12 +106,12 @@ internal sealed class ChatSpan : IDisposable
                 _usage = usage.Tokens;
                 return;
             case ModelEvent.Stopped stopped:
-                _finish = Instrumentation.Word(stopped.Reason);
+                _finish = stopped.Reason;
                 break;
             case ModelEvent.Text text:
                 Say(text.Value);
                 break;
-            case ModelEvent.ToolOpened opened:
+            case ModelEvent.ToolOpened opened when _said is not null:
                 Say($"\n{opened.Name}");
                 break;
             case ModelEvent.ToolInput input:
@@ -164,8 +167,8 @@ internal sealed class ChatSpan : IDisposable
             _instruments.OutputTokens.Record(usage.Output, tags);
             _instruments.CacheReadTokens.Record(usage.CacheRead, tags);
             _instruments.CacheWriteTokens.Record(usage.CacheWrite, tags);
-            _instruments.TokenUsage.Record(usage.Input, [.. tags, new(Names.Attributes.TokenType, "input")]);
-            _instruments.TokenUsage.Record(usage.Output, [.. tags, new(Names.Attributes.TokenType, "output")]);
+            _instruments.TokenUsage.Record(usage.Input, Typed(tags, "input"));
+            _instruments.TokenUsage.Record(usage.Output, Typed(tags, "output"));
         }
 
         if (_error is not null)
@@ -174,6 +177,12 @@ internal sealed class ChatSpan : IDisposable
         }
 
         _instruments.OperationDuration.Record(took.TotalSeconds, tags);
+    }
+
+    private static TagList Typed(TagList tags, string type)
+    {
+        tags.Add(Names.Attributes.TokenType, type);
+        return tags;
     }
 
     private void Describe(Activity span, TimeSpan took)
@@ -186,7 +195,7 @@ internal sealed class ChatSpan : IDisposable
 
         if (_finish is not null)
         {
-            span.SetTag(Names.Attributes.FinishReasons, new[] { _finish });
+            span.SetTag(Names.Attributes.FinishReasons, new[] { Finish });
         }
 
         if (_usage is { } usage)
@@ -201,11 +210,11 @@ internal sealed class ChatSpan : IDisposable
 
         if (_instruments.LatestConventions)
         {
-            ContentEvents.AddDetails(span, _request, _said.ToString(), _finish);
+            ContentEvents.AddDetails(span, _request, _said.ToString(), Finish);
         }
         else
         {
-            ContentEvents.AddChoice(span, _said.ToString(), _finish);
+            ContentEvents.AddChoice(span, _said.ToString(), Finish);
         }
     }
 

@@ -37,6 +37,9 @@ public sealed class InMemoryJournal : IJournal
     /// <summary>Runs after an append was accepted and before its caller hears of it: the place where a crash loses the answer only.</summary>
     public Func<SessionLease, IReadOnlyList<StoredEntry>, Durability, Task>? AfterAppend { get; set; }
 
+    /// <summary>What a sync waits for, or how it fails; nothing when null.</summary>
+    public Func<Task>? OnSync { get; set; }
+
     /// <summary>Reads of entries that have begun; what a test looks at to know that nothing was read.</summary>
     public int Reads { get; private set; }
 
@@ -143,6 +146,23 @@ public sealed class InMemoryJournal : IJournal
         {
             await after(lease, entries, durability);
         }
+    }
+
+    public Task SyncAsync(SessionLease lease, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_closed, this);
+            if (!_leases.TryGetValue(lease.Session, out var held) || held.Token != lease.Token)
+            {
+                throw new LeaseLostException(lease.Session);
+            }
+
+            _unsynced.Clear();
+        }
+
+        return OnSync?.Invoke() ?? Task.CompletedTask;
     }
 
     public async IAsyncEnumerable<StoredEntry> ReadAsync(SessionKey session, long afterSequence, [EnumeratorCancellation] CancellationToken cancellationToken)

@@ -60,6 +60,20 @@ public abstract partial class JournalContract : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Sync_AfterQueued_Completes_AndALostLeaseDoesNot()
+    {
+        var lease = await Journal.TakeAsync(Key("s"), "a", Token);
+        await Journal.AppendAsync(lease, Entries(1, 2), Durability.Queued, Token);
+
+        await Journal.SyncAsync(lease, Token);
+        await Journal.SyncAsync(lease, Token);
+
+        await AssertHoldsAsync(Key("s"), Entries(1, 2));
+        await Journal.TakeAsync(Key("s"), "a", Token);
+        await Assert.ThrowsAsync<LeaseLostException>(() => Journal.SyncAsync(lease, Token));
+    }
+
+    [Fact]
     public async Task Append_QueuedThenSynced_KeepsOrder()
     {
         var lease = await Journal.TakeAsync(Key("s"), "a", Token);

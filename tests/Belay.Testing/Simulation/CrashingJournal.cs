@@ -13,11 +13,15 @@ public sealed class CrashingJournal(InMemoryJournal inner) : IJournal
     private readonly Lock _gate = new();
     private List<StoredEntry> _held = [];
     private int _appends;
+    private long _accepted;
 
     /// <summary>Breaks the order on purpose, so that a test can see the checks notice.</summary>
     public bool HoldIntents { get; init; }
 
-    /// <summary>Append at which the server dies; 0 for never.</summary>
+    /// <summary>Breaks the other rule: says that everything is safe when it is not.</summary>
+    public bool LieAboutSyncs { get; init; }
+
+    /// <summary>Append or sync at which the server dies; 0 for never.</summary>
     public int CrashAt { get; set; }
 
     /// <summary>Whether it dies before that append is accepted or after.</summary>
@@ -70,7 +74,45 @@ public sealed class CrashingJournal(InMemoryJournal inner) : IJournal
         lock (_gate)
         {
             // One session, so a synced append makes everything before it safe.
-            Durable = durability == Durability.Synced ? entries[^1].Sequence : Durable;
+            _accepted = entries[^1].Sequence;
+            Durable = durability == Durability.Synced ? _accepted : Durable;
+        }
+
+        if (crash && CrashAfter)
+        {
+            Crash();
+            throw new ObjectDisposedException(nameof(CrashingJournal), "The simulated server died.");
+        }
+    }
+
+    public async Task SyncAsync(SessionLease lease, CancellationToken cancellationToken)
+    {
+        bool crash;
+        long accepted;
+        lock (_gate)
+        {
+            crash = ++_appends == CrashAt;
+            accepted = _accepted;
+        }
+
+        // Whoever syncs does not stand still meanwhile; how far it comes is what a day differs in.
+        for (var turns = accepted % 5; turns > 0; turns--)
+        {
+            await Task.Yield();
+        }
+
+        if (crash && !CrashAfter)
+        {
+            Crash();
+        }
+
+        if (!LieAboutSyncs)
+        {
+            await inner.SyncAsync(lease, cancellationToken);
+            lock (_gate)
+            {
+                Durable = Math.Max(Durable, accepted);
+            }
         }
 
         if (crash && CrashAfter)

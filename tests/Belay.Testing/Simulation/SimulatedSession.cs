@@ -18,11 +18,12 @@ public sealed class SimulatedSession
     private readonly Random _random;
     private readonly SimulatedModel _model;
     private readonly EngineWorld _world;
-    private readonly bool _holdIntents;
+    private readonly BrokenRule _broken;
     private readonly List<Effect> _effects = [];
     private readonly List<string> _problems = [];
     private readonly Dictionary<string, HarnessTokenUsage> _acknowledged = [];
     private readonly Dictionary<string, int> _seenMessages = [];
+    private readonly Dictionary<string, long> _begun = [];
     private CrashingJournal _journal = null!;
     private int _commands;
 
@@ -38,14 +39,14 @@ public sealed class SimulatedSession
     /// <summary>Paused invocations that were answered.</summary>
     public int Resumed { get; private set; }
 
-    public SimulatedSession(int seed, bool holdIntents = false)
+    public SimulatedSession(int seed, BrokenRule broken = BrokenRule.None)
     {
         _random = new(seed);
-        _holdIntents = holdIntents;
+        _broken = broken;
         _model = new(new(seed + 1));
         _world = new(seed)
         {
-            Decorate = inner => _journal = new((InMemoryJournal)inner) { HoldIntents = _holdIntents },
+            Decorate = inner => _journal = new((InMemoryJournal)inner) { HoldIntents = _broken == BrokenRule.IntentBeforeEffect, LieAboutSyncs = _broken == BrokenRule.SafeBeforeStream },
             // The simulated clock runs ahead of a reader that only waits for a processor.
             Invocations = new() { BufferedEvents = 1 + _random.Next(8), ToolConcurrency = 1 + _random.Next(3), ClosingTime = TimeSpan.FromDays(1) },
         };
@@ -99,6 +100,7 @@ public sealed class SimulatedSession
         try
         {
             accepted = await _world.StartAsync(await RequestAsync());
+            _begun[accepted.InvocationId] = _journal.Durable;
         }
         catch (Exception) when (_journal.Crashed)
         {
@@ -285,6 +287,19 @@ public sealed class SimulatedSession
             }
         }
 
+        foreach (var (invocation, durable) in _begun)
+        {
+            var start = entries.Find(entry => entry.Body is InvocationStarted started && started.InvocationId == invocation);
+            if (start is null)
+            {
+                _problems.Add($"the stream of {invocation} began, and what the client said is lost");
+            }
+            else if (start.Sequence > durable)
+            {
+                _problems.Add($"the stream of {invocation} began when entry {durable} was the last safe one; its start is entry {start.Sequence}");
+            }
+        }
+
         foreach (var (invocation, seen) in _seenMessages)
         {
             var kept = entries.Select(entry => entry.Body).OfType<ModelOutcome>().Count(outcome => outcome.InvocationId == invocation && outcome.Iteration > 0);
@@ -320,4 +335,17 @@ public sealed class SimulatedSession
         await CheckAsync();
         await _world.DisposeAsync();
     }
+}
+
+/// <summary>A rule that the journal breaks on purpose, so that a test can see the checks notice.</summary>
+public enum BrokenRule
+{
+    /// <summary>None.</summary>
+    None,
+
+    /// <summary>An intent is safe before its effect begins.</summary>
+    IntentBeforeEffect,
+
+    /// <summary>What a client said is safe before its stream begins.</summary>
+    SafeBeforeStream,
 }

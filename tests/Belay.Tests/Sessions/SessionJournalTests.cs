@@ -299,6 +299,7 @@ public sealed class SessionJournalTests
             inner.AppendAsync(lease, entries, durability, cancellationToken);
 
         public IAsyncEnumerable<SessionRow> ListUnfinishedAsync(CancellationToken cancellationToken) => inner.ListUnfinishedAsync(cancellationToken);
+        public Task SyncAsync(SessionLease lease, CancellationToken cancellationToken) => inner.SyncAsync(lease, cancellationToken);
 
         public IAsyncEnumerable<SessionRow> ListAsync(Scope scope, string? harnessId, SessionMark? after, CancellationToken cancellationToken) =>
             inner.ListAsync(scope, harnessId, after, cancellationToken);

@@ -1,4 +1,6 @@
 using Belay.Sessions;
+using Belay.Storage;
+using Belay.Testing.Models;
 using Belay.Testing.Sessions;
 
 namespace Belay.Tests.Sessions;
@@ -25,6 +27,42 @@ public sealed class TurnTests
 
         Assert.Equal(4, seven.Count - three.Count);
         Assert.Equal(6, seven.Count(kinds => kinds == "ModelOutcome ToolIntent ToolIntent"));
+    }
+
+    [Fact]
+    public async Task ModelIsAskedWhileTheStartIsSynced_TheStreamWaits()
+    {
+        await using var world = new EngineWorld();
+        var (asked, safe) = (new TaskCompletionSource(), new TaskCompletionSource());
+        world.Journal.OnSync = () => safe.Task;
+        world.Model.Reply((_, _) =>
+        {
+            asked.SetResult();
+            return FakeModel.Text("Hi.").ToAsyncEnumerable();
+        });
+
+        var starting = world.StartAsync(world.Request(EngineWorld.User("Hi")));
+        await asked.Task;
+        var early = starting.IsCompleted;
+        safe.SetResult();
+        await using var accepted = await starting;
+
+        Assert.False(early);
+        Assert.Equal("metadata 10/5", Shown.Of((await EngineWorld.ReadAsync(accepted))[^1]));
+    }
+
+    [Fact]
+    public async Task StartThatCannotBeSynced_IsRefusedBeforeTheStream_AndTheSessionGoesOn()
+    {
+        await using var world = new EngineWorld();
+        world.Model.Hang().Say("Better.");
+        world.Journal.OnSync = () => Task.FromException(new StorageException("The disk is full."));
+
+        await Assert.ThrowsAsync<StorageException>(() => world.StartAsync(world.Request(EngineWorld.User("Hi"))));
+        world.Journal.OnSync = null;
+        var events = await world.InvokeAsync(EngineWorld.User("Again"));
+
+        Assert.Equal("messageStop EndTurn", Shown.Of(events[^2]));
     }
 
     [Fact]

@@ -18,7 +18,7 @@ public sealed class SimulationTests(ITestOutputHelper output)
     [Fact]
     public async Task ThousandBadDays_NothingIsLost()
     {
-        var failures = await RunAsync(Seeds, holdIntents: false);
+        var failures = await RunAsync(Seeds, BrokenRule.None);
 
         output.WriteLine($"{_crashes} servers died, {_acknowledged} turns were acknowledged, {_effects} effects happened, {_resumed} pauses were answered.");
         Assert.True(_crashes > Seeds / 2 && _acknowledged > Seeds && _effects > Seeds && _resumed > Seeds / 10, "The days were too quiet to prove anything.");
@@ -28,10 +28,19 @@ public sealed class SimulationTests(ITestOutputHelper output)
     [Fact]
     public async Task IntentStoredAfterItsEffect_IsCaught()
     {
-        var failures = await RunAsync(60, holdIntents: true);
+        var failures = await RunAsync(60, BrokenRule.IntentBeforeEffect);
 
         output.WriteLine($"{failures.Count} of 60 seeds caught it.");
         Assert.Contains(failures.Values, problem => problem.Contains("its intent is entry", StringComparison.Ordinal) || problem.Contains("without an intent", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task StreamThatBeginsBeforeItsStartIsSafe_IsCaught()
+    {
+        var failures = await RunAsync(60, BrokenRule.SafeBeforeStream);
+
+        output.WriteLine($"{failures.Count} of 60 seeds caught it.");
+        Assert.Contains(failures.Values, problem => problem.Contains("its start is entry", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -65,7 +74,7 @@ public sealed class SimulationTests(ITestOutputHelper output)
         Assert.Equal(["4: a second outcome of a"], JournalCheck.Problems(entries));
     }
 
-    private async Task<ConcurrentDictionary<int, string>> RunAsync(int seeds, bool holdIntents)
+    private async Task<ConcurrentDictionary<int, string>> RunAsync(int seeds, BrokenRule broken)
     {
         var failures = new ConcurrentDictionary<int, string>();
         await Parallel.ForAsync(0, seeds, async (seed, cancellationToken) =>
@@ -73,7 +82,7 @@ public sealed class SimulationTests(ITestOutputHelper output)
             string[] problems;
             try
             {
-                var session = new SimulatedSession(seed, holdIntents);
+                var session = new SimulatedSession(seed, broken);
                 problems = [.. await session.RunAsync().WaitAsync(TimeSpan.FromSeconds(60), cancellationToken)];
                 Interlocked.Add(ref _crashes, session.Crashes);
                 Interlocked.Add(ref _acknowledged, session.Acknowledged);

@@ -83,6 +83,18 @@ public sealed partial class SqliteJournal(SqliteDatabase database, TimeProvider 
     }
 
     /// <inheritdoc/>
+    public Task SyncAsync(SessionLease lease, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        lock (_gate)
+        {
+            var barrier = new Barrier(this, Current(lease));
+            database.Enqueue(barrier);
+            return barrier.Reached;
+        }
+    }
+
+    /// <inheritdoc/>
     public async IAsyncEnumerable<StoredEntry> ReadAsync(SessionKey session, long afterSequence, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         if (HeldRow(session) is { } row && row.LastSequence <= afterSequence)
@@ -260,12 +272,7 @@ public sealed partial class SqliteJournal(SqliteDatabase database, TimeProvider 
         {
             lock (_gate)
             {
-                if (!_held.TryGetValue(lease.Session, out var held) || held.Token != lease.Token || held.Releasing)
-                {
-                    throw new LeaseLostException(lease.Session);
-                }
-
-                held.ThrowIfFailed(onlyNews: false);
+                var held = Current(lease);
                 var actorRef = JournalRules.Check(held.Row.LastSequence, held.Row.ActorRef, entries);
                 var last = entries[^1];
                 var row = held.Row with { LastSequence = last.Sequence, LastHash = last.Hash, LastKind = last.Kind, LastActivityAt = last.At, ActorRef = actorRef, Unfinished = JournalRules.Unfinished(held.Row.Unfinished, entries) };
@@ -284,6 +291,18 @@ public sealed partial class SqliteJournal(SqliteDatabase database, TimeProvider 
                 database.Unreserve(cost);
             }
         }
+    }
+
+    // Under the gate.
+    private Held Current(SessionLease lease)
+    {
+        if (!_held.TryGetValue(lease.Session, out var held) || held.Token != lease.Token || held.Releasing)
+        {
+            throw new LeaseLostException(lease.Session);
+        }
+
+        held.ThrowIfFailed(onlyNews: false);
+        return held;
     }
 
     /// <summary>The row of a session that is held, as of the last accepted entry; null when what is stored decides.</summary>
@@ -420,6 +439,18 @@ public sealed partial class SqliteJournal(SqliteDatabase database, TimeProvider 
         .Bind(3, session.HarnessId)
         .Bind(4, session.SessionId);
 
+    // An append before was not written: what comes after it would leave a gap.
+    private void ThrowIfFailed(Held held)
+    {
+        lock (_gate)
+        {
+            if (held.Failure is { } before)
+            {
+                throw new StorageException(before.Message, before);
+            }
+        }
+    }
+
     private readonly record struct Stored(long Number, SessionRow Row);
 
     /// <summary>A session that somebody holds. Read and changed under the journal's gate.</summary>
@@ -459,143 +490,6 @@ public sealed partial class SqliteJournal(SqliteDatabase database, TimeProvider 
                 _told = true;
                 throw new StorageException(Failure.Message, Failure);
             }
-        }
-    }
-
-    /// <summary>The rows of a new session.</summary>
-    private sealed class Creation(SqliteJournal journal, Held held) : WriteItem
-    {
-        private readonly SessionRow _row = held.Row;
-
-        public override bool Urgent => false;
-
-        public override bool Synced => false;
-
-        public override void Apply(SqliteConnection connection)
-        {
-            var now = _row.CreatedAt.ToUnixTimeMilliseconds();
-            Find(
-                connection,
-                _row.Session,
-                "INSERT INTO sessions (account, region, harness_id, session_id, number, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
-                .Bind(5, held.Number)
-                .Bind(6, now)
-                .Run();
-            connection
-                .Statement("INSERT INTO heads (session, last_sequence, last_hash, last_at) VALUES (?1, 0, zeroblob(32), ?2)")
-                .Bind(1, held.Number)
-                .Bind(2, now)
-                .Run();
-        }
-
-        public override void Complete()
-        {
-            lock (journal._gate)
-            {
-                held.Queued--;
-            }
-        }
-
-        public override void Fail(StorageException failure)
-        {
-            lock (journal._gate)
-            {
-                held.Queued--;
-                held.Fail(failure, told: false);
-            }
-        }
-    }
-
-    /// <summary>The entries of one append.</summary>
-    private sealed class Append(SqliteJournal journal, Held held, IReadOnlyList<StoredEntry> entries, SessionRow row, Durability durability) : WriteItem
-    {
-        private readonly TaskCompletionSource? _committed =
-            durability == Durability.Synced ? new(TaskCreationOptions.RunContinuationsAsynchronously) : null;
-
-        public Task Committed => _committed?.Task ?? Task.CompletedTask;
-
-        public override bool Urgent => _committed is not null;
-
-        public override bool Synced => true;
-
-        public override void Apply(SqliteConnection connection)
-        {
-            lock (journal._gate)
-            {
-                if (held.Failure is { } before)
-                {
-                    // An append before this one was not written: this one would leave a gap.
-                    throw new StorageException(before.Message, before);
-                }
-            }
-
-            foreach (var entry in entries)
-            {
-                connection
-                    .Statement(
-                        """
-                        INSERT INTO entries (session, sequence, at, kind, actor_ref, key_id, previous_hash, hash, body)
-                        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-                        """)
-                    .Bind(1, held.Number)
-                    .Bind(2, entry.Sequence)
-                    .Bind(3, entry.At.ToUnixTimeMilliseconds())
-                    .Bind(4, (int)entry.Kind)
-                    .Bind(5, entry.ActorRef)
-                    .Bind(6, entry.KeyId)
-                    .Bind(7, entry.PreviousHash.Span)
-                    .Bind(8, entry.Hash.Span)
-                    .Bind(9, entry.Body.Span)
-                    .Run();
-            }
-
-            held.Newest = this;
-        }
-
-        public override void BeforeCommit(SqliteConnection connection)
-        {
-            if (held.Newest != this)
-            {
-                return;
-            }
-
-            held.Newest = null;
-            connection
-                .Statement("UPDATE heads SET last_sequence = ?2, last_hash = ?3, last_kind = ?4, last_at = ?5, actor_ref = ?6, unfinished = ?7 WHERE session = ?1")
-                .Bind(1, held.Number)
-                .Bind(2, row.LastSequence)
-                .Bind(3, row.LastHash.Span)
-                .Bind(4, (int)entries[^1].Kind)
-                .Bind(5, row.LastActivityAt.ToUnixTimeMilliseconds())
-                .Bind(6, row.ActorRef)
-                .Bind(7, row.Unfinished ? 1 : 0)
-                .Run();
-        }
-
-        public override void Complete()
-        {
-            journal._news.Tell(row.Session);
-            if (_committed is not null)
-            {
-                _committed.SetResult();
-                return;
-            }
-
-            lock (journal._gate)
-            {
-                held.Queued--;
-            }
-        }
-
-        public override void Fail(StorageException failure)
-        {
-            lock (journal._gate)
-            {
-                held.Queued -= _committed is null ? 1 : 0;
-                held.Fail(failure, told: _committed is not null);
-            }
-
-            _committed?.SetException(failure);
         }
     }
 }
