@@ -301,15 +301,16 @@ public sealed partial class SqliteJournal(SqliteDatabase database, TimeProvider 
         return row.Step() ? new Stored(row.Int64(6), Row(row, session)) : null;
     }
 
+    // CROSS JOIN keeps the order of the tables: along the index of activity, so that a page reads as many sessions as it shows.
     private static List<SessionRow> ListPage(SqliteConnection reader, Scope scope, string? harnessId, long at, long number)
     {
         using var rows = reader
             .Statement(
                 """
                 SELECT last_sequence, last_hash, actor_ref, created_at, last_at, last_kind, number, harness_id, session_id
-                FROM sessions JOIN heads ON session = number
-                WHERE account = ?1 AND region = ?2 AND (?3 IS NULL OR harness_id = ?3) AND (last_at, number) < (?4, ?5)
-                ORDER BY last_at DESC, number DESC LIMIT ?6
+                FROM heads CROSS JOIN sessions ON number = session
+                WHERE account = ?1 AND region = ?2 AND (?3 IS NULL OR harness_id = ?3) AND (last_at, session) < (?4, ?5)
+                ORDER BY last_at DESC, session DESC LIMIT ?6
                 """)
             .Bind(1, scope.Account)
             .Bind(2, scope.Region)

@@ -35,6 +35,11 @@ internal static class SqliteSchema
             actor_ref TEXT, key_id TEXT NOT NULL, previous_hash BLOB NOT NULL, hash BLOB NOT NULL, body BLOB NOT NULL);
         CREATE UNIQUE INDEX entries_by_session ON entries (session, sequence);
         """,
+
+        // 2. Lists begin with the latest activity: without this, each page sorts every session of the scope.
+        """
+        CREATE INDEX heads_by_activity ON heads (last_at, session);
+        """,
     ];
 
     /// <summary>Brings a database to the newest form, each migration in a transaction of its own.</summary>

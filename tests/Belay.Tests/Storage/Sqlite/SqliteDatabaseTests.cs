@@ -43,10 +43,21 @@ public sealed class SqliteDatabaseTests : IDisposable
     {
         await using var database = Open();
 
-        foreach (var (pragma, value) in new[] { ("page_size", 4096), ("synchronous", 2), ("secure_delete", 1), ("wal_autocheckpoint", 1000), ("user_version", 1) })
+        foreach (var (pragma, value) in new[] { ("page_size", 4096), ("synchronous", 2), ("secure_delete", 1), ("wal_autocheckpoint", 1000), ("user_version", 2) })
         {
             Assert.Equal(value, await database.WriteAsync(writer => writer.Number("PRAGMA " + pragma), cost: 0, synced: true, erases: false, Token));
         }
+    }
+
+    [Fact]
+    public async Task Open_FormOfAnOlderVersion_IsBroughtUp()
+    {
+        await Open().DisposeAsync();
+        Execute("DROP INDEX heads_by_activity; PRAGMA user_version = 1");
+
+        await using var database = Open();
+
+        Assert.Equal(1, await database.ReadAsync(reader => reader.Number("SELECT count(*) FROM sqlite_schema WHERE name = 'heads_by_activity'"), Token));
     }
 
     [Fact]
@@ -158,6 +169,7 @@ public sealed class SqliteDatabaseTests : IDisposable
 
     private void Execute(string sql)
     {
+        SqliteLibrary.EnsureReady();
         using var connection = SqliteConnection.Open(File);
         connection.Execute(sql);
     }
