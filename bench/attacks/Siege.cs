@@ -24,7 +24,7 @@ internal sealed class Siege(TimeSpan duration, string named, TimeProvider time)
     private static readonly Attack[] Attacks =
     [
         new("10,000 idle, 10,000 slow senders", ("idle", 10_000), ("slow-head", 5_000), ("slow-body", 5_000)),
-        new("the same, with room for all", ("idle", 10_000), ("slow-head", 5_000), ("slow-body", 5_000)) { Room = 25_000 },
+        new("10,000 idle, 10,000 slow, room", ("idle", 10_000), ("slow-head", 5_000), ("slow-body", 5_000)) { Room = 25_000 },
         new("10 GB body, length stated", ("huge-length", 20)),
         new("10 GB body, chunked", ("huge-chunks", 20)),
         new("JSON 100,000 deep", ("deep", 10)),

@@ -18,7 +18,7 @@ internal static class Report
             var floor = FloorOf(results, metric);
             output.WriteLine();
             WriteWrapped(output, "", $"{metric.Title}, {metric.Unit}");
-            output.WriteLine(Text($"  {"",-42}{"median",9}  {"least-most",-19}{(floor is null ? "" : floor == Names.Floor ? "x Kestrel" : "x raw"),10}{(Has(results, metric, Names.Strands) ? "x Strands" : ""),12}"));
+            output.WriteLine(Text($"  {"",-42}{"median",9}  {"least-most",-19}{(floor is null ? "" : floor == Names.Floor ? "x Kestrel" : "x raw"),10}{(Has(results, metric, Names.Strands) ? "x Strands" : ""),12}").TrimEnd());
             foreach (var (subject, sample) in results.Of(metric))
             {
                 output.WriteLine(Text(

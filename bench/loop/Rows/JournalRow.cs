@@ -32,7 +32,16 @@ internal static class JournalRow
         byte[] Header() => chain.Header(1, at, EntryKind.ModelOutcome, "actor", "1", EntryChain.Start.Span);
         var header = Header();
         (string Name, Action Work)[] parts = [("hashing", () => EntryChain.Hash(Header(), body)), ("sealing", () => SealedBox.Seal(key, body, header))];
-        for (var round = -2; round < run.Schedule.Rounds; round++)
+        // Until the runtime has compiled what is hot for good.
+        for (var begun = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(begun) < run.Schedule.WarmUp;)
+        {
+            foreach (var (_, work) in parts)
+            {
+                work();
+            }
+        }
+
+        for (var round = 0; round < run.Schedule.Rounds; round++)
         {
             foreach (var (name, work) in parts)
             {
@@ -43,10 +52,7 @@ internal static class JournalRow
                     work();
                 }
 
-                if (round >= 0)
-                {
-                    run.Results.Add(Cost, name, Stopwatch.GetElapsedTime(begun).TotalMicroseconds / Times);
-                }
+                run.Results.Add(Cost, name, Stopwatch.GetElapsedTime(begun).TotalMicroseconds / Times);
             }
         }
 
