@@ -29,10 +29,11 @@ internal sealed partial class ServerProcess : IAsyncDisposable
     public required string HarnessId { get; init; }
 
     /// <summary>Starts it on a fresh data directory with one harness.</summary>
-    public static async Task<ServerProcess> StartAsync(bool tls, CancellationToken cancellationToken)
+    public static async Task<ServerProcess> StartAsync(bool tls, int? room, CancellationToken cancellationToken)
     {
         var directory = Directory.CreateTempSubdirectory("belay-attacks-").FullName;
-        var (process, url) = await ServeAsync(directory, [], cancellationToken);
+        string[] settings = room is { } most ? ["--set", $"Server:MaxConnections={most}"] : [];
+        var (process, url) = await ServeAsync(directory, settings, cancellationToken);
         var env = await ProgramRun.SucceedAsync(Start(directory, "env", "--port", $"{url.Port}"), Eventually.Deadline, cancellationToken);
         var variables = ExportLine().Matches(env.Output).ToDictionary(match => match.Groups["name"].Value, match => match.Groups["value"].Value);
         var (key, secret, region) = (variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"], variables["AWS_REGION"]);
@@ -41,7 +42,7 @@ internal sealed partial class ServerProcess : IAsyncDisposable
         if (tls)
         {
             await StopAsync(process);
-            (process, url) = await ServeAsync(directory, ["--set", $"Server:Certificate={SelfSigned(directory)}"], cancellationToken);
+            (process, url) = await ServeAsync(directory, [.. settings, "--set", $"Server:Certificate={SelfSigned(directory)}"], cancellationToken);
         }
 
         return new ServerProcess(directory, process)
@@ -50,6 +51,10 @@ internal sealed partial class ServerProcess : IAsyncDisposable
             HarnessId = (string)harness["harnessId"]!,
         };
     }
+
+    /// <summary>Files that it may open; it holds connections for three quarters of them at most.</summary>
+    public string MostFiles =>
+        File.ReadLines($"/proc/{_process.Id}/limits").First(line => line.StartsWith("Max open files", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[3];
 
     /// <summary>Memory that is resident, in bytes.</summary>
     public long ResidentBytes() => 1024 * long.Parse(

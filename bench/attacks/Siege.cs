@@ -8,6 +8,12 @@ internal sealed record Attack(string Name, params (string Kind, int Count)[] Cro
 {
     /// <summary>Whether it needs HTTP/2, which is offered inside TLS only.</summary>
     public bool Tls { get; init; }
+
+    /// <summary>Connections that the server is told to hold; null for as many as it usually does.</summary>
+    public int? Room { get; init; }
+
+    /// <summary>Attackers at a time. A server with less room closes the oldest of them for each that comes.</summary>
+    public int Count => Crowds.Sum(crowd => crowd.Count);
 }
 
 /// <summary>Runs every attack beside a good client, and the good client alone before each: only ratios of one moment mean something.</summary>
@@ -18,6 +24,7 @@ internal sealed class Siege(TimeSpan duration, string named, TimeProvider time)
     private static readonly Attack[] Attacks =
     [
         new("10,000 idle, 10,000 slow senders", ("idle", 10_000), ("slow-head", 5_000), ("slow-body", 5_000)),
+        new("10,000 idle, 10,000 slow, room", ("idle", 10_000), ("slow-head", 5_000), ("slow-body", 5_000)) { Room = 25_000 },
         new("10 GB body, length stated", ("huge-length", 20)),
         new("10 GB body, chunked", ("huge-chunks", 20)),
         new("JSON 100,000 deep", ("deep", 10)),
@@ -32,10 +39,11 @@ internal sealed class Siege(TimeSpan duration, string named, TimeProvider time)
     {
         var broken = false;
         await output.WriteLineAsync($"{Environment.ProcessorCount} cores, load {File.ReadAllText("/proc/loadavg").Split(' ')[0]}, {duration.TotalSeconds} s each; milliseconds; refusals and times are the attackers'");
-        await output.WriteLineAsync($"{"attack",-34} {"reached",8} {"came",7} {"ended",7} {"refusal p50/max",16} {"good",5} {"failed",6} {"p50 alone>under",18} {"p99 alone>under",18} {"ratio",6} {"p99 rush",8} {"cores",5} {"grew MiB",9}  answers");
-        foreach (var group in Attacks.Where(attack => attack.Name.Contains(named, StringComparison.OrdinalIgnoreCase)).GroupBy(attack => attack.Tls))
+        await output.WriteLineAsync($"{"attack",-34} {"tried",6} {"reached",8} {"came",7} {"ended",7} {"refusal p50/max",16} {"good",5} {"failed",6} {"p50 alone>under",18} {"p99 alone>under",18} {"ratio",6} {"p99 rush",8} {"cores",5} {"grew MiB",9}  answers");
+        foreach (var group in Attacks.Where(attack => attack.Name.Contains(named, StringComparison.OrdinalIgnoreCase)).GroupBy(attack => (attack.Tls, attack.Room)))
         {
-            await using var server = await ServerProcess.StartAsync(group.Key, cancellationToken);
+            await using var server = await ServerProcess.StartAsync(group.Key.Tls, group.Key.Room, cancellationToken);
+            await output.WriteLineAsync($"  a server that may open {server.MostFiles} files and is told to hold {(group.Key.Room is { } room ? $"{room:N0}" : "the usual number of")} connections");
             using var client = new GoodClient(server.Target, server.HarnessId, time);
             await client.RunAsync(TimeSpan.FromSeconds(8), cancellationToken);
             foreach (var attack in group)
@@ -82,7 +90,7 @@ internal sealed class Siege(TimeSpan duration, string named, TimeProvider time)
             string Sum(int column) => reports.Sum(report => long.Parse(report[column], CultureInfo.InvariantCulture)).ToString(CultureInfo.InvariantCulture);
             await output.WriteLineAsync(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{attack.Name,-34} {Sum(0),8} {Sum(1),7} {Sum(2),7} {string.Join(' ', reports.Select(report => report[4])).Trim(),16} {rush.Count + under.Count,5} {rush.Failures + under.Failures,6} {alone.Percentile(0.5),8:F1} >{under.Percentile(0.5),8:F1} {alone.Percentile(0.99),8:F1} >{under.Percentile(0.99),8:F1} {under.Percentile(0.99) / alone.Percentile(0.99),6:F2} {rush.Percentile(0.99),8:F1} {cores,5:F2} {grew / 1048576.0,9:F0}  {string.Join(' ', reports.Select(report => report[3])).Trim()}"));
+                $"{attack.Name,-34} {attack.Count,6} {Sum(0),8} {Sum(1),7} {Sum(2),7} {string.Join(' ', reports.Select(report => report[4])).Trim(),16} {rush.Count + under.Count,5} {rush.Failures + under.Failures,6} {alone.Percentile(0.5),8:F1} >{under.Percentile(0.5),8:F1} {alone.Percentile(0.99),8:F1} >{under.Percentile(0.99),8:F1} {under.Percentile(0.99) / alone.Percentile(0.99),6:F2} {rush.Percentile(0.99),8:F1} {cores,5:F2} {grew / 1048576.0,9:F0}  {string.Join(' ', reports.Select(report => report[3])).Trim()}"));
             if ((under.FirstFailure ?? rush.FirstFailure) is { } failure)
             {
                 await output.WriteLineAsync($"  a good client saw: {failure}");

@@ -74,6 +74,8 @@ internal sealed class Field : IAsyncDisposable
                 field.Drive(await field.StartBelayAsync(Variant.MemoryJournal, cancellationToken), Names.MemoryJournal),
                 field.Drive(await field.StartBelayAsync(Variant.NoSealing, cancellationToken), Names.NoSealing),
                 field.Drive(await field.StartBelayAsync(Variant.Bearer, cancellationToken), Names.Bearer),
+                field.Drive(await field.StartBelayAsync(Variant.NoTelemetry, cancellationToken), Names.NoTelemetry),
+                field.Drive(await field.StartBelayAsync(Variant.NotSynced, cancellationToken), Names.NotSynced),
             ];
             field.Cold = field.Drive(await field.StartBelayAsync(Variant.Cold, cancellationToken), Names.Cold);
             return field;

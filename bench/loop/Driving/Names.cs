@@ -10,5 +10,7 @@ internal static class Names
     public const string MemoryJournal = "Belay, journal in memory";
     public const string NoSealing = "Belay, nothing sealed";
     public const string Bearer = "Belay, bearer token";
+    public const string NoTelemetry = "Belay, no telemetry";
+    public const string NotSynced = "Belay, journal not synced";
     public const string Cold = "Belay, cold sessions";
 }

@@ -7,33 +7,39 @@ namespace Belay.Bench.Loop.Measuring;
 /// <summary>The figures of a run as a table, or as one JSON object.</summary>
 internal static class Report
 {
+    // What fits a terminal and a page.
+    private const int Width = 100;
+
     /// <summary>For people.</summary>
     public static void Write(TextWriter output, Results results, string footer)
     {
         foreach (var metric in results.Metrics)
         {
+            var floor = FloorOf(results, metric);
             output.WriteLine();
-            output.WriteLine(Text($"{metric.Title}, {metric.Unit}"));
+            WriteWrapped(output, "", $"{metric.Title}, {metric.Unit}");
+            output.WriteLine(Text($"  {"",-42}{"median",9}  {"least-most",-19}{(floor is null ? "" : floor == Names.Floor ? "x Kestrel" : "x raw"),10}{(Has(results, metric, Names.Strands) ? "x Strands" : ""),12}").TrimEnd());
             foreach (var (subject, sample) in results.Of(metric))
             {
-                var beside = string.Join(", ", Beside(results, metric, subject).Select(one => Text($"{one.Ratio:F2} x {one.Other}")));
-                output.WriteLine(Text($"  {subject,-40}{sample.Median,10:G4}  {$"({sample.Least:G4}-{sample.Most:G4})",-22}{beside}"));
+                output.WriteLine(Text(
+                    $"  {subject,-42}{sample.Median,9:G4}  {$"{sample.Least:G4}-{sample.Most:G4}",-19}{Beside(results, metric, subject, floor),10}{Beside(results, metric, subject, Names.Strands),12}").TrimEnd());
             }
 
             foreach (var target in Target.All.Where(target => target.Metric == metric))
             {
-                var value = target.Value(results) is { } known ? Text($"{known:G3}, {(target.IsMet(results) == true ? "met" : "missed")}") : "cannot be said, a figure is missing";
-                output.WriteLine($"  target: {target.Text}: {value}");
+                var verdict = target.Value(results) is { } known ? Text($"{(target.IsMet(results) == true ? "met" : "missed")}, {known:G3}") : "cannot be said, a figure is missing";
+                WriteWrapped(output, "  ", $"target: {target.Text}: {verdict}");
             }
         }
 
         output.WriteLine();
         foreach (var (row, subject, reason) in results.Missing)
         {
-            output.WriteLine($"{row}, {subject}: {reason}");
+            WriteWrapped(output, "", $"{row}, {subject}: {reason}");
         }
 
-        output.WriteLine(footer);
+        WriteWrapped(output, "", "x Kestrel, x raw, x Strands: the median beside that of the raw client behind Kestrel, the raw client, Strands behind http.");
+        WriteWrapped(output, "", footer);
     }
 
     /// <summary>For programs.</summary>
@@ -91,17 +97,32 @@ internal static class Report
         json.WriteEndObject();
     }
 
-    // Beside the floor that has the same hop where there is one, else the raw client; and beside the peer.
-    private static IEnumerable<(double Ratio, string Other)> Beside(Results results, Metric metric, string subject)
+    // The floor that has the same hop where there is one, else the raw client.
+    private static string? FloorOf(Results results, Metric metric) =>
+        Has(results, metric, Names.Floor) ? Names.Floor : Has(results, metric, Names.Raw) ? Names.Raw : null;
+
+    private static bool Has(Results results, Metric metric, string subject) => results.Median(metric, subject) is not null;
+
+    private static string Beside(Results results, Metric metric, string subject, string? other) =>
+        other is not null && other != subject && results.Median(metric, other) is { } value and > 0
+            ? Text($"{results.Median(metric, subject)!.Value / value:F2}") // It is a subject of this metric.
+            : "";
+
+    private static void WriteWrapped(TextWriter output, string indent, string text)
     {
-        string?[] others = [results.Median(metric, Names.Floor) is null ? Names.Raw : Names.Floor, Names.Strands];
-        foreach (var other in others.Where(other => other != subject))
+        var line = indent;
+        foreach (var word in text.Split(' '))
         {
-            if (results.Median(metric, other!) is { } value and > 0)
+            if (line.Length > indent.Length && line.Length + word.Length >= Width)
             {
-                yield return (results.Median(metric, subject)!.Value / value, other!);
+                output.WriteLine(line);
+                line = indent + "  ";
             }
+
+            line += line.Length > indent.Length && line[^1] != ' ' ? $" {word}" : word;
         }
+
+        output.WriteLine(line);
     }
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

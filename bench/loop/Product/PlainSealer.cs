@@ -22,5 +22,12 @@ internal sealed class PlainSealer(ISealer keys) : ISealer
     public byte[] Open(ActorKey key, ReadOnlySpan<byte> body, ReadOnlySpan<byte> context) => body.ToArray();
 
     /// <inheritdoc/>
+    public int Open(ActorKey key, ReadOnlySpan<byte> body, ReadOnlySpan<byte> context, Span<byte> plain)
+    {
+        body.CopyTo(plain);
+        return body.Length;
+    }
+
+    /// <inheritdoc/>
     public Task DestroyAsync(Scope scope, string actorRef, CancellationToken cancellationToken) => keys.DestroyAsync(scope, actorRef, cancellationToken);
 }

@@ -18,6 +18,12 @@ internal enum Variant
     /// <summary>Clients show a token instead of signing.</summary>
     Bearer,
 
+    /// <summary>Nobody listens to metrics or spans.</summary>
+    NoTelemetry,
+
+    /// <summary>The journal's commits are not synced to the disk: they survive the end of the server, not a power cut.</summary>
+    NotSynced,
+
     /// <summary>No session's conversation stays in memory: each turn opens its session from the journal.</summary>
     Cold,
 }

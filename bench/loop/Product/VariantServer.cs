@@ -23,6 +23,8 @@ internal static class VariantServer
                 MaxActive = BelayProgram.MaxActive,
                 MaxIdle = variant == Variant.Cold ? 0 : settings.Sessions.MaxIdle,
             },
+            Telemetry = settings.Telemetry with { Metrics = variant != Variant.NoTelemetry },
+            Storage = settings.Storage with { Synchronous = variant == Variant.NotSynced ? SynchronousMode.Normal : settings.Storage.Synchronous },
         };
         var replacements = new ServerReplacements
         {

@@ -53,6 +53,7 @@ internal sealed record Row(string Name, Func<Run, CancellationToken, Task> RunAs
         new(FirstTokenRow.Name, FirstTokenRow.RunAsync),
         new(ThroughputRow.Name, ThroughputRow.RunAsync),
         new(WorkRow.Name, WorkRow.RunAsync),
+        new(JournalRow.Name, JournalRow.RunAsync),
         new(HistoryRow.Name, HistoryRow.RunAsync),
         new(WakingRow.Name, WakingRow.RunAsync),
         new(MemoryRow.Name, MemoryRow.RunAsync),

@@ -11,6 +11,12 @@ internal static class WorkRow
     /// <summary>As the command line names it.</summary>
     public const string Name = "work";
 
+    private static readonly (Variant Variant, string Name)[] Composed =
+    [
+        (Variant.Composed, Names.Belay), (Variant.MemoryJournal, Names.MemoryJournal), (Variant.NoSealing, Names.NoSealing), (Variant.Bearer, Names.Bearer),
+        (Variant.NoTelemetry, Names.NoTelemetry),
+    ];
+
     /// <summary>Garbage of an iteration.</summary>
     public static Metric Allocated(int sessions) => new(Name, $"allocated in an iteration, {sessions} sessions", "KiB");
 
@@ -26,7 +32,7 @@ internal static class WorkRow
         var (field, schedule) = (run.Field, run.Schedule);
         var floor = await field.StartFloorAsync(cancellationToken);
         List<(ISubject Subject, ChildProcess Process)> subjects = [(field.Plain(Names.Floor, floor), floor)];
-        foreach (var (variant, name) in ((Variant, string)[])[(Variant.Composed, Names.Belay), (Variant.MemoryJournal, Names.MemoryJournal), (Variant.NoSealing, Names.NoSealing), (Variant.Bearer, Names.Bearer)])
+        foreach (var (variant, name) in Composed)
         {
             var program = await field.StartBelayAsync(variant, cancellationToken);
             subjects.Add((field.Drive(program, name), program.Process));

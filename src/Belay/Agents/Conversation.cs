@@ -161,7 +161,7 @@ public sealed class Conversation
         _started = started;
         Usage = default;
         Iterations = 0;
-        _callIds.UnionWith(started.Messages.SelectMany(IdsOf));
+        AddCallIds(started.Messages);
         if (Open is null)
         {
             _context.AddRange(started.Messages);
@@ -195,7 +195,7 @@ public sealed class Conversation
     private void Answer(ModelOutcome outcome)
     {
         Usage += outcome.Usage;
-        _callIds.UnionWith(outcome.Message is { } said ? IdsOf(said) : []);
+        AddCallIds(outcome.Message is { } said ? [said] : []);
         if (outcome.Iteration == 0)
         {
             return;
@@ -217,7 +217,21 @@ public sealed class Conversation
         }
     }
 
-    private static IEnumerable<string> IdsOf(Message message) => message.Blocks.OfType<Block.ToolUse>().Select(call => call.Id);
+    // A session may begin with a thousand messages, hence without a query for each.
+    private void AddCallIds(IReadOnlyList<Message> messages)
+    {
+        for (var i = 0; i < messages.Count; i++)
+        {
+            var blocks = messages[i].Blocks;
+            for (var j = 0; j < blocks.Count; j++)
+            {
+                if (blocks[j] is Block.ToolUse call)
+                {
+                    _callIds.Add(call.Id);
+                }
+            }
+        }
+    }
 
     private void Settle(IEnumerable<Block.ToolResult> results)
     {

@@ -20,11 +20,14 @@ public interface ISealer
     /// <summary>The key behind a reference; null when it was destroyed or never existed.</summary>
     ValueTask<ActorKey?> FindAsync(Scope scope, string actorRef, CancellationToken cancellationToken);
 
-    /// <summary>Encrypts with a fresh random nonce. <paramref name="context"/> is authenticated, not stored: the same must be given to <see cref="Open"/>.</summary>
+    /// <summary>Encrypts with a fresh random nonce. <paramref name="context"/> is authenticated, not stored: the same must be given to open them.</summary>
     byte[] Seal(ActorKey key, ReadOnlySpan<byte> plain, ReadOnlySpan<byte> context);
 
     /// <summary>Decrypts; throws <see cref="System.Security.Cryptography.CryptographicException"/> when bytes, key or context are not those that were sealed.</summary>
     byte[] Open(ActorKey key, ReadOnlySpan<byte> body, ReadOnlySpan<byte> context);
+
+    /// <summary>Decrypts into memory of the caller's, which is at least as long as the body; answers how many bytes it is.</summary>
+    int Open(ActorKey key, ReadOnlySpan<byte> body, ReadOnlySpan<byte> context, Span<byte> plain);
 
     /// <summary>Destroys an actor's key and the mapping from the actor's id to its reference.</summary>
     Task DestroyAsync(Scope scope, string actorRef, CancellationToken cancellationToken);

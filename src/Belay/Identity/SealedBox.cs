@@ -31,14 +31,22 @@ public static class SealedBox
     /// <summary>Decrypts; throws <see cref="CryptographicException"/> when bytes, key or context are not those that were sealed.</summary>
     public static byte[] Open(ReadOnlySpan<byte> key, ReadOnlySpan<byte> box, ReadOnlySpan<byte> context)
     {
+        var plain = new byte[Math.Max(0, box.Length - Overhead)];
+        Open(key, box, context, plain);
+        return plain;
+    }
+
+    /// <summary>The same into memory of the caller's, of at least the box's length without <see cref="Overhead"/>; answers how many bytes it is.</summary>
+    public static int Open(ReadOnlySpan<byte> key, ReadOnlySpan<byte> box, ReadOnlySpan<byte> context, Span<byte> plain)
+    {
         if (box.Length < Overhead || box[0] != Version)
         {
             throw new CryptographicException("The sealed bytes are damaged: wrong length or version.");
         }
 
-        var plain = new byte[box.Length - Overhead];
+        var length = box.Length - Overhead;
         using var aes = new AesGcm(key, TagBytes);
-        aes.Decrypt(box.Slice(1, NonceBytes), box.Slice(1 + NonceBytes, plain.Length), box[^TagBytes..], plain, context);
-        return plain;
+        aes.Decrypt(box.Slice(1, NonceBytes), box.Slice(1 + NonceBytes, length), box[^TagBytes..], plain[..length], context);
+        return length;
     }
 }

@@ -99,6 +99,9 @@ public sealed class Sealer(MasterKey master, IDocumentStore documents, IdSource 
     public byte[] Open(ActorKey key, ReadOnlySpan<byte> body, ReadOnlySpan<byte> context) => SealedBox.Open(key.Secret.Span, body, context);
 
     /// <inheritdoc/>
+    public int Open(ActorKey key, ReadOnlySpan<byte> body, ReadOnlySpan<byte> context, Span<byte> plain) => SealedBox.Open(key.Secret.Span, body, context, plain);
+
+    /// <inheritdoc/>
     public async Task DestroyAsync(Scope scope, string actorRef, CancellationToken cancellationToken)
     {
         if (await documents.GetAsync(scope, new(Keys, actorRef), cancellationToken) is { } wrapped)

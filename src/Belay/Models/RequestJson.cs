@@ -44,30 +44,6 @@ internal static class RequestJson
         }
     }
 
-    /// <summary>Neighbouring messages of one role as one, in order; messages without blocks left out.</summary>
-    public static IReadOnlyList<Message> Merge(IReadOnlyList<Message> messages)
-    {
-        var merged = new List<Message>(messages.Count);
-        foreach (var message in messages)
-        {
-            if (message.Blocks.Count == 0)
-            {
-                continue;
-            }
-
-            if (merged.Count > 0 && merged[^1].Role == message.Role)
-            {
-                merged[^1] = merged[^1] with { Blocks = [.. merged[^1].Blocks, .. message.Blocks] };
-            }
-            else
-            {
-                merged.Add(message);
-            }
-        }
-
-        return merged;
-    }
-
     /// <summary>Arguments as every provider wants them: an object.</summary>
     public static void WriteArguments(Utf8JsonWriter json, JsonElement input)
     {

@@ -13,15 +13,21 @@ public sealed class WrittenMessages
     /// <summary>Most bytes that are kept; a conversation beyond is written anew for each call.</summary>
     public const int MaxBytes = 1024 * 1024;
 
+    // Small enough for the heap that is collected often: a session that is woken for one turn leaves nothing large behind.
+    private const int PieceBytes = 32 * 1024;
+    private const int LeastBytes = 1024;
+
     private readonly List<Message> _messages = [];
-    private ArrayBufferWriter<byte> _bytes = new();
+    private Piece? _first;
+    private Piece? _last;
+    private int _bytes;
     private string? _form;
 
     /// <summary>What was written of the beginning of a conversation; empty when it is another conversation now, or another form.</summary>
     /// <param name="form">The adapter and whatever else decides how it writes a message.</param>
     /// <param name="messages">The conversation.</param>
     /// <param name="count">How many of its messages were written.</param>
-    internal ReadOnlySpan<byte> Find(string form, IReadOnlyList<Message> messages, out int count)
+    internal ReadOnlySequence<byte> Find(string form, IReadOnlyList<Message> messages, out int count)
     {
         if (form != _form || !Begins(messages))
         {
@@ -30,7 +36,7 @@ public sealed class WrittenMessages
         }
 
         count = Math.Max(0, _messages.Count - 1);
-        return _bytes.WrittenSpan;
+        return _first is null ? default : new(_first, 0, _last!, _last!.Length); // There is a last one when there is a first.
     }
 
     /// <summary>
@@ -39,13 +45,13 @@ public sealed class WrittenMessages
     /// </summary>
     internal void Add(IReadOnlyList<Message> messages, int count, ReadOnlySpan<byte> written)
     {
-        if (_bytes.WrittenCount + written.Length > MaxBytes)
+        if (_bytes + written.Length > MaxBytes)
         {
             Forget();
             return;
         }
 
-        _bytes.Write(written);
+        Append(written);
         for (var i = _messages.Count; i <= count; i++)
         {
             _messages.Add(messages[i]);
@@ -57,9 +63,25 @@ public sealed class WrittenMessages
     {
         if (_form is not null)
         {
-            _form = null;
+            (_form, _first, _last, _bytes) = (null, null, null, 0);
             _messages.Clear();
-            _bytes = new();
+        }
+    }
+
+    // Each piece is as long as all before it together, within bounds: a short conversation takes little.
+    private void Append(ReadOnlySpan<byte> written)
+    {
+        while (!written.IsEmpty)
+        {
+            if (_last is null || _last.Room == 0)
+            {
+                _last = new(_last, Math.Clamp(Math.Max(_bytes, written.Length), LeastBytes, PieceBytes));
+                _first ??= _last;
+            }
+
+            var taken = _last.Append(written);
+            _bytes += taken;
+            written = written[taken..];
         }
     }
 
@@ -80,5 +102,33 @@ public sealed class WrittenMessages
         }
 
         return true;
+    }
+
+    private sealed class Piece : ReadOnlySequenceSegment<byte>
+    {
+        private readonly byte[] _bytes;
+
+        public Piece(Piece? before, int size)
+        {
+            _bytes = new byte[size];
+            if (before is not null)
+            {
+                RunningIndex = before.RunningIndex + before.Length;
+                before.Next = this;
+            }
+        }
+
+        public int Length { get; private set; }
+
+        public int Room => _bytes.Length - Length;
+
+        public int Append(ReadOnlySpan<byte> bytes)
+        {
+            var taken = Math.Min(bytes.Length, Room);
+            bytes[..taken].CopyTo(_bytes.AsSpan(Length));
+            Length += taken;
+            Memory = _bytes.AsMemory(0, Length);
+            return taken;
+        }
     }
 }

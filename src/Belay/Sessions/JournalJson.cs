@@ -18,7 +18,7 @@ namespace Belay.Sessions;
     NumberHandling = JsonNumberHandling.Strict,
     GenerationMode = JsonSourceGenerationMode.Metadata,
     MaxDepth = MaxDepth,
-    Converters = [typeof(WellFormedTextConverter), typeof(ExactJsonConverter), typeof(DeltaSpansConverter)])]
+    Converters = [typeof(WellFormedTextConverter), typeof(ExactJsonConverter), typeof(DeltaSpansConverter), typeof(MessageConverter)])]
 [JsonSerializable(typeof(ToolContent.Text), TypeInfoPropertyName = "ToolText")]
 [JsonSerializable(typeof(ToolContent.Image), TypeInfoPropertyName = "ToolImage")]
 [JsonSerializable(typeof(InvocationStarted))]
@@ -100,7 +100,7 @@ internal sealed class WellFormedTextConverter : JsonConverter<string>
     public override void WriteAsPropertyName(Utf8JsonWriter writer, string value, JsonSerializerOptions options) =>
         writer.WritePropertyName(WellFormed(value));
 
-    private static string WellFormed(string value)
+    public static string WellFormed(string value)
     {
         var first = value.AsSpan().IndexOfAnyInRange('\uD800', '\uDFFF');
         return first < 0 ? value : string.Create(value.Length, (value, first), static (text, source) =>

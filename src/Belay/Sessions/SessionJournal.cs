@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text.Json;
@@ -130,9 +131,12 @@ public sealed class SessionJournal : IAsyncDisposable
         long afterSequence,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await foreach (var opened in ReadOpenedAsync(journal, sealer, session, afterSequence, cancellationToken))
+        var chain = new EntryChain(session);
+        await foreach (var (stored, header) in ReadVerifiedAsync(journal, chain, session, afterSequence, cancellationToken))
         {
-            yield return opened.Entry;
+            var key = await KeyOfAsync(sealer, session, stored, cancellationToken)
+                ?? throw new JournalErasedException(session, stored.Sequence);
+            yield return OpenEntry(sealer, key, session, stored, header);
         }
     }
 
@@ -288,6 +292,27 @@ public sealed class SessionJournal : IAsyncDisposable
 
     private static OpenedEntry Open(ISealer sealer, ActorKey key, SessionKey session, StoredEntry stored, byte[] header)
     {
+        var json = new byte[stored.Body.Length];
+        var (entry, length) = Open(sealer, key, session, stored, header, json);
+        return new(stored, entry, json.AsMemory(0, length));
+    }
+
+    /// <summary>The entry alone: the memory of its JSON is used again at once, because a fold reads long bodies one after the other.</summary>
+    private static Entry OpenEntry(ISealer sealer, ActorKey key, SessionKey session, StoredEntry stored, byte[] header)
+    {
+        var json = ArrayPool<byte>.Shared.Rent(stored.Body.Length);
+        try
+        {
+            return Open(sealer, key, session, stored, header, json).Entry;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(json);
+        }
+    }
+
+    private static (Entry Entry, int JsonLength) Open(ISealer sealer, ActorKey key, SessionKey session, StoredEntry stored, byte[] header, Span<byte> json)
+    {
         if (key.KeyId != stored.KeyId)
         {
             throw new JournalUnknownEntryException(session, stored.Sequence, $"it is sealed with key {stored.KeyId} of its actor.");
@@ -295,10 +320,10 @@ public sealed class SessionJournal : IAsyncDisposable
 
         try
         {
-            var json = sealer.Open(key, stored.Body.Span, header);
-            var body = JournalJson.Deserialize(stored.Kind, json)
+            var length = sealer.Open(key, stored.Body.Span, header, json);
+            var body = JournalJson.Deserialize(stored.Kind, json[..length])
                 ?? throw new JournalUnknownEntryException(session, stored.Sequence, $"its kind {(int)stored.Kind} is not known here.");
-            return new(stored, new(stored.Sequence, stored.At, body), json);
+            return (new(stored.Sequence, stored.At, body), length);
         }
         catch (CryptographicException cause)
         {

@@ -73,6 +73,39 @@ public sealed class JournalJsonTests
         static HashSet<string> Cases(Type set) => [.. set.GetNestedTypes().Where(type => type.IsSubclassOf(set)).Select(type => type.Name)];
     }
 
+    [Theory]
+    [InlineData("""{"role":"user","blocks":[{"t":"text","value":"a\u0022b"}]}""", "User: a\"b")]
+    [InlineData("""{"role":"assistant","blocks":[]}""", "Assistant:")]
+    [InlineData("""{"role":"assistant","blocks":[{"t":"text","value":"a","state":{"provider":"p","modelId":"m","value":[1]}},{"t":"text","value":"b"}]}""", "Assistant: a/p b")]
+    public void Messages_HaveOneForm(string json, string shown)
+    {
+        var body = $$"""{"messages":[{{json}}],"reason":"r"}""";
+        var message = Assert.Single(Read(body));
+
+        Assert.Equal(shown, $"{message.Role}:{string.Concat(message.Blocks.Cast<Block.Text>().Select(text => $" {text.Value}{(text.State is { } state ? "/" + state.Provider : "")}"))}");
+        Assert.Equal(body, Encoding.UTF8.GetString(JournalJson.Serialize(new HistoryRepaired([message], "r"))));
+    }
+
+    [Fact]
+    public void Messages_MembersOfALaterVersion_AreTolerated()
+    {
+        var message = Assert.Single(Read("""{"messages":[{"new":{"x":[1]},"blocks":[{"t":"text","value":"a","new":[]},{"t":"text","new":1,"value":"b"}],"role":"user","more":null}],"reason":"r"}"""));
+
+        Assert.Equal(["a", "b"], message.Blocks.Cast<Block.Text>().Select(text => text.Value));
+    }
+
+    [Theory]
+    [InlineData("""{"blocks":[]}""")]
+    [InlineData("""{"role":"user"}""")]
+    [InlineData("""{"role":"system","blocks":[]}""")]
+    [InlineData("""{"role":1,"blocks":[]}""")]
+    [InlineData("""{"role":"user","blocks":{}}""")]
+    [InlineData("""{"role":"user","blocks":[null]}""")]
+    [InlineData("""{"role":"user","blocks":[{"t":"sound"}]}""")]
+    [InlineData("[]")]
+    public void Messages_OfAnotherForm_AreRefused(string json) =>
+        Assert.ThrowsAny<Exception>(() => Read($$"""{"messages":[{{json}}],"reason":"r"}"""));
+
     [Fact]
     public void JsonValues_KeepTheirText()
     {
@@ -212,4 +245,6 @@ public sealed class JournalJsonTests
             .Append((Name: "is", Value: value.GetType().FullName))
             .ToDictionary(pair => pair.Name, pair => pair.Value is null ? "<null>" : Flat(pair.Value)),
     };
+
+    private static IReadOnlyList<Message> Read(string body) => ((HistoryRepaired)JournalJson.Deserialize(EntryKind.HistoryRepaired, Encoding.UTF8.GetBytes(body))!).Messages;
 }

@@ -1,4 +1,3 @@
-using System.Net.Http.Headers;
 using Belay.Contracts.Signing;
 
 namespace Belay.Models.Bedrock;
@@ -35,17 +34,17 @@ internal sealed class BedrockModel(
     private async ValueTask<HttpRequestMessage> PostAsync(ModelRequest request, CancellationToken cancellationToken)
     {
         var keys = await credentials.GetAsync(cancellationToken);
-        var body = BedrockRequest.Write(modelId, request, caching);
+        var body = new RequestBuffer();
+        BedrockRequest.Write(body, modelId, request, caching);
         var uri = ModelEndpoint.Under(EndpointOf(settings), $"/model/{Uri.EscapeDataString(modelId)}/converse-stream");
-        var message = new HttpRequestMessage(HttpMethod.Post, uri) { Content = new ReadOnlyMemoryContent(body) };
-        message.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        var message = new HttpRequestMessage(HttpMethod.Post, uri) { Content = body };
         message.Headers.Accept.ParseAdd("application/vnd.amazon.eventstream");
         if (!string.IsNullOrEmpty(keys.Token))
         {
             message.Headers.TryAddWithoutValidation("x-amz-security-token", keys.Token);
         }
 
-        SigV4Signer.Sign(message, body.Span, keys.AccessKey, keys.SecretKey, settings.Region, SigningName, time.GetUtcNow());
+        SigV4Signer.Sign(message, body.Written, keys.AccessKey, keys.SecretKey, settings.Region, SigningName, time.GetUtcNow());
         return message;
     }
 }

@@ -341,6 +341,7 @@ public sealed partial class SqliteJournal(SqliteDatabase database, TimeProvider 
         return row.Step() ? new Stored(row.Int64(6), Row(row, session)) : null;
     }
 
+    // CROSS JOIN keeps the order of the tables: along the index of activity, so that a page reads as many sessions as it shows.
     private static List<SessionRow> ListPage(SqliteConnection reader, Scope scope, string? harnessId, long at, long number)
     {
         using var rows = reader

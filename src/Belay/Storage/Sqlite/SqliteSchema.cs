@@ -36,7 +36,7 @@ internal static class SqliteSchema
         CREATE UNIQUE INDEX entries_by_session ON entries (session, sequence);
         """,
 
-        // Which sessions have an invocation without an end (kinds 1 and 9), so that a start finds them among any number of others.
+        // 2. Which sessions have an invocation without an end (kinds 1 and 9), so that a start finds them among any number of others.
         """
         ALTER TABLE heads ADD COLUMN unfinished INTEGER NOT NULL DEFAULT 0;
         UPDATE heads SET unfinished = 1 WHERE

@@ -25,7 +25,7 @@ public sealed class BedrockRequestTests
 
         Assert.Equal(
             """{"messages":[{"role":"user","content":[{"text":"Hi"},{"cachePoint":{"type":"default"}}]}],"system":[{"text":"Be brief."},{"cachePoint":{"type":"default"}}],"toolConfig":{"tools":[{"toolSpec":{"name":"shell","description":"The tool shell.","inputSchema":{"json":{"type":"object"}}}},{"cachePoint":{"type":"default"}}]},"inferenceConfig":{"maxTokens":100,"temperature":0.5,"stopSequences":["x"]},"additionalModelRequestFields":{"k":1}}""",
-            Encoding.UTF8.GetString(BedrockRequest.Write(Claude, request, caching: true).Span));
+            Encoding.UTF8.GetString(Written(Claude, request, caching: true).Span));
     }
 
     [Theory]
@@ -39,7 +39,7 @@ public sealed class BedrockRequestTests
     {
         var request = Request(tools: true, User(Text("Hi"))) with { System = ["Be brief."] };
 
-        var body = Encoding.UTF8.GetString(BedrockRequest.Write(modelId, request, caching).Span);
+        var body = Encoding.UTF8.GetString(Written(modelId, request, caching).Span);
 
         Assert.Equal(points, body.Split("cachePoint").Length - 1);
     }
@@ -86,7 +86,7 @@ public sealed class BedrockRequestTests
     public void WithoutTools_CallsAreToldInWords() =>
         Assert.Equal(
             """[{"role":"assistant","content":[{"text":"[called the tool shell with {\"a\":1}]"}]},{"role":"user","content":[{"text":"[the tool answered] one"}]}]""",
-            Member(BedrockRequest.Write(Claude, Request(tools: false, Assistant(Call("t1")), User(Result("t1", new ToolContent.Text("one")))), caching: false), "messages"));
+            Member(Written(Claude, Request(tools: false, Assistant(Call("t1")), User(Result("t1", new ToolContent.Text("one")))), caching: false), "messages"));
 
     [Fact]
     public void ServerTool_GoesBackWithItsResult()
@@ -106,6 +106,50 @@ public sealed class BedrockRequestTests
             Render(Claude, User(Text("a")), Assistant(Text("  "), new Block.Citation("s", null, null)), User(Text("b"))));
 
     [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(4)]
+    public void KeptMessages_ChangeNoByte(int seed)
+    {
+        var random = new Random(seed);
+        var written = new WrittenMessages();
+        List<Message> messages = [];
+        for (var step = 0; step < 300; step++)
+        {
+            for (var more = random.Next(4); more > 0; more--)
+            {
+                messages.Add(Any(random));
+            }
+
+            if (random.Next(10) == 0 && messages.Count > 0)
+            {
+                // A reduction: an old message becomes another, or the oldest go.
+                messages[random.Next(messages.Count)] = Any(random);
+                messages.RemoveRange(0, random.Next(3) == 0 ? random.Next(messages.Count) : 0);
+            }
+
+            var request = Request(tools: random.Next(10) > 0, [.. messages]);
+            var (model, caching) = (random.Next(20) == 0 ? Nova : Claude, random.Next(20) > 0);
+
+            Assert.Equal(Encoding.UTF8.GetString(Written(model, request, caching).Span), Encoding.UTF8.GetString(Written(model, request with { Written = written }, caching).Span));
+        }
+    }
+
+    [Fact]
+    public void KeptMessages_AreNotWrittenAgain()
+    {
+        var written = new WrittenMessages();
+        var request = Request(tools: false, User(Text("a")), Assistant(Text("b")), User(Text("c"))) with { Written = written };
+        Written(Claude, request, caching: true);
+
+        Assert.Equal(
+            """{"role":"user","content":[{"text":"a"}]},{"role":"assistant","content":[{"text":"b"}]}""",
+            Encoding.UTF8.GetString(written.Find($"bedrock/{Claude}//cache", request.Messages, out var count)));
+        Assert.Equal(2, count);
+    }
+
+    [Theory]
     [InlineData("call:1", "call_1_")]
     [InlineData("", "_")]
     public void Ids_ThatDoNotFit_AreRenamed(string id, string start) =>
@@ -119,5 +163,23 @@ public sealed class BedrockRequestTests
     public void Family_IsTheMaker(string modelId, string family) => Assert.Equal(family, BedrockRequest.Family(modelId));
 
     private static string Render(string modelId, params Message[] messages) =>
-        Member(BedrockRequest.Write(modelId, Request(tools: true, messages), caching: false), "messages");
+        Member(Written(modelId, Request(tools: true, messages), caching: false), "messages");
+
+    private static ReadOnlyMemory<byte> Written(string modelId, ModelRequest request, bool caching)
+    {
+        using var body = new RequestBuffer();
+        BedrockRequest.Write(body, modelId, request, caching);
+        return body.Written.ToArray();
+    }
+
+    private static Message Any(Random random) => random.Next(7) switch
+    {
+        0 => User(Text("a\"b")),
+        1 => User(Text("x"), Result("t1", new ToolContent.Text("one"))),
+        2 => Assistant(Text(" ")),
+        3 => Assistant(Call("t1"), Text("y")),
+        4 => Assistant(new Block.Reasoning("hm", "sig") { State = State("bedrock", Claude) }),
+        5 => Assistant(Text("z")),
+        _ => User(new Block.Image("image/gif", [3])),
+    };
 }

@@ -59,6 +59,23 @@ public sealed class SqliteDatabaseTests : IDisposable
     }
 
     [Fact]
+    public async Task Open_FormOfAnOlderVersion_IsBroughtUp()
+    {
+        await Open().DisposeAsync();
+        Execute(
+            """
+            DROP INDEX heads_unfinished; ALTER TABLE heads DROP COLUMN unfinished; PRAGMA user_version = 1;
+            INSERT INTO heads (session, last_sequence, last_hash, last_at) VALUES (1, 3, zeroblob(32), 0), (2, 2, zeroblob(32), 0), (3, 1, zeroblob(32), 0);
+            INSERT INTO entries (session, sequence, at, kind, key_id, previous_hash, hash, body) SELECT column1, column2, 0, column3, '', '', '', ''
+            FROM (VALUES (1, 1, 1), (1, 2, 9), (1, 3, 1), (2, 1, 1), (2, 2, 9), (3, 1, 12));
+            """);
+
+        await using var database = Open();
+
+        Assert.Equal(1, await database.ReadAsync(reader => reader.Number("SELECT sum(unfinished * session) FROM heads"), Token));
+    }
+
+    [Fact]
     public async Task Open_FormOfANewerVersion_IsRefused()
     {
         await Open().DisposeAsync();
@@ -167,6 +184,7 @@ public sealed class SqliteDatabaseTests : IDisposable
 
     private void Execute(string sql)
     {
+        SqliteLibrary.EnsureReady();
         using var connection = SqliteConnection.Open(File);
         connection.Execute(sql);
     }
