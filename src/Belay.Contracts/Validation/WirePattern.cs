@@ -6,21 +6,25 @@ namespace Belay.Contracts.Validation;
 
 /// <summary>
 /// The model's regular expressions, compiled once. The whole text must match. They are written for an engine whose <c>\d</c>,
-/// <c>\w</c> and <c>\s</c> are ASCII, and they run on a stranger's text, so they are translated and run without backtracking
-/// where the engine can, else with a deadline that counts as no match.
+/// <c>\w</c> and <c>\s</c> are ASCII, and they run on a stranger's text. Those that are flat need no engine; the others are
+/// translated and run without backtracking where the engine can, else with a deadline that counts as no match.
 /// </summary>
 internal static class WirePattern
 {
     private const string Blanks = @" \t\n\x0B\f\r";
     private static readonly TimeSpan Deadline = TimeSpan.FromMilliseconds(200);
-    private static readonly ConcurrentDictionary<string, Regex> Compiled = new(StringComparer.Ordinal);
+    private static readonly ConcurrentDictionary<string, object> Compiled = new(StringComparer.Ordinal);
 
     /// <summary>Whether the whole text matches.</summary>
     public static bool Matches(string pattern, string text)
     {
         try
         {
-            return Compiled.GetOrAdd(pattern, Compile).IsMatch(text);
+            return Compiled.GetOrAdd(pattern, static key => (object?)FlatPattern.TryParse(key) ?? Compile(key)) switch
+            {
+                FlatPattern flat => flat.Matches(text),
+                var regex => ((Regex)regex).IsMatch(text),
+            };
         }
         catch (RegexMatchTimeoutException)
         {
