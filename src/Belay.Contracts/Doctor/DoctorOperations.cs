@@ -38,7 +38,7 @@ public sealed record Finding
 }
 
 /// <summary>How a thing is.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<FindingStatus>))]
+[JsonConverter(typeof(WireEnumConverter<FindingStatus>))]
 public enum FindingStatus
 {
     /// <summary>As it should be.</summary>

@@ -68,7 +68,7 @@ public sealed record CustomClaimValidationType
 }
 
 /// <summary>Type of a claim.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<InboundTokenClaimValueType>))]
+[JsonConverter(typeof(WireEnumConverter<InboundTokenClaimValueType>))]
 public enum InboundTokenClaimValueType
 {
     /// <summary>A string.</summary>
@@ -105,7 +105,7 @@ public sealed record ClaimMatchValueType
 }
 
 /// <summary>How a claim is compared.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<ClaimMatchOperatorType>))]
+[JsonConverter(typeof(WireEnumConverter<ClaimMatchOperatorType>))]
 public enum ClaimMatchOperatorType
 {
     /// <summary>The claim equals the string.</summary>
@@ -172,7 +172,7 @@ public sealed record ManagedVpcResource
 }
 
 /// <summary>Address family of an endpoint.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<EndpointIpAddressType>))]
+[JsonConverter(typeof(WireEnumConverter<EndpointIpAddressType>))]
 public enum EndpointIpAddressType
 {
     /// <summary>IPv4.</summary>

@@ -80,7 +80,7 @@ public sealed record NetworkConfiguration
 }
 
 /// <summary>What a sandbox can reach.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<NetworkMode>))]
+[JsonConverter(typeof(WireEnumConverter<NetworkMode>))]
 public enum NetworkMode
 {
     /// <summary>The internet.</summary>

@@ -97,7 +97,7 @@ public sealed record HarnessSystemContentBlock
 }
 
 /// <summary>State of a harness or of an endpoint.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<HarnessStatus>))]
+[JsonConverter(typeof(WireEnumConverter<HarnessStatus>))]
 public enum HarnessStatus
 {
     /// <summary>Being created.</summary>

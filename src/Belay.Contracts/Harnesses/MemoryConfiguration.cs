@@ -71,7 +71,7 @@ public sealed record HarnessManagedMemoryConfiguration
 }
 
 /// <summary>What is extracted from conversations.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<HarnessManagedMemoryStrategyType>))]
+[JsonConverter(typeof(WireEnumConverter<HarnessManagedMemoryStrategyType>))]
 public enum HarnessManagedMemoryStrategyType
 {
     /// <summary>Facts.</summary>

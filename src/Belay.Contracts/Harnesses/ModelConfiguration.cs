@@ -142,7 +142,7 @@ public sealed record HarnessLiteLlmModelConfig
 }
 
 /// <summary>Wire format towards a Bedrock model.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<HarnessBedrockApiFormat>))]
+[JsonConverter(typeof(WireEnumConverter<HarnessBedrockApiFormat>))]
 public enum HarnessBedrockApiFormat
 {
     /// <summary>The Converse API, streamed.</summary>
@@ -159,7 +159,7 @@ public enum HarnessBedrockApiFormat
 }
 
 /// <summary>Wire format towards an OpenAI model.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<HarnessOpenAiApiFormat>))]
+[JsonConverter(typeof(WireEnumConverter<HarnessOpenAiApiFormat>))]
 public enum HarnessOpenAiApiFormat
 {
     /// <summary>Chat Completions.</summary>

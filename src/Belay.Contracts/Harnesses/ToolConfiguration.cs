@@ -19,7 +19,7 @@ public sealed record HarnessTool
 }
 
 /// <summary>Kind of a tool entry.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<HarnessToolType>))]
+[JsonConverter(typeof(WireEnumConverter<HarnessToolType>))]
 public enum HarnessToolType
 {
     /// <summary>An MCP server reached over HTTP.</summary>
@@ -150,7 +150,7 @@ public sealed record OAuthCredentialProvider
 }
 
 /// <summary>How an OAuth token is obtained.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<OAuthGrantType>))]
+[JsonConverter(typeof(WireEnumConverter<OAuthGrantType>))]
 public enum OAuthGrantType
 {
     /// <summary>A token of the machine.</summary>

@@ -14,7 +14,7 @@ public sealed record HarnessTruncationConfiguration
 }
 
 /// <summary>How a conversation is cut.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<HarnessTruncationStrategy>))]
+[JsonConverter(typeof(WireEnumConverter<HarnessTruncationStrategy>))]
 public enum HarnessTruncationStrategy
 {
     /// <summary>Keep the newest messages.</summary>

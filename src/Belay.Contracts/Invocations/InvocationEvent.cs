@@ -237,7 +237,7 @@ public sealed record HarnessStreamMetrics
 }
 
 /// <summary>Why a message or an invocation ended.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<HarnessStopReason>))]
+[JsonConverter(typeof(WireEnumConverter<HarnessStopReason>))]
 public enum HarnessStopReason
 {
     /// <summary>The model finished.</summary>

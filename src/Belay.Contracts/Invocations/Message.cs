@@ -15,7 +15,7 @@ public sealed record HarnessMessage
 }
 
 /// <summary>Who speaks.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<HarnessConversationRole>))]
+[JsonConverter(typeof(WireEnumConverter<HarnessConversationRole>))]
 public enum HarnessConversationRole
 {
     /// <summary>The caller, and results of tools.</summary>
@@ -70,7 +70,7 @@ public sealed record HarnessToolUseBlock
 }
 
 /// <summary>Where a tool runs.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<HarnessToolUseType>))]
+[JsonConverter(typeof(WireEnumConverter<HarnessToolUseType>))]
 public enum HarnessToolUseType
 {
     /// <summary>In the harness, or at the caller.</summary>
@@ -118,7 +118,7 @@ public sealed record HarnessToolResultContentBlock
 }
 
 /// <summary>Whether a tool worked.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<HarnessToolUseStatus>))]
+[JsonConverter(typeof(WireEnumConverter<HarnessToolUseStatus>))]
 public enum HarnessToolUseStatus
 {
     /// <summary>It worked.</summary>

@@ -140,7 +140,7 @@ public sealed record ContentStopEvent
 }
 
 /// <summary>How a command ended.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<CommandExecutionStatus>))]
+[JsonConverter(typeof(WireEnumConverter<CommandExecutionStatus>))]
 public enum CommandExecutionStatus
 {
     /// <summary>It ran to its end, whatever its exit code.</summary>

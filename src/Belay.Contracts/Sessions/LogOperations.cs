@@ -96,7 +96,7 @@ public sealed record LogLine
 }
 
 /// <summary>How grave a line is.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<LogLineLevel>))]
+[JsonConverter(typeof(WireEnumConverter<LogLineLevel>))]
 public enum LogLineLevel
 {
     /// <summary>Steps inside an invocation, such as intents.</summary>

@@ -135,7 +135,7 @@ public sealed record SessionSummary
 }
 
 /// <summary>What a session does.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<SessionState>))]
+[JsonConverter(typeof(WireEnumConverter<SessionState>))]
 public enum SessionState
 {
     /// <summary>Nothing: the last invocation is over.</summary>

@@ -139,7 +139,7 @@ public sealed record Span
 }
 
 /// <summary>How a step went.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<SpanStatus>))]
+[JsonConverter(typeof(WireEnumConverter<SpanStatus>))]
 public enum SpanStatus
 {
     /// <summary>It ended well.</summary>

@@ -83,7 +83,7 @@ public sealed record UsageRow
 }
 
 /// <summary>How long each row's time is.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<UsageInterval>))]
+[JsonConverter(typeof(WireEnumConverter<UsageInterval>))]
 public enum UsageInterval
 {
     /// <summary>An hour, in UTC.</summary>

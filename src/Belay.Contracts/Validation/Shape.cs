@@ -62,7 +62,7 @@ public sealed class Shape
         Type = type;
         Kind = KindOf(type);
         IsUnion = type.Type.IsDefined(typeof(UnionAttribute), inherit: false);
-        Names = Kind == ShapeKind.Enumeration ? EnumNames(type) : [];
+        Names = type.Converter is IWireNames set ? set.Names : [];
         _item = new(() => Kind is ShapeKind.List or ShapeKind.Map ? Of(type.Options.GetTypeInfo(type.ElementType!)) : null);
         _members = new(() => [.. type.Properties.Select((property, index) => new Member(property, index))]);
     }
@@ -125,12 +125,6 @@ public sealed class Shape
         _ when type.Type == typeof(bool) => ShapeKind.Truth,
         _ => throw new NotSupportedException($"{type.Type} is no type of the wire."),
     };
-
-    private static string[] EnumNames(JsonTypeInfo type) =>
-    [
-        .. Enum.GetValuesAsUnderlyingType(type.Type).Cast<object>()
-            .Select(value => JsonSerializer.Serialize(Enum.ToObject(type.Type, value), type).Trim('"')),
-    ];
 
     /// <summary>One member of a structure.</summary>
     public sealed class Member

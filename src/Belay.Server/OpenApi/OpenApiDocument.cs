@@ -34,9 +34,11 @@ public static class OpenApiDocument
     /// <summary>The endpoint that serves the document of those operations that say something about themselves: the native ones.</summary>
     public static OpenEndpoint Endpoint(IEnumerable<Operation> operations)
     {
-        var bytes = System.Text.Encoding.UTF8.GetBytes(Of(operations));
+        // Made when somebody asks: a start waits for nothing that few will read.
+        var document = new Lazy<byte[]>(() => System.Text.Encoding.UTF8.GetBytes(Of(operations)));
         return new(Path, async http =>
         {
+            var bytes = document.Value;
             http.Response.ContentType = Json;
             http.Response.ContentLength = bytes.Length;
             await http.Response.Body.WriteAsync(bytes, http.RequestAborted);

@@ -173,12 +173,12 @@ public static partial class HarnessRules
 
     private const string ImagePath = @"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*";
 
-    private static readonly Regex ContainerUri = new(
+    private static Regex ContainerUri => field ??= new(
         @"^(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?(?::[0-9]{1,5})?/)?" + ImagePath + "(?:/" + ImagePath + ")*"
         + @"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@[A-Za-z][A-Za-z0-9]*(?:[+._-][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,512})?\z",
         Linear);
 
-    private static readonly Regex StrictContainerUri = new(
+    private static Regex StrictContainerUri => field ??= new(
         @"^(?:[0-9]{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?|public\.ecr\.aws)/"
         + @"(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*(?::[^:@]{1,300})?(?:@.+)?\z",
         Linear);

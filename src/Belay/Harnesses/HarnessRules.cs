@@ -266,7 +266,8 @@ public static partial class HarnessRules
         return text.ToString();
     }
 
-    private static readonly Regex S3Uri = new(@"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$", RegexOptions.NonBacktracking | RegexOptions.CultureInvariant | RegexOptions.Singleline);
+    // Made when first needed, as every one of these rules that prepares an engine: an ordinary invocation waits for none of them.
+    private static Regex S3Uri => field ??= new(@"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?$", RegexOptions.NonBacktracking | RegexOptions.CultureInvariant | RegexOptions.Singleline);
 
     [GeneratedRegex(@"^[a-zA-Z_][a-zA-Z0-9_]*\z", RegexOptions.CultureInvariant)]
     private static partial Regex VariableName();

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Belay.Agents;
+using Belay.Contracts;
 using Belay.Contracts.Invocations;
 using Belay.Telemetry;
 using Belay.Tools;
@@ -133,7 +134,7 @@ public sealed class ModelException(ModelFailure failure, string message, TimeSpa
 }
 
 /// <summary>What kind of failure a model call met.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<ModelFailure>))]
+[JsonConverter(typeof(WireEnumConverter<ModelFailure>))]
 public enum ModelFailure
 {
     /// <summary>Throttled or overloaded: 408, 409, 429, 500, 502, 503, 504, 529 and provider codes for it. Retried with back-off.</summary>

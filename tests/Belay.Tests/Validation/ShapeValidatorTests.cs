@@ -185,6 +185,56 @@ public sealed class ShapeValidatorTests
     }
 
     [Theory]
+    [InlineData("[a-c][a-c0-2_]{0,3}-[a-c]{2}")]
+    [InlineData("a([^:]+)?:[b-c0-]+")]
+    [InlineData("(?:a+)(b)?[^-]{1,2}.*")]
+    [InlineData(@"\d{2,}\/[a\s.:-]*\S?")]
+    [InlineData("a{2}a*a?")]
+    public void FlatPattern_MatchesWhatTheEngineMatches(string pattern)
+    {
+        const string Alphabet = "aabbc012-_:/. h\n\u00e9";
+        var flat = FlatPattern.TryParse(pattern)!;
+        var engine = WirePattern.Compile(pattern);
+        var random = new Random(20261121);
+        var matched = 0;
+        for (var i = 0; i < 20_000; i++)
+        {
+            var text = new string([.. Enumerable.Range(0, random.Next(9)).Select(_ => Alphabet[random.Next(Alphabet.Length)])]);
+            var expected = engine.IsMatch(text);
+            Assert.True(expected == flat.Matches(text), $"{pattern} and {JsonSerializer.Serialize(text)}: the engine says {expected}");
+            matched += expected ? 1 : 0;
+        }
+
+        Assert.NotEqual(0, matched);
+    }
+
+    [Theory]
+    [InlineData(Patterns.HarnessArn)]
+    [InlineData(Patterns.EndpointName)]
+    [InlineData(Patterns.ToolName)]
+    [InlineData(Patterns.ApiKeyArn)]
+    [InlineData("[a-zA-Z0-9][a-zA-Z0-9-_]*")]
+    public void PatternsOfEveryInvocation_AreFlat(string pattern) => Assert.NotNull(FlatPattern.TryParse(pattern));
+
+    [Theory]
+    [InlineData("a|b")]
+    [InlineData("(ab)+")]
+    [InlineData("(a*)?")]
+    [InlineData("(a{2}){3}")]
+    [InlineData("a+?")]
+    [InlineData("(?=a)")]
+    [InlineData("[a-z-[b]]")]
+    [InlineData("[é]")]
+    [InlineData("(a")]
+    [InlineData("a)")]
+    [InlineData(@"\x0B")]
+    public void FlatPattern_LeavesTheRestToTheEngine(string pattern) => Assert.Null(FlatPattern.TryParse(pattern));
+
+    [Fact]
+    public void FlatPattern_LongText_TakesNoStack() =>
+        Assert.True(FlatPattern.TryParse("a+[ab]*b")!.Matches(string.Concat(Enumerable.Repeat("aab", 100_000))));
+
+    [Theory]
     [InlineData(@"\d{2}", "12", true)]
     [InlineData(@"\d{2}", "١٢", false)]
     [InlineData(@"[\d-]+", "1-2", true)]
