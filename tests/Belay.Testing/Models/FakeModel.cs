@@ -139,7 +139,8 @@ public sealed class FakeModel : IModel
         yield return new ModelEvent.BlockClosed(block);
     }
 
-    private static async IAsyncEnumerable<ModelEvent> HangAsync(IReadOnlyList<ModelEvent> first, [EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <summary>Says something and then nothing, until it is cancelled.</summary>
+    public static async IAsyncEnumerable<ModelEvent> HangAsync(IReadOnlyList<ModelEvent> first, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await foreach (var modelEvent in OneByOne(first, cancellationToken))
         {
