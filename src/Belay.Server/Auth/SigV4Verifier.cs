@@ -25,7 +25,7 @@ public sealed class SigV4Verifier(AccessKeys keys, TimeProvider time) : IAuthent
     private const string ContentHash = "x-amz-content-sha256";
 
     // Headers that choose whose session and data are meant; a signature that leaves them out would let anybody on the way change them.
-    private const string MeaningfulPrefix = "x-amzn-bedrock-agentcore-";
+    private static readonly string[] MeaningfulPrefixes = ["x-amzn-bedrock-agentcore-", "x-belay-"];
 
     private readonly SigningKeys _signingKeys = new();
 
@@ -137,7 +137,7 @@ public sealed class SigV4Verifier(AccessKeys keys, TimeProvider time) : IAuthent
         var signed = names.ToHashSet(StringComparer.Ordinal);
         var date = request.Headers.ContainsKey("x-amz-date") ? "x-amz-date" : "date";
         var unsigned = new[] { "host", date }
-            .Concat(request.Headers.Keys.Select(name => name.ToLowerInvariant()).Where(name => name.StartsWith(MeaningfulPrefix, StringComparison.Ordinal)))
+            .Concat(request.Headers.Keys.Select(name => name.ToLowerInvariant()).Where(name => MeaningfulPrefixes.Any(prefix => name.StartsWith(prefix, StringComparison.Ordinal))))
             .FirstOrDefault(name => !signed.Contains(name));
         if (unsigned is not null)
         {
