@@ -9,11 +9,11 @@ namespace Belay.Cli.Client;
 internal sealed partial class BelayClient
 {
     /// <summary>The settings of a harness: id, version, document and tags. Null when the server has no such API.</summary>
-    public async Task<JsonElement?> GetSettingsAsync(string harnessId, CancellationToken cancellationToken)
+    public async Task<JsonElement?> GetSettingsAsync(string harnessId, string? version, CancellationToken cancellationToken)
     {
         try
         {
-            return await AnswerAsync($"get the settings of harness {harnessId}", HttpMethod.Get, Connection.Control, Settings(harnessId), null, cancellationToken);
+            return await AnswerAsync($"get the settings of harness {harnessId}", HttpMethod.Get, Connection.Control, $"/belay/v1/harnesses/{Escape(harnessId)}/settings{Query(("harnessVersion", version))}", null, cancellationToken);
         }
         catch (CliException fault) when (fault.Fault == nameof(FaultCode.UnknownOperationException))
         {
@@ -21,15 +21,13 @@ internal sealed partial class BelayClient
         }
     }
 
-    /// <summary>Replaces the document of a harness's settings. A document that changes something makes a new version.</summary>
-    public Task<JsonElement> PutSettingsAsync(string harnessId, JsonObject document, CancellationToken cancellationToken) =>
-        AnswerAsync(
-            $"set the settings of harness {harnessId}",
-            HttpMethod.Put,
-            Connection.Control,
-            Settings(harnessId),
-            new JsonObject { ["document"] = document },
-            cancellationToken);
-
-    private static string Settings(string harnessId) => $"/belay/v1/harnesses/{Escape(harnessId)}/settings";
+    /// <summary>GetLogLevel, or PutLogLevel when a level is given: the level that holds then.</summary>
+    public async Task<string> LogLevelAsync(string? level, CancellationToken cancellationToken)
+    {
+        const string Path = "/belay/v1/log-level";
+        var answer = level is null
+            ? await AnswerAsync("read the log level", HttpMethod.Get, Connection.Control, Path, null, cancellationToken)
+            : await AnswerAsync("set the log level", HttpMethod.Put, Connection.Control, Path, new JsonObject { ["level"] = level }, cancellationToken);
+        return answer.Text("level") ?? "";
+    }
 }

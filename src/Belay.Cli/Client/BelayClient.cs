@@ -19,6 +19,7 @@ internal sealed partial class BelayClient(Connection connection, HttpMessageHand
 {
     private const string SessionHeader = "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id";
     private const string UserHeader = "X-Amzn-Bedrock-AgentCore-Runtime-User-Id";
+    private const string SettingsHeader = "X-Belay-Settings";
     private const string EventStream = "application/vnd.amazon.eventstream";
     private const string SigningName = "bedrock-agentcore";
     private const int LargestAnswerBytes = 64 * 1024 * 1024;
@@ -30,17 +31,18 @@ internal sealed partial class BelayClient(Connection connection, HttpMessageHand
     /// <summary>Which server this is, and as whom.</summary>
     public Connection Connection { get; } = connection;
 
-    /// <summary>CreateHarness.</summary>
-    public Task<JsonElement> CreateHarnessAsync(JsonObject body, CancellationToken cancellationToken) =>
-        AnswerAsync("create the harness", HttpMethod.Post, Connection.Control, "/harnesses", body, cancellationToken);
+    /// <summary>CreateHarness, with the document of Belay's own settings where there is one.</summary>
+    public Task<JsonElement> CreateHarnessAsync(JsonObject body, JsonObject? settings, CancellationToken cancellationToken) =>
+        AnswerAsync("create the harness", HttpMethod.Post, Connection.Control, "/harnesses", body, cancellationToken, (SettingsHeader, settings?.ToJsonString()));
 
     /// <summary>GetHarness.</summary>
     public Task<JsonElement> GetHarnessAsync(string harnessId, string? version, CancellationToken cancellationToken) =>
         AnswerAsync($"get harness {harnessId}", HttpMethod.Get, Connection.Control, $"/harnesses/{Escape(harnessId)}{Query(("harnessVersion", version))}", null, cancellationToken);
 
-    /// <summary>UpdateHarness.</summary>
-    public Task<JsonElement> UpdateHarnessAsync(string harnessId, JsonObject body, CancellationToken cancellationToken) =>
-        AnswerAsync($"update harness {harnessId}", HttpMethod.Patch, Connection.Control, $"/harnesses/{Escape(harnessId)}", body, cancellationToken);
+    /// <summary>UpdateHarness, with a new document of Belay's own settings; the old one stays when null.</summary>
+    public Task<JsonElement> UpdateHarnessAsync(string harnessId, JsonObject body, JsonObject? settings, CancellationToken cancellationToken) =>
+        AnswerAsync(
+            $"update harness {harnessId}", HttpMethod.Patch, Connection.Control, $"/harnesses/{Escape(harnessId)}", body, cancellationToken, (SettingsHeader, settings?.ToJsonString()));
 
     /// <summary>DeleteHarness.</summary>
     public Task<JsonElement> DeleteHarnessAsync(string harnessId, string clientToken, bool? deleteManagedMemory, CancellationToken cancellationToken) =>

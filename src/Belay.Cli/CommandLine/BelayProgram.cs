@@ -94,6 +94,7 @@ internal static class BelayProgram
             BackupVerb.Create(host),
             RestoreVerb.Create(host),
             LogsVerb.Create(host),
+            LogLevelVerb.Create(host),
             TracesVerb.Create(host),
             KeysVerb.Create(host),
             DoctorVerb.Create(host),

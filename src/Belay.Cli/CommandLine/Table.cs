@@ -6,7 +6,9 @@ namespace Belay.Cli.CommandLine;
 /// <param name="Heading">What stands above it; empty for none.</param>
 /// <param name="Right">Whether it is aligned to the right, as numbers are.</param>
 /// <param name="Whole">Whether it keeps its width when the terminal is too narrow; numbers and ids that someone copies do.</param>
-internal sealed record Column(string Heading, bool Right = false, bool Whole = false);
+/// <param name="Id">Whether both ends of its texts tell them apart, so that what does not fit is left out of the middle.</param>
+/// <param name="Leaves">When the terminal is too narrow for all columns, those with the lowest number are left out first; 0 for one that stays.</param>
+internal sealed record Column(string Heading, bool Right = false, bool Whole = false, bool Id = false, int Leaves = 0);
 
 /// <summary>What a cell says about its text; shown as colour where there is any.</summary>
 internal enum Tone
@@ -38,13 +40,11 @@ internal readonly record struct Cell(string? Text, Tone Tone = Tone.Plain, strin
 }
 
 /// <summary>
-/// A table without frame, one line for each row. On a terminal it is made to fit: the widest columns give way, and what does not
-/// fit ends in <c>…</c>. Elsewhere nothing is cut.
+/// A table without frame, one line for each row. On a terminal it is made to fit, see <see cref="TableFit"/>, and a line beside the results
+/// says which columns are left out. Elsewhere nothing is cut.
 /// </summary>
 internal sealed class Table(params IReadOnlyList<Column> columns)
 {
-    private const int Gap = 2;
-    private const int SmallestWidth = 6;
     private const int LongestCell = 10_000;
 
     // Texts with what is drawn before them.
@@ -59,38 +59,17 @@ internal sealed class Table(params IReadOnlyList<Column> columns)
     {
         var heading = columns.Any(column => column.Heading.Length > 0);
         var rows = heading ? _rows.Prepend([.. columns.Select(column => new Cell(column.Heading, Tone.Strong))]) : _rows;
-        var widths = Enumerable.Range(0, columns.Count).Select(index => rows.Max(row => TextCells.Width(row[index].Text!))).ToArray();
-        if (terminal.OutputIsTerminal)
-        {
-            Narrow(widths, terminal.Width);
-        }
-
+        var values = Enumerable.Range(0, columns.Count).Select(index => _rows.Max(row => (int?)TextCells.Width(row[index].Text!)) ?? 0).ToArray();
+        var natural = columns.Select((column, index) => Math.Max(values[index], TextCells.Width(column.Heading))).ToArray();
+        var (widths, left) = terminal.OutputIsTerminal ? TableFit.Fit(columns, natural, values, terminal.Width) : (natural, []);
         foreach (var row in rows)
         {
             terminal.Output.WriteLine(Line(terminal, row, widths));
         }
-    }
 
-    // The widest column gives way first, so that short ones stay readable.
-    private void Narrow(int[] widths, int available)
-    {
-        while (widths.Where(width => width > 0).Sum(width => width + Gap) - Gap > available)
+        if (left.Count > 0)
         {
-            var widest = -1;
-            for (var index = 0; index < widths.Length; index++)
-            {
-                if (columns[index] is { Whole: false, Right: false } && widths[index] > SmallestWidth && (widest < 0 || widths[index] > widths[widest]))
-                {
-                    widest = index;
-                }
-            }
-
-            if (widest < 0)
-            {
-                return;
-            }
-
-            widths[widest]--;
+            terminal.Error.WriteLine(terminal.Dim($"Left out to fit: {string.Join(", ", left.Select(column => column.Heading))}. --wide shows all, --json everything."));
         }
     }
 
@@ -106,26 +85,28 @@ internal sealed class Table(params IReadOnlyList<Column> columns)
                 continue;
             }
 
-            // When even narrow columns are too wide, the line ends where the terminal does.
-            var text = TextCells.Fit(row[index].Text!, widths[index]);
+            var text = Cut(columns[index], row[index].Text!, widths[index]);
             var missing = widths[index] - TextCells.Width(text);
             blanks += columns[index].Right ? missing : 0;
             if (text.Length > 0)
             {
-                if (left - blanks <= 0)
+                // When even narrow columns are too wide, the line ends where the terminal does; half a number would be another one.
+                if (left - blanks <= 0 || (columns[index].Right && TextCells.Width(text) > left - blanks))
                 {
                     break;
                 }
 
-                text = TextCells.Fit(text, left - blanks);
+                text = Cut(columns[index], text, left - blanks);
                 line.Append(' ', blanks).Append(terminal.Show(text, row[index].Tone));
                 left -= blanks + TextCells.Width(text);
                 blanks = 0;
             }
 
-            blanks += Gap + (columns[index].Right ? 0 : missing);
+            blanks += TableFit.Gap + (columns[index].Right ? 0 : missing);
         }
 
         return line.ToString();
     }
+
+    private static string Cut(Column column, string text, int cells) => column.Id ? TextCells.FitEnds(text, cells) : TextCells.Fit(text, cells);
 }

@@ -47,6 +47,9 @@ internal sealed class Terminal(TextWriter output, TextWriter error)
     /// <summary>The same terminal with everything on <see cref="Output"/>, for a verb that tells a story.</summary>
     public Terminal Together() => new(Output, Output) { OutputIsTerminal = OutputIsTerminal, ErrorIsTerminal = OutputIsTerminal, Colour = Colour, Width = Width, Glyphs = Glyphs };
 
+    /// <summary>The same terminal with room for everything on a line, for who asks for that.</summary>
+    public Terminal Endless() => new(Output, Error) { OutputIsTerminal = OutputIsTerminal, ErrorIsTerminal = ErrorIsTerminal, Colour = Colour, Width = int.MaxValue, Glyphs = Glyphs };
+
     /// <summary>Text for <see cref="Output"/>, in the colour of its tone.</summary>
     public string Show(string text, Tone tone) => !Colour || !OutputIsTerminal ? text : tone switch
     {
@@ -56,18 +59,6 @@ internal sealed class Terminal(TextWriter output, TextWriter error)
         Tone.Strong => "\e[1m" + text + Reset,
         _ => text,
     };
-
-    /// <summary>Writes a table of plain text to <see cref="Output"/>.</summary>
-    public void WriteTable(IReadOnlyList<string> headings, IEnumerable<IReadOnlyList<string>> rows)
-    {
-        var table = new Table([.. headings.Select(heading => new Column(heading))]);
-        foreach (var row in rows)
-        {
-            table.Add([.. row.Select(cell => (Cell)cell)]);
-        }
-
-        table.WriteTo(this);
-    }
 
     /// <summary>Writes <c>label  value</c> lines to <see cref="Output"/>, those without a value left out.</summary>
     public void WriteFacts(params IReadOnlyList<(string Label, string? Value)> facts)

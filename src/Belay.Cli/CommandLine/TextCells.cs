@@ -34,6 +34,20 @@ internal static class TextCells
         return kept.Append('…').ToString();
     }
 
+    /// <summary>At most so many cells of a text, from both of its ends; what is left out between them is shown as <c>…</c>.</summary>
+    public static string FitEnds(string text, int cells)
+    {
+        if (Width(text) <= cells || cells < 3)
+        {
+            return Fit(text, cells);
+        }
+
+        var front = Fit(text, cells - ((cells - 1) / 2));
+        var left = cells - Width(front);
+        var runes = text.EnumerateRunes().Reverse().TakeWhile(rune => (left -= Width(rune)) >= 0).Reverse();
+        return front + string.Concat(runes);
+    }
+
     private static int Width(Rune rune) => Rune.GetUnicodeCategory(rune) switch
     {
         UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark or UnicodeCategory.Format => 0,

@@ -128,12 +128,12 @@ internal static class DemoVerb
             if (existing.Text("harnessName") == HarnessName)
             {
                 var update = new JsonObject { ["clientToken"] = host.Ids.NewUuid(), ["model"] = body["model"]!.DeepClone() };
-                await client.UpdateHarnessAsync(existing.Text("harnessId") ?? "", update, cancellationToken);
+                await client.UpdateHarnessAsync(existing.Text("harnessId") ?? "", update, null, cancellationToken);
                 return await ReadyAsync(existing.Text("harnessId") ?? "");
             }
         }
 
-        var created = (await client.CreateHarnessAsync(body, cancellationToken)).Member("harness") ?? default;
+        var created = (await client.CreateHarnessAsync(body, null, cancellationToken)).Member("harness") ?? default;
         return await ReadyAsync(created.Text("harnessId") ?? "");
 
         async Task<JsonElement> ReadyAsync(string id)

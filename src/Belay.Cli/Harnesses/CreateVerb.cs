@@ -20,9 +20,11 @@ internal static class CreateVerb
         var token = new Option<string?>("--client-token") { Description = "Makes repeating the command safe for 24 hours.", HelpName = "TOKEN" };
         var noWait = new Option<bool>("--no-wait") { Description = "Return at once instead of waiting for READY." };
         var fields = new HarnessFields();
+        var belay = new BelayOption();
         var connection = new ConnectionOptions();
         var command = new Command("create", "Create a harness: declare an agent.") { name, file };
         fields.AddTo(command);
+        belay.AddTo(command);
         command.Add(tags);
         command.Add(token);
         command.Add(noWait);
@@ -39,11 +41,7 @@ internal static class CreateVerb
         {
             // 1. What the file says, and what the options say instead.
             var project = parsed.GetValue(file) is { } path ? DeployVerb.ReadAll([ProjectLocation.FindOne(path, host)], null, parsed.GetValue(name))[0] : null;
-            if (project?.Settings.Count > 0 && parsed.GetValue(noWait))
-            {
-                throw CliException.Usage("--no-wait cannot be used with a file that has a belay section: settings are set once the harness is READY.");
-            }
-
+            var settings = belay.Read(parsed, host) ?? (project?.Settings.Count > 0 ? project.Settings : null);
             using var client = connection.Connect(parsed, host);
             var body = project is null ? [] : DeploymentPlan.ToCreate(project).Members!;
             foreach (var (member, value) in fields.Read(parsed, host, update: false))
@@ -56,16 +54,21 @@ internal static class CreateVerb
                 body["tags"] = JsonOption.Map("--tags", map, host);
             }
 
-            // 2. The harness, and then its settings. Without a file this is one request.
+            // 2. The harness and its settings, in one request.
             Deployment.Complete(body, project?.Name ?? parsed.GetRequiredValue(name)!, parsed.GetValue(token) ?? host.Ids.NewUuid(), client.Connection.Account);
             JsonElement harness;
             if (project is not null)
             {
-                harness = await CreateAsync(new Deployment(client, host), project, body, !parsed.GetValue(noWait), cancellationToken);
+                harness = await CreateAsync(new Deployment(client, host), project, body, settings, !parsed.GetValue(noWait), cancellationToken);
                 return await HarnessOutcome.ShowAsync(client, host, harness, wait: false, connection.Json(parsed), cancellationToken);
             }
 
-            harness = (await client.CreateHarnessAsync(body, cancellationToken)).Member("harness") ?? default;
+            harness = (await client.CreateHarnessAsync(body, settings, cancellationToken)).Member("harness") ?? default;
+            if (settings is not null)
+            {
+                await Deployment.RequireSettingsAsync(client, harness.Text("harnessId") ?? "", "The harness is made, but --belay is given", cancellationToken);
+            }
+
             return await HarnessOutcome.ShowAsync(client, host, harness, !parsed.GetValue(noWait), connection.Json(parsed), cancellationToken);
         });
         return new Verb(command, """
@@ -74,15 +77,16 @@ internal static class CreateVerb
               belay create --name coder --model-id openai/gpt-5 --system-prompt "You write small programs."
               belay create --name local --model-id openai/qwen3 --api-base http://127.0.0.1:11434/v1
               belay create --file samples/hello --name greeter --max-iterations 5
+              belay create --name night --belay detach=true,toolConcurrency=2
               belay create --name strict --allowed-tools shell --max-iterations 20 --json
             """);
     }
 
-    private static async Task<JsonElement> CreateAsync(Deployment deployment, ProjectFile project, JsonObject body, bool wait, CancellationToken cancellationToken)
+    private static async Task<JsonElement> CreateAsync(Deployment deployment, ProjectFile project, JsonObject body, JsonObject? settings, bool wait, CancellationToken cancellationToken)
     {
         try
         {
-            return await deployment.CreateAsync(project, body, wait, cancellationToken);
+            return await deployment.CreateAsync(project, body, settings, wait, cancellationToken);
         }
         catch (CliException refusal) when (refusal.Fault == nameof(FaultCode.ConflictException))
         {

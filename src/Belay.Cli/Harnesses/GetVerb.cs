@@ -26,15 +26,22 @@ internal static class GetVerb
             using var client = connection.Connect(parsed, host);
             var (id, _) = await target.ResolveAsync(parsed, client, cancellationToken);
             var answer = await client.GetHarnessAsync(id, parsed.GetValue(version), cancellationToken);
+            var settings = await client.GetSettingsAsync(id, parsed.GetValue(version), cancellationToken);
             if (connection.Json(parsed))
             {
-                JsonOutput.Write(host.Terminal.Output, JsonOutput.Node(answer));
+                var json = JsonOutput.Node(answer).AsObject();
+                if (settings?.Member("document") is { } document)
+                {
+                    json["belay"] = JsonOutput.Node(document);
+                }
+
+                JsonOutput.Write(host.Terminal.Output, json);
                 return (int)ExitCode.Done;
             }
 
             var harness = answer.Member("harness") ?? default;
             HarnessView.Write(host.Terminal.Output, harness);
-            HarnessView.WriteDetails(host.Terminal.Output, harness);
+            HarnessView.WriteDetails(host.Terminal.Output, harness, settings);
             return (int)ExitCode.Done;
         });
         return new Verb(command, """

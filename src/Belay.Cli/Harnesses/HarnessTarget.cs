@@ -97,7 +97,7 @@ internal sealed partial class HarnessTarget
         var argument = _argument is null ? null : result.GetValue(_argument);
         if (option is null && argument is null && _required)
         {
-            result.AddError(_argument is null ? "--harness is required: the name, id or ARN of a harness." : "Say which harness: its name, id or ARN.");
+            result.AddError(_argument is null ? "--harness is required: the name, id or ARN of a harness." : "Say which harness: its name, id or ARN; belay list shows them.");
         }
         else if (option is not null && argument is not null && option != argument)
         {

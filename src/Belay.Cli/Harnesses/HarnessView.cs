@@ -21,8 +21,8 @@ internal static class HarnessView
         Line(writer, "model", Model(harness));
     }
 
-    /// <summary>Writes the rest of its configuration.</summary>
-    public static void WriteDetails(TextWriter writer, JsonElement harness)
+    /// <summary>Writes the rest of its configuration, with what GetHarnessSettings answered where the server has it.</summary>
+    public static void WriteDetails(TextWriter writer, JsonElement harness, JsonElement? settings)
     {
         Line(writer, "prompt", string.Join(' ', harness.Items("systemPrompt").Select(block => block.Text("text"))));
         Line(writer, "tools", string.Join(", ", harness.Items("tools").Select(Tool)));
@@ -36,6 +36,7 @@ internal static class HarnessView
 
         // Values may be secrets that someone put there all the same.
         Line(writer, "variables", harness.Member("environmentVariables") is { ValueKind: JsonValueKind.Object } map ? string.Join(", ", map.EnumerateObject().Select(variable => variable.Name)) : null);
+        Line(writer, "settings", Settings(settings));
         Line(writer, "authorizer", Json(harness, "authorizerConfiguration", null));
         Line(writer, "role", harness.Text("executionRoleArn"));
         Line(writer, "created", harness.Text("createdAt"));
@@ -60,6 +61,20 @@ internal static class HarnessView
     }
 
     private static string? Tool(JsonElement tool) => tool.Text("name") is { } name ? $"{name} ({tool.Text("type")})" : tool.Text("type");
+
+    // The document wins over tags of the same name.
+    private static string Settings(JsonElement? settings)
+    {
+        var document = Members("document").ToList();
+        var tags = Members("tags").Where(tag => document.TrueForAll(setting => setting.Name != tag.Name));
+        return string.Join(", ", document.Select(Setting).Concat(tags.Select(tag => $"{Setting(tag)} (tag)")));
+
+        IEnumerable<JsonProperty> Members(string name) =>
+            settings?.Member(name) is { ValueKind: JsonValueKind.Object } map ? map.EnumerateObject() : Enumerable.Empty<JsonProperty>();
+
+        static string Setting(JsonProperty setting) =>
+            $"{setting.Name} {(setting.Value.ValueKind == JsonValueKind.Array ? string.Join(' ', setting.Value.EnumerateArray()) : setting.Value.ValueKind == JsonValueKind.String ? setting.Value.GetString() : setting.Value.GetRawText())}";
+    }
 
     private static string Limits(JsonElement harness)
     {

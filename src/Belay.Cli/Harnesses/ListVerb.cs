@@ -11,11 +11,10 @@ namespace Belay.Cli.Harnesses;
 /// <summary><c>belay list</c>: shows every harness of the account.</summary>
 internal static class ListVerb
 {
-    private static readonly string[] Headings = ["NAME", "ID", "VERSION", "STATUS", "UPDATED"];
-
     /// <summary>The verb.</summary>
     public static Verb Create(CliHost host)
     {
+        var wide = new WideOption();
         var connection = new ConnectionOptions();
         Verb[] children = [SessionListVerb.Create(host), UsageListVerb.Create(host)];
         var command = new Command("list", "List the harnesses, newest first; or sessions, or usage.");
@@ -25,6 +24,7 @@ internal static class ListVerb
             Validation.NothingBefore(child.Command);
         }
 
+        wide.AddTo(command);
         connection.AddTo(command);
 
         command.SetAction(async (parsed, cancellationToken) =>
@@ -46,7 +46,7 @@ internal static class ListVerb
             }
             else
             {
-                host.Terminal.WriteTable(Headings, harnesses.Select(Row));
+                Write(wide.Terminal(parsed, host), harnesses);
             }
 
             return (int)ExitCode.Done;
@@ -63,9 +63,15 @@ internal static class ListVerb
         };
     }
 
-    private static string[] Row(JsonElement harness) =>
-    [
-        harness.Text("harnessName") ?? "", harness.Text("harnessId") ?? "", harness.Text("harnessVersion") ?? "", harness.Text("status") ?? "",
-        harness.Text("updatedAt") ?? "",
-    ];
+    private static void Write(Terminal terminal, List<JsonElement> harnesses)
+    {
+        // The id begins with the name.
+        var table = new Table(new("NAME", Leaves: 3), new("ID", Whole: true, Id: true), new("VERSION", Whole: true, Leaves: 2), new("STATUS"), new("UPDATED", Whole: true, Leaves: 1));
+        foreach (var harness in harnesses)
+        {
+            table.Add(harness.Text("harnessName"), harness.Text("harnessId"), harness.Text("harnessVersion"), harness.Text("status"), harness.Text("updatedAt"));
+        }
+
+        table.WriteTo(terminal);
+    }
 }

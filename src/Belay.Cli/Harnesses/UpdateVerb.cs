@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using Belay.Cli.Client;
 using Belay.Cli.CommandLine;
+using Belay.Cli.Projects;
 
 namespace Belay.Cli.Harnesses;
 
@@ -13,6 +14,7 @@ internal static class UpdateVerb
     {
         var target = new HarnessTarget("harness");
         var fields = new HarnessFields();
+        var belay = new BelayOption();
         var clearMemory = Clear("--clear-memory", "Remove the memory.");
         var clearArtifact = Clear("--clear-environment-artifact", "Remove the image.");
         var clearAuthorizer = Clear("--clear-authorizer-configuration", "Remove the authorizer.");
@@ -22,6 +24,7 @@ internal static class UpdateVerb
         var command = new Command("update", "Change a harness: members that are given replace their old value; this makes a new version.");
         target.AddTo(command);
         fields.AddTo(command);
+        belay.AddTo(command);
         command.Add(clearMemory);
         command.Add(clearArtifact);
         command.Add(clearAuthorizer);
@@ -35,15 +38,21 @@ internal static class UpdateVerb
             ClearMember(clearMemory, "memory");
             ClearMember(clearArtifact, "environmentArtifact");
             ClearMember(clearAuthorizer, "authorizerConfiguration");
-            if (body.Count == 0)
+            var settings = belay.Read(parsed, host);
+            if (body.Count == 0 && settings is null)
             {
                 throw CliException.Usage("Nothing to change: no member is given.", "See the options: belay update --help");
             }
 
             using var client = connection.Connect(parsed, host);
             var (id, _) = await target.ResolveAsync(parsed, client, cancellationToken);
+            if (settings is not null)
+            {
+                await Deployment.RequireSettingsAsync(client, id, "--belay is given", cancellationToken);
+            }
+
             body["clientToken"] = parsed.GetValue(token) ?? host.Ids.NewUuid();
-            var harness = (await client.UpdateHarnessAsync(id, body, cancellationToken)).Member("harness") ?? default;
+            var harness = (await client.UpdateHarnessAsync(id, body, settings, cancellationToken)).Member("harness") ?? default;
             return await HarnessOutcome.ShowAsync(client, host, harness, !parsed.GetValue(noWait), connection.Json(parsed), cancellationToken);
 
             void ClearMember(Option<bool> option, string member)
@@ -66,6 +75,7 @@ internal static class UpdateVerb
             Examples:
               belay update hello --system-prompt "Answer in one sentence."
               belay update hello --max-iterations 30 --timeout-seconds 600
+              belay update hello --belay '{overridable: [model, maxTokens]}'
               belay update hello --clear-environment-artifact
             """);
     }

@@ -10,17 +10,26 @@ namespace Belay.Cli.Keys;
 /// <summary><c>belay keys</c>: access keys and bearer tokens, of the server that holds the data directory or of the directory itself.</summary>
 internal static class KeysVerb
 {
-    private static readonly string[] Headings = ["ID", "ACCOUNT", "CREATED", "DESCRIPTION"];
+    private static readonly KeeperList<KeySummary> Keys = new("keys", new("ID", Whole: true), new("ACCOUNT", Whole: true), new("CREATED", Whole: true, Leaves: 1), new("DESCRIPTION"))
+    {
+        ReadAsync = (keeper, cancellationToken) => keeper.ListKeysAsync(cancellationToken),
+        ToJson = ToJson,
+        Row = key => [key.AccessKeyId, key.Account, Time(key.CreatedAt), key.Description],
+        None = directory => $"{directory} holds no access keys. Make one with: belay keys create",
+    };
 
     /// <summary>The verb.</summary>
     public static Verb Create(CliHost host)
     {
         Verb[] children = [CreateCreate(host), CreateList(host), CreateDelete(host), .. TokenVerbs.Create(host)];
-        var command = new Command("keys", "Manage access keys, and bearer tokens for the native API.");
+        var command = new Command("keys", "Manage access keys, and bearer tokens for the native API; without a verb, list the keys.");
         foreach (var child in children)
         {
             command.Add(child.Command);
+            Validation.NothingBefore(child.Command);
         }
+
+        KeeperVerbs.List(host, command, Keys);
 
         return new Verb(command, """
             Asks the server that holds the data directory, and reads the directory itself when none does.
@@ -74,28 +83,8 @@ internal static class KeysVerb
 
     private static Verb CreateList(CliHost host)
     {
-        var connection = new ConnectionOptions();
         var command = new Command("list", "List the access keys, oldest first, without their secrets.");
-        connection.AddTo(command);
-        command.SetAction(async (parsed, cancellationToken) =>
-        {
-            using var keeper = KeyKeepers.For(connection, parsed, host);
-            var keys = await keeper.ListKeysAsync(cancellationToken);
-            if (connection.Json(parsed))
-            {
-                JsonOutput.Write(host.Terminal.Output, new JsonObject { ["keys"] = new JsonArray([.. keys.Select(ToJson)]) });
-            }
-            else if (keys.Count == 0)
-            {
-                host.Terminal.Error.WriteLine($"{connection.DataDirectory(parsed, host)} holds no access keys. Make one with: belay keys create");
-            }
-            else
-            {
-                host.Terminal.WriteTable(Headings, keys.Select(key => new[] { key.AccessKeyId, key.Account, Time(key.CreatedAt), key.Description ?? "" }));
-            }
-
-            return (int)ExitCode.Done;
-        });
+        KeeperVerbs.List(host, command, Keys);
         return new Verb(command, """
             Examples:
               belay keys list --json
@@ -104,27 +93,9 @@ internal static class KeysVerb
 
     private static Verb CreateDelete(CliHost host)
     {
+        var command = new Command("delete", "Delete an access key; requests signed with it, and tokens that it made, are refused from then on.");
         var id = new Argument<string>("id") { Description = "Id of the key." };
-        var connection = new ConnectionOptions();
-        var command = new Command("delete", "Delete an access key; requests signed with it, and tokens that it made, are refused from then on.") { id };
-        connection.AddTo(command);
-        command.SetAction(async (parsed, cancellationToken) =>
-        {
-            var given = parsed.GetRequiredValue(id);
-            using var keeper = KeyKeepers.For(connection, parsed, host);
-            await keeper.DeleteKeyAsync(given, cancellationToken);
-            if (connection.Json(parsed))
-            {
-                JsonOutput.Write(host.Terminal.Output, new JsonObject { ["accessKeyId"] = given, ["status"] = "DELETED" });
-            }
-            else
-            {
-                host.Terminal.Output.WriteLine($"Deleted {given}.");
-            }
-
-            return (int)ExitCode.Done;
-        });
-        return new Verb(command, """
+        return new Verb(KeeperVerbs.Delete(host, command, id, "accessKeyId", "Deleted", (keeper, key, cancellationToken) => keeper.DeleteKeyAsync(key, cancellationToken)), """
             Examples:
               belay keys delete BELAYABCDEFGHIJKLMNO
             """);

@@ -10,7 +10,15 @@ internal static class TokenVerbs
 {
     private const int ShortestSeconds = 60;
     private const int LongestSeconds = 31_536_000;
-    private static readonly string[] Headings = ["ID", "NAME", "REGION", "KEY", "CREATED", "EXPIRES"];
+
+    private static readonly KeeperList<TokenSummary> Tokens = new(
+        "tokens", new("ID", Whole: true), new("NAME"), new("REGION", Leaves: 2), new("KEY", Id: true, Leaves: 3), new("CREATED", Whole: true, Leaves: 1), new("EXPIRES", Whole: true))
+    {
+        ReadAsync = (keeper, cancellationToken) => keeper.ListTokensAsync(cancellationToken),
+        ToJson = ToJson,
+        Row = token => [token.TokenId, token.Name, token.Region, token.AccessKeyId, KeysVerb.Time(token.CreatedAt), KeysVerb.Time(token.ExpiresAt)],
+        None = _ => "There are no tokens. Make one with: belay keys token",
+    };
 
     /// <summary>The verbs.</summary>
     public static IEnumerable<Verb> Create(CliHost host) => [CreateToken(host), CreateTokens(host), CreateRevoke(host)];
@@ -60,30 +68,8 @@ internal static class TokenVerbs
 
     private static Verb CreateTokens(CliHost host)
     {
-        var connection = new ConnectionOptions();
         var command = new Command("tokens", "List the bearer tokens that are valid, oldest first, without their secrets.");
-        connection.AddTo(command);
-        command.SetAction(async (parsed, cancellationToken) =>
-        {
-            using var keeper = KeyKeepers.For(connection, parsed, host);
-            var tokens = await keeper.ListTokensAsync(cancellationToken);
-            if (connection.Json(parsed))
-            {
-                JsonOutput.Write(host.Terminal.Output, new JsonObject { ["tokens"] = new JsonArray([.. tokens.Select(ToJson)]) });
-            }
-            else if (tokens.Count == 0)
-            {
-                host.Terminal.Error.WriteLine("There are no tokens. Make one with: belay keys token");
-            }
-            else
-            {
-                host.Terminal.WriteTable(
-                    Headings,
-                    tokens.Select(token => new[] { token.TokenId, token.Name ?? "", token.Region, token.AccessKeyId, KeysVerb.Time(token.CreatedAt), KeysVerb.Time(token.ExpiresAt) }));
-            }
-
-            return (int)ExitCode.Done;
-        });
+        KeeperVerbs.List(host, command, Tokens);
         return new Verb(command, """
             Examples:
               belay keys tokens
@@ -93,27 +79,9 @@ internal static class TokenVerbs
 
     private static Verb CreateRevoke(CliHost host)
     {
+        var command = new Command("revoke", "Revoke a bearer token; it is refused from the next request on.");
         var id = new Argument<string>("token-id") { Description = "Id of the token." };
-        var connection = new ConnectionOptions();
-        var command = new Command("revoke", "Revoke a bearer token; it is refused from the next request on.") { id };
-        connection.AddTo(command);
-        command.SetAction(async (parsed, cancellationToken) =>
-        {
-            var given = parsed.GetRequiredValue(id);
-            using var keeper = KeyKeepers.For(connection, parsed, host);
-            await keeper.DeleteTokenAsync(given, cancellationToken);
-            if (connection.Json(parsed))
-            {
-                JsonOutput.Write(host.Terminal.Output, new JsonObject { ["tokenId"] = given, ["status"] = "DELETED" });
-            }
-            else
-            {
-                host.Terminal.Output.WriteLine($"Revoked {given}.");
-            }
-
-            return (int)ExitCode.Done;
-        });
-        return new Verb(command, """
+        return new Verb(KeeperVerbs.Delete(host, command, id, "tokenId", "Revoked", (keeper, token, cancellationToken) => keeper.DeleteTokenAsync(token, cancellationToken)), """
             Examples:
               belay keys revoke AbCdEfGhIjKlMnOp
             """);

@@ -4,7 +4,6 @@ using Belay.Cli.Client;
 using Belay.Cli.CommandLine;
 using Belay.Cli.Harnesses;
 using Belay.Contracts;
-using Belay.Contracts.Faults;
 using Belay.Contracts.Harnesses;
 
 namespace Belay.Cli.Projects;
@@ -27,10 +26,10 @@ internal sealed class Deployment(BelayClient client, CliHost host)
             throw new CliException(ExitCode.Failed, $"Harness {project.Name} could not be deleted and cannot be changed.", $"Delete it first: belay delete {id}");
         }
 
-        var settings = await client.GetSettingsAsync(id, cancellationToken);
+        var settings = await client.GetSettingsAsync(id, null, cancellationToken);
         if (settings is null && project.Settings.Count > 0)
         {
-            throw NoSettings(project);
+            throw NoSettings(project.File + " has a belay section");
         }
 
         var tags = (await client.ListTagsAsync(harness.Arn, cancellationToken)).Member("tags");
@@ -42,7 +41,7 @@ internal sealed class Deployment(BelayClient client, CliHost host)
 
     /// <summary>
     /// Carries out a plan and answers the harness, ready. Each step is one that a second deployment finds done or does again. Members
-    /// go first, because they are what the service may refuse, and then nothing has changed; settings are a version of their own.
+    /// and settings go first and together, as one version: they are what the service may refuse, and then nothing has changed.
     /// </summary>
     public async Task<JsonElement> ApplyAsync(DeploymentPlan plan, CancellationToken cancellationToken)
     {
@@ -51,26 +50,21 @@ internal sealed class Deployment(BelayClient client, CliHost host)
         if (plan.Deployed is not { HarnessId: var id, Arn: var arn })
         {
             Complete(body!, project.Name, host.Ids.NewUuid(), client.Connection.Account);
-            return await CreateAsync(project, body!, wait: true, cancellationToken);
+            return await CreateAsync(project, body!, plan.Settings, wait: true, cancellationToken);
         }
 
-        // 1. Members.
+        // 1. Members and settings.
         Say($"Updating {project.Name}.");
-        if (body is not null)
+        if (body is not null || plan.Settings is not null)
         {
+            body ??= [];
             body["clientToken"] = host.Ids.NewUuid();
-            await ExplainAsync(project, () => client.UpdateHarnessAsync(id, body, cancellationToken));
+            await ExplainAsync(project, () => client.UpdateHarnessAsync(id, body, plan.Settings, cancellationToken));
         }
 
         var harness = await ReadyAsync(project.Name, id, cancellationToken);
 
-        // 2. Settings.
-        if (plan.Settings is { } settings)
-        {
-            harness = await SetAsync(project, id, settings, cancellationToken);
-        }
-
-        // 3. Tags, which make no version.
+        // 2. Tags, which make no version.
         if (plan.TagsToSet.Count > 0)
         {
             await client.TagAsync(arn, (JsonObject)plan.TagsToSet.DeepClone(), cancellationToken);
@@ -84,19 +78,31 @@ internal sealed class Deployment(BelayClient client, CliHost host)
         return harness;
     }
 
-    /// <summary>Creates a harness from a whole request, and sets its settings once it is ready. Without waiting there are none to set.</summary>
-    public async Task<JsonElement> CreateAsync(ProjectFile project, JsonObject body, bool wait, CancellationToken cancellationToken)
+    /// <summary>Creates a harness from a whole request and its settings, where it has some.</summary>
+    public async Task<JsonElement> CreateAsync(ProjectFile project, JsonObject body, JsonObject? settings, bool wait, CancellationToken cancellationToken)
     {
         Say($"Creating {(string?)body["harnessName"]}.");
-        var made = (await ExplainAsync(project, () => client.CreateHarnessAsync(body, cancellationToken))).Member("harness") ?? default;
-        if (!wait)
+        var made = (await ExplainAsync(project, () => client.CreateHarnessAsync(body, settings, cancellationToken))).Member("harness") ?? default;
+        var id = made.Text("harnessId") ?? throw Unreadable(null);
+        if (settings is not null)
         {
-            return made;
+            await RequireSettingsAsync(client, id, project.File + " has a belay section", cancellationToken);
         }
 
-        var id = made.Text("harnessId") ?? throw Unreadable(null);
-        var harness = await ReadyAsync(project.Name, id, cancellationToken);
-        return project.Settings.Count == 0 ? harness : await SetAsync(project, id, project.Settings, cancellationToken);
+        return wait ? await ReadyAsync(project.Name, id, cancellationToken) : made;
+    }
+
+    /// <summary>Fails where a server has no settings: it ignores those that come with a request.</summary>
+    /// <param name="client">The server.</param>
+    /// <param name="harnessId">A harness that is there.</param>
+    /// <param name="wish">What asks for settings, as a sentence without its end.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public static async Task RequireSettingsAsync(BelayClient client, string harnessId, string wish, CancellationToken cancellationToken)
+    {
+        if (await client.GetSettingsAsync(harnessId, null, cancellationToken) is null)
+        {
+            throw NoSettings(wish);
+        }
     }
 
     /// <summary>Fills in what a request to create a harness needs beside what a project says.</summary>
@@ -105,12 +111,6 @@ internal sealed class Deployment(BelayClient client, CliHost host)
         body["harnessName"] = name;
         body["clientToken"] = token;
         body["executionRoleArn"] ??= $"arn:aws:iam::{account}:role/Belay";
-    }
-
-    private async Task<JsonElement> SetAsync(ProjectFile project, string id, JsonObject settings, CancellationToken cancellationToken)
-    {
-        await ExplainAsync(project, () => client.PutSettingsAsync(id, (JsonObject)settings.DeepClone(), cancellationToken));
-        return await ReadyAsync(project.Name, id, cancellationToken);
     }
 
     private static async Task<JsonElement> ExplainAsync(ProjectFile project, Func<Task<JsonElement>> send)
@@ -122,10 +122,6 @@ internal sealed class Deployment(BelayClient client, CliHost host)
         catch (CliException refusal) when (refusal.Fields.Count > 0)
         {
             throw project.Explain(refusal);
-        }
-        catch (CliException refusal) when (refusal.Fault == nameof(FaultCode.UnknownOperationException) && project.Settings.Count > 0)
-        {
-            throw NoSettings(project);
         }
     }
 
@@ -166,10 +162,10 @@ internal sealed class Deployment(BelayClient client, CliHost host)
         }
     }
 
-    private static CliException NoSettings(ProjectFile project) => new(
+    private static CliException NoSettings(string wish) => new(
         ExitCode.Failed,
-        $"{project.File} has a belay section, and this server has no API for it.",
-        "Remove the section, or deploy to a newer server.");
+        $"{wish}, and this server has no such settings: it is not Belay, or an old one.",
+        "Leave it out, or name another server.");
 
     private static CliException Unreadable(Exception? cause) =>
         new(ExitCode.Failed, "The server describes the harness in a way that this program cannot read.", "Check that both are of the same version: belay --version.", cause);

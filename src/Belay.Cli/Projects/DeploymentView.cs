@@ -18,6 +18,10 @@ internal sealed class DeploymentView(Terminal terminal)
     // The comparison takes time that grows with lines times differences.
     private const int MostLines = 2000;
 
+    // A member that is there or not; a project that does not speak of memory has it.
+    private const string NoMemory = "memory.disabled";
+    private const string NoMemoryInWords = "none: the agent remembers nothing beyond its session";
+
     private static readonly JsonSerializerOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Writes a plan.</summary>
@@ -39,8 +43,12 @@ internal sealed class DeploymentView(Terminal terminal)
 
         foreach (var change in plan.Changes)
         {
-            Line($"@@ {change.Path} @@");
-            if (change.Sensitive)
+            Line($"@@ {(change.Path == NoMemory ? "memory" : change.Path)} @@");
+            if (change.Path == NoMemory)
+            {
+                WriteValues(change.Old is null ? null : NoMemoryInWords, change.New is null ? null : NoMemoryInWords);
+            }
+            else if (change.Sensitive)
             {
                 Line($"(sensitive, {change.Verb})");
             }
@@ -100,6 +108,7 @@ internal sealed class DeploymentView(Terminal terminal)
     {
         null => null,
         JsonValue text when text.GetValueKind() == JsonValueKind.String => (string)text!,
+        JsonObject { Count: 0 } => "(empty)",
         _ => value.ToJsonString(Readable),
     };
 

@@ -209,9 +209,9 @@ internal sealed partial class ProjectReader
     /// <summary>The place of a field: its own where the file has it, else that of the nearest thing around it.</summary>
     private FileProblem Locate(FieldProblem field)
     {
-        // Updates wrap some members, and settings are a document of their own; a file has them plainly.
+        // Updates wrap some members; a file has them plainly.
         var path = field.Name.Replace(".optionalValue", "", StringComparison.Ordinal);
-        path = path == NameMember ? NameKey : path.StartsWith("document.", StringComparison.Ordinal) ? SettingsKey + path["document".Length..] : path;
+        path = path == NameMember ? NameKey : path;
         if (_promptIsFile && path.StartsWith(PromptMember, StringComparison.Ordinal))
         {
             return new(_location.Show(_location.PromptFile), Position.Start, path, field.Message);

@@ -133,17 +133,12 @@ internal static class Composition
         builder.AddFilter((category, level) => levels.Writes(category, level));
         builder.Services.AddSingleton(TimeProvider.System);
         builder.AddConsoleFormatter<JsonLogLines, ConsoleFormatterOptions>();
-        builder.AddSimpleConsole(console =>
-        {
-            console.SingleLine = true;
-            console.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z' ";
-            console.UseUtcTimestamp = true;
-            console.ColorBehavior = LoggerColorBehavior.Disabled;
-        });
+        builder.AddConsoleFormatter<TextLogLines, ConsoleFormatterOptions>();
+        builder.AddConsole();
         builder.Services.Configure<ConsoleLoggerOptions>(console =>
         {
             console.LogToStandardErrorThreshold = LogLevel.Trace;
-            console.FormatterName = format == LogFormat.Json ? JsonLogLines.FormatterName : ConsoleFormatterNames.Simple;
+            console.FormatterName = format == LogFormat.Json ? JsonLogLines.FormatterName : TextLogLines.FormatterName;
         });
     }
 }

@@ -11,7 +11,8 @@ namespace Belay.Cli.Serving;
 
 /// <summary>
 /// Log lines for programs: one JSON object a line with <c>time</c>, <c>level</c>, <c>category</c>, <c>event</c>, <c>message</c>, what the
-/// scopes say (<c>requestId</c>, <c>harnessId</c>, <c>sessionId</c>, <c>traceId</c>), and <c>exception</c> where there is one.
+/// scopes say (<c>requestId</c>, <c>harnessId</c>, <c>sessionId</c>, <c>traceId</c>), of a request <c>operation</c>, <c>status</c> and
+/// <c>milliseconds</c>, and <c>exception</c> where there is one.
 /// </summary>
 internal sealed class JsonLogLines(TimeProvider time) : ConsoleFormatter(FormatterName)
 {
@@ -33,11 +34,12 @@ internal sealed class JsonLogLines(TimeProvider time) : ConsoleFormatter(Formatt
             json.WriteString("category", logEntry.Category);
             json.WriteString("event", logEntry.EventId.Name);
             json.WriteString("message", logEntry.Formatter(logEntry.State, logEntry.Exception));
-            foreach (var (name, value) in Scopes(scopeProvider))
+            foreach (var (name, value) in LogScopes.Of(scopeProvider))
             {
                 json.WriteString(name, value);
             }
 
+            WriteRequest(json, logEntry.State);
             if (logEntry.Exception is { } exception)
             {
                 json.WriteString("exception", exception.ToString());
@@ -50,22 +52,25 @@ internal sealed class JsonLogLines(TimeProvider time) : ConsoleFormatter(Formatt
         textWriter.Write('\n');
     }
 
-    // Only what our own scopes name: the framework's hold connection ids that lead nowhere. The innermost wins.
-    private static Dictionary<string, string> Scopes(IExternalScopeProvider? provider)
+    // What a line about a request says in its message, so that lines can be chosen by it.
+    private static void WriteRequest<TState>(Utf8JsonWriter json, TState state)
     {
-        var found = new Dictionary<string, string>(StringComparer.Ordinal);
-        provider?.ForEachScope(
-            static (scope, into) =>
+        foreach (var (name, value) in state as IEnumerable<KeyValuePair<string, object?>> ?? [])
+        {
+            switch (name, value)
             {
-                foreach (var (name, value) in scope as IEnumerable<KeyValuePair<string, object?>> ?? [])
-                {
-                    if (name is "requestId" or "harnessId" or "sessionId" or "traceId" && value is string text)
-                    {
-                        into[name] = text;
-                    }
-                }
-            },
-            found);
-        return found;
+                case ("Operation", string operation):
+                    json.WriteString("operation", operation);
+                    break;
+                case ("Status", int status):
+                    json.WriteNumber("status", status);
+                    break;
+                case ("Milliseconds", long milliseconds):
+                    json.WriteNumber("milliseconds", milliseconds);
+                    break;
+                default:
+                    break;
+            }
+        }
     }
 }

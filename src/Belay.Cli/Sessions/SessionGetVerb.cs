@@ -18,9 +18,11 @@ internal static class SessionGetVerb
     {
         var id = new Argument<string>("session") { Description = "Id of the session." };
         var target = HarnessTarget.Optional("Its harness, by name, id or ARN; looked for in every harness when left out.");
+        var wide = new WideOption();
         var connection = new ConnectionOptions();
         var command = new Command("session", "Show a session: what it does, why it ended, its invocations, tokens and cost.") { id };
         target.AddTo(command);
+        wide.AddTo(command);
         connection.AddTo(command);
 
         command.SetAction(async (parsed, cancellationToken) =>
@@ -36,7 +38,7 @@ internal static class SessionGetVerb
             }
             else
             {
-                SessionView.Write(host.Terminal, answer);
+                SessionView.Write(wide.Terminal(parsed, host), answer);
             }
 
             return (int)ExitCode.Done;

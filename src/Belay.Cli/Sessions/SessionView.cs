@@ -36,7 +36,8 @@ internal static class SessionView
     public static void WriteList(Terminal terminal, IEnumerable<JsonElement> sessions)
     {
         var table = new Table(
-            new("SESSION", Whole: true), new("HARNESS"), new("STATE"), new("ACTIVE", Whole: true), new("ACTOR"), new("INVOCATIONS", Right: true), new("TOKENS", Right: true), new("COST", Right: true), new("ENDED"));
+            new("SESSION", Whole: true, Id: true), new("HARNESS", Id: true, Leaves: 4), new("STATE", Whole: true), new("ACTIVE", Whole: true, Leaves: 5), new("ACTOR", Id: true, Leaves: 1),
+            new("INVOCATIONS", Right: true, Leaves: 2), new("TOKENS", Right: true, Leaves: 3), new("COST", Right: true, Leaves: 6), new("ENDED"));
         foreach (var session in sessions)
         {
             var state = session.Text("state");
@@ -63,7 +64,8 @@ internal static class SessionView
         }
 
         var table = new Table(
-            new("STARTED", Whole: true), new("TIME", Right: true), new("ITERATIONS", Right: true), new("TOOL CALLS", Right: true), new("TOKENS", Right: true), new("COST", Right: true), new("ENDED"), new("TRACE", Whole: true));
+            new("STARTED", Whole: true, Leaves: 4), new("TIME", Right: true), new("ITERATIONS", Right: true, Leaves: 1), new("TOOL CALLS", Right: true, Leaves: 2),
+            new("TOKENS", Right: true, Leaves: 3), new("COST", Right: true, Leaves: 5), new("ENDED"), new("TRACE", Whole: true, Id: true));
         foreach (var invocation in invocations)
         {
             table.Add(
@@ -88,7 +90,7 @@ internal static class SessionView
             return;
         }
 
-        var table = new Table([new("MODEL"), new("PROVIDER"), new("CALLS", Right: true), .. TokenColumns]);
+        var table = new Table([new("MODEL", Id: true), new("PROVIDER", Leaves: 3), new("CALLS", Right: true), .. TokenColumns]);
         foreach (var model in models)
         {
             table.Add([model.Text("modelId"), model.Text("provider"), Amounts.Count(model.Number("calls")), .. TokenCells(model)]);
@@ -100,7 +102,7 @@ internal static class SessionView
 
     /// <summary>Columns of tokens by kind, and of cost.</summary>
     public static IReadOnlyList<Column> TokenColumns { get; } =
-        [new("IN", Right: true), new("OUT", Right: true), new("CACHE READ", Right: true), new("CACHE WRITE", Right: true), new("COST", Right: true)];
+        [new("IN", Right: true), new("OUT", Right: true), new("CACHE READ", Right: true, Leaves: 1), new("CACHE WRITE", Right: true, Leaves: 2), new("COST", Right: true, Leaves: 9)];
 
     /// <summary>Cells for <see cref="TokenColumns"/>.</summary>
     public static IEnumerable<Cell> TokenCells(JsonElement used)

@@ -77,6 +77,16 @@ internal static class TraceView
             parts.Add(span.Text("error") is { } error ? $"failed: {error.Trim()}" : "failed");
         }
 
+        if (span.Text("operation") == "chat" && span.Member("attributes")?.Text("gen_ai.request.model") is { } model)
+        {
+            parts.Add(model);
+        }
+
+        if (span.Text("operation") == "execute_command" && span.Member("attributes")?.Number("process.exit.code") is { } exit and not 0)
+        {
+            parts.Add($"exit code {exit}");
+        }
+
         if (InvocationFacts.Tokens(span.Member("usage")) is { Length: > 0 } tokens)
         {
             parts.Add(tokens);

@@ -17,14 +17,17 @@ internal static class TracesVerb
     public static Verb Create(CliHost host)
     {
         Verb[] children = [CreateList(host), CreateGet(host)];
-        var command = new Command("traces", "Show what invocations did, step by step.");
+        var command = new Command("traces", "Show what invocations did, step by step; without a verb, list the newest.");
         foreach (var child in children)
         {
             command.Add(child.Command);
+            Validation.NothingBefore(child.Command);
         }
 
+        List(host, command);
         return new Verb(command, """
             Examples:
+              belay traces
               belay traces list --harness hello
               belay traces get --session-id "$SESSION"
             """)
@@ -35,19 +38,33 @@ internal static class TracesVerb
 
     private static Verb CreateList(CliHost host)
     {
+        var command = new Command("list", "List traces, the newest first: one for each invocation.");
+        List(host, command);
+        return new Verb(command, $"""
+            {MomentOption.Values}
+
+            Examples:
+              belay traces list --harness hello --since 2d
+              belay traces list --session-id "$SESSION" --json | jq -r '.traces[].traceId'
+            """);
+    }
+
+    private static void List(CliHost host, Command command)
+    {
         var target = HarnessTarget.Optional("Only of this harness, by name, id or ARN.");
         var session = new Option<string?>("--session-id") { Description = "Only of this session.", HelpName = "ID" };
         var since = new MomentOption("--since", "Only traces that began from then on (default 12h).");
         var until = new MomentOption("--until", "Only traces that began before then.");
         var limit = new Option<int?>("--limit") { Description = $"Newest traces to show at most (default {DefaultLimit}).", HelpName = "N" };
+        var wide = new WideOption();
         var connection = new ConnectionOptions();
-        var command = new Command("list", "List traces, the newest first: one for each invocation.");
         Validation.Between(limit, 1, LargestLimit);
         target.AddTo(command);
         command.Add(session);
         since.AddTo(command);
         until.AddTo(command);
         command.Add(limit);
+        wide.AddTo(command);
         connection.AddTo(command);
 
         command.SetAction(async (parsed, cancellationToken) =>
@@ -73,18 +90,11 @@ internal static class TracesVerb
             }
             else
             {
-                WriteList(host.Terminal, traces);
+                WriteList(wide.Terminal(parsed, host), traces);
             }
 
             return (int)ExitCode.Done;
         });
-        return new Verb(command, $"""
-            {MomentOption.Values}
-
-            Examples:
-              belay traces list --harness hello --since 2d
-              belay traces list --session-id "$SESSION" --json | jq -r '.traces[].traceId'
-            """);
     }
 
     private static Verb CreateGet(CliHost host)
@@ -171,7 +181,8 @@ internal static class TracesVerb
     private static void WriteList(Terminal terminal, List<JsonElement> traces)
     {
         var table = new Table(
-            new("TRACE", Whole: true), new("STARTED", Whole: true), new("HARNESS"), new("SESSION"), new("TIME", Right: true), new("TOKENS", Right: true), new("COST", Right: true), new("ENDED"));
+            new("TRACE", Whole: true, Id: true), new("STARTED", Whole: true, Leaves: 4), new("HARNESS", Id: true, Leaves: 2), new("SESSION", Id: true, Leaves: 3), new("TIME", Right: true),
+            new("TOKENS", Right: true, Leaves: 1), new("COST", Right: true, Leaves: 5), new("ENDED"));
         foreach (var trace in traces)
         {
             var invocation = trace.Member("invocation") ?? default;

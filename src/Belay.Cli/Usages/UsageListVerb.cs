@@ -22,6 +22,7 @@ internal static class UsageListVerb
         var actor = new Option<string?>("--actor-id") { Description = "Only of this actor.", HelpName = "ID" };
         var since = new MomentOption("--since", "Only what happened from then on (default 1d).");
         var until = new MomentOption("--until", "Only what happened before then.");
+        var wide = new WideOption();
         var connection = new ConnectionOptions();
         var command = new Command("usage", "List calls, tokens and cost over time.") { groupBy, interval };
         groupBy.Validators.Add(CheckGroups);
@@ -30,6 +31,7 @@ internal static class UsageListVerb
         command.Add(actor);
         since.AddTo(command);
         until.AddTo(command);
+        wide.AddTo(command);
         connection.AddTo(command);
 
         command.SetAction(async (parsed, cancellationToken) =>
@@ -60,7 +62,7 @@ internal static class UsageListVerb
             }
             else
             {
-                Write(host.Terminal, rows, groups, parsed.GetValue(interval) is not null);
+                Write(wide.Terminal(parsed, host), rows, groups, parsed.GetValue(interval) is not null);
             }
 
             return (int)ExitCode.Done;
@@ -82,8 +84,9 @@ internal static class UsageListVerb
         var (byHarness, byActor, byModel) = (groups.Contains("harness"), groups.Contains("actor"), groups.Contains("model"));
         var table = new Table(
         [
-            new(byTime ? "START" : "", Whole: true), new(byHarness ? "HARNESS" : ""), new(byActor ? "ACTOR" : ""), new(byModel ? "MODEL" : ""), new(byModel ? "PROVIDER" : ""),
-            new(byModel ? "" : "INVOCATIONS", Right: true), new("MODEL CALLS", Right: true), new(byModel ? "" : "TOOL CALLS", Right: true), .. SessionView.TokenColumns,
+            new(byTime ? "START" : "", Whole: true), new(byHarness ? "HARNESS" : "", Id: true), new(byActor ? "ACTOR" : "", Id: true), new(byModel ? "MODEL" : "", Id: true),
+            new(byModel ? "PROVIDER" : "", Leaves: 3), new(byModel ? "" : "INVOCATIONS", Right: true, Leaves: 5), new("MODEL CALLS", Right: true, Leaves: 6),
+            new(byModel ? "" : "TOOL CALLS", Right: true, Leaves: 4), .. SessionView.TokenColumns,
         ]);
         foreach (var row in rows)
         {

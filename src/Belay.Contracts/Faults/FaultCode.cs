@@ -1,6 +1,9 @@
+using System.Text.Json.Serialization;
+
 namespace Belay.Contracts.Faults;
 
 /// <summary>The closed set of faults that a request can end with. Each has one name and one HTTP status on the wire.</summary>
+[JsonConverter(typeof(WireEnumConverter<FaultCode>))]
 public enum FaultCode
 {
     /// <summary>400: malformed or out-of-range input.</summary>

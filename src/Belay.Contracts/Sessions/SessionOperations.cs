@@ -1,4 +1,6 @@
 using System.Text.Json.Serialization;
+using Belay.Contracts.Faults;
+using Belay.Contracts.Invocations;
 using Belay.Contracts.Validation;
 
 namespace Belay.Contracts.Sessions;
@@ -24,6 +26,14 @@ public sealed record ListSessionsRequest
     /// <summary>Only sessions in this state.</summary>
     [BoundTo(Place.Query, "state")]
     public SessionState? State { get; init; }
+
+    /// <summary>Only sessions whose last invocation ended with this stop reason.</summary>
+    [BoundTo(Place.Query, "stopReason")]
+    public HarnessStopReason? StopReason { get; init; }
+
+    /// <summary>Only sessions whose last invocation ended with this fault.</summary>
+    [BoundTo(Place.Query, "fault")]
+    public FaultCode? Fault { get; init; }
 
     /// <summary>Only sessions that were active at or after this time.</summary>
     [BoundTo(Place.Query, "since")]

@@ -7,7 +7,7 @@ public static class SigV4Signer
 {
     /// <summary>
     /// Adds <c>x-amz-date</c>, <c>x-amz-content-sha256</c> and <c>Authorization</c>. Signs the host, the content type and every
-    /// <c>x-amz…</c> header present, so those must be set before; the request's URI must be absolute and sent as it is.
+    /// <c>x-amz…</c> or <c>x-belay-…</c> header present, so those must be set before; the request's URI must be absolute and sent as it is.
     /// </summary>
     public static void Sign(
         HttpRequestMessage request, ReadOnlySpan<byte> body, string accessKey, string secretKey, string region, string service, DateTimeOffset at)
@@ -32,7 +32,7 @@ public static class SigV4Signer
 
         foreach (var header in request.Headers.NonValidated)
         {
-            if (header.Key.StartsWith("x-amz", StringComparison.OrdinalIgnoreCase))
+            if (header.Key.StartsWith("x-amz", StringComparison.OrdinalIgnoreCase) || header.Key.StartsWith("x-belay-", StringComparison.OrdinalIgnoreCase))
             {
                 signed.Add(new(header.Key, header.Value.ToString()));
             }

@@ -25,7 +25,7 @@ public sealed class SigV4Verifier(AccessKeys keys, TimeProvider time) : IAuthent
     private const string ContentHash = "x-amz-content-sha256";
 
     // Headers that choose whose session and data are meant; a signature that leaves them out would let anybody on the way change them.
-    private const string MeaningfulPrefix = "x-amzn-bedrock-agentcore-";
+    private static readonly string[] MeaningfulPrefixes = ["x-amzn-bedrock-agentcore-", "x-belay-"];
 
     private readonly SigningKeys _signingKeys = new();
 
@@ -139,7 +139,7 @@ public sealed class SigV4Verifier(AccessKeys keys, TimeProvider time) : IAuthent
         ThrowIfUnsigned(signed, request.Headers.ContainsKey("x-amz-date") ? "x-amz-date" : "date");
         foreach (var header in request.Headers)
         {
-            if (header.Key.StartsWith(MeaningfulPrefix, StringComparison.OrdinalIgnoreCase))
+            if (Array.Exists(MeaningfulPrefixes, prefix => header.Key.StartsWith(prefix, StringComparison.OrdinalIgnoreCase)))
             {
                 ThrowIfUnsigned(signed, header.Key.ToLowerInvariant());
             }

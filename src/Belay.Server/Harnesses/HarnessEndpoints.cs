@@ -21,8 +21,10 @@ public static class HarnessEndpoints
     [
         new("CreateHarness", HttpMethods.Post, Harnesses, Operation.ControlBodyBytes, async (call, cancellationToken) =>
         {
-            var request = call.Bind(BelayJson.Default.CreateHarnessRequest, request => HarnessRules.Create(request, catalog.Settings));
-            var harness = await catalog.CreateAsync(call.Caller.Scope, request, cancellationToken);
+            var belay = SettingsHeader.Read(call.Http.Request);
+            var request = call.Bind(
+                BelayJson.Default.CreateHarnessRequest, request => HarnessRules.Create(request, catalog.Settings).Concat(HarnessCatalog.SettingsProblems(belay, "belay")));
+            var harness = await catalog.CreateAsync(call.Caller.Scope, request, belay, cancellationToken);
             await call.RespondAsync(StatusCodes.Status201Created, new() { Harness = harness }, BelayJson.Default.CreateHarnessResponse);
         }),
         new("GetHarness", HttpMethods.Get, Harness, Operation.ControlBodyBytes, async (call, cancellationToken) =>
@@ -33,8 +35,10 @@ public static class HarnessEndpoints
         }),
         new("UpdateHarness", HttpMethods.Patch, Harness, Operation.ControlBodyBytes, async (call, cancellationToken) =>
         {
-            var request = call.Bind(BelayJson.Default.UpdateHarnessRequest, request => HarnessRules.Update(request, catalog.Settings));
-            var harness = await catalog.UpdateAsync(call.Caller.Scope, request, cancellationToken);
+            var belay = SettingsHeader.Read(call.Http.Request);
+            var request = call.Bind(
+                BelayJson.Default.UpdateHarnessRequest, request => HarnessRules.Update(request, catalog.Settings).Concat(HarnessCatalog.SettingsProblems(belay, "belay")));
+            var harness = await catalog.UpdateAsync(call.Caller.Scope, request, belay, cancellationToken);
             await call.RespondAsync(StatusCodes.Status200OK, new() { Harness = harness }, BelayJson.Default.UpdateHarnessResponse);
         }),
         new("DeleteHarness", HttpMethods.Delete, Harness, Operation.ControlBodyBytes, async (call, cancellationToken) =>
@@ -46,16 +50,18 @@ public static class HarnessEndpoints
         new("ListHarnesses", HttpMethods.Get, Harnesses, Operation.ControlBodyBytes, async (call, cancellationToken) =>
         {
             var request = call.Bind(BelayJson.Default.ListHarnessesRequest);
-            var paging = new Paging(call, tokens, request.MaxResults, "");
-            var page = await catalog.ListAsync(call.Caller.Scope, paging.Limit, paging.After(request.NextToken), cancellationToken);
+            var limit = request.MaxResults ?? DefaultPageSize;
+            var paging = PagesOf(call, tokens, limit, "");
+            var page = await catalog.ListAsync(call.Caller.Scope, limit, paging.After(request.NextToken), cancellationToken);
             await call.RespondAsync(
                 StatusCodes.Status200OK, new() { Harnesses = page.Items, NextToken = paging.Next(page.Next) }, BelayJson.Default.ListHarnessesResponse);
         }),
         new("ListHarnessVersions", HttpMethods.Get, Versions, Operation.ControlBodyBytes, async (call, cancellationToken) =>
         {
             var request = call.Bind(BelayJson.Default.ListHarnessVersionsRequest);
-            var paging = new Paging(call, tokens, request.MaxResults, request.HarnessId);
-            var page = await catalog.ListVersionsAsync(call.Caller.Scope, request.HarnessId, paging.Limit, paging.After(request.NextToken), cancellationToken);
+            var limit = request.MaxResults ?? DefaultPageSize;
+            var paging = PagesOf(call, tokens, limit, request.HarnessId);
+            var page = await catalog.ListVersionsAsync(call.Caller.Scope, request.HarnessId, limit, paging.After(request.NextToken), cancellationToken);
             await call.RespondAsync(
                 StatusCodes.Status200OK, new() { HarnessVersions = page.Items, NextToken = paging.Next(page.Next) }, BelayJson.Default.ListHarnessVersionsResponse);
         }),
@@ -86,23 +92,16 @@ public static class HarnessEndpoints
         new("ListHarnessEndpoints", HttpMethods.Get, Endpoints, Operation.ControlBodyBytes, async (call, cancellationToken) =>
         {
             var request = call.Bind(BelayJson.Default.ListHarnessEndpointsRequest);
-            var paging = new Paging(call, tokens, request.MaxResults, request.HarnessId);
-            var page = await catalog.ListEndpointsAsync(call.Caller.Scope, request.HarnessId, paging.Limit, paging.After(request.NextToken), cancellationToken);
+            var limit = request.MaxResults ?? DefaultPageSize;
+            var paging = PagesOf(call, tokens, limit, request.HarnessId);
+            var page = await catalog.ListEndpointsAsync(call.Caller.Scope, request.HarnessId, limit, paging.After(request.NextToken), cancellationToken);
             await call.RespondAsync(
                 StatusCodes.Status200OK, new() { Endpoints = page.Items, NextToken = paging.Next(page.Next) }, BelayJson.Default.ListHarnessEndpointsResponse);
         }),
         .. TagEndpoints.Operations(catalog),
     ];
 
-    /// <summary>The paging of one list call. A token is good for the page size and the harness it was issued for.</summary>
-    private sealed class Paging(OperationCall call, IPageTokens tokens, int? maxResults, string harnessId)
-    {
-        private readonly string _parameters = string.Create(CultureInfo.InvariantCulture, $"{harnessId}?maxResults={maxResults ?? DefaultPageSize}");
-
-        public int Limit => maxResults ?? DefaultPageSize;
-
-        public string? After(string? token) => token is null ? null : tokens.Read(call.Caller.Scope, call.Operation.Name, _parameters, token);
-
-        public string? Next(string? position) => position is null ? null : tokens.Issue(call.Caller.Scope, call.Operation.Name, _parameters, position);
-    }
+    // The page size counts, too: the published operation says so.
+    private static Paging PagesOf(OperationCall call, IPageTokens tokens, int limit, string harnessId) =>
+        new(call, tokens, string.Create(CultureInfo.InvariantCulture, $"{harnessId}?maxResults={limit}"));
 }

@@ -29,7 +29,7 @@ public static class SettingsEndpoints
         },
         new("PutHarnessSettings", HttpMethods.Put, Settings, Operation.ControlBodyBytes, async (call, cancellationToken) =>
         {
-            var request = call.Bind(BelayJson.Default.PutHarnessSettingsRequest, request => HarnessCatalog.SettingsProblems(request.Document));
+            var request = call.Bind(BelayJson.Default.PutHarnessSettingsRequest, request => HarnessCatalog.SettingsProblems(request.Document, "document"));
             var (harness, settings) = await catalog.PutSettingsAsync(call.Caller.Scope, request.HarnessId, request.Document, cancellationToken);
             await call.RespondAsync(StatusCodes.Status200OK, Response(harness, settings), BelayJson.Default.HarnessSettingsResponse);
         })

@@ -21,8 +21,8 @@ public static class OpenApiDocument
 
     private const string Json = MediaTypeNames.Application.Json;
     private const string Description = """
-        What a self-hosted server answers beyond the AWS wire. Members that are absent are left out, never null; members that nobody knows are
-        ignored; times are UTC in ISO 8601. Errors have one shape, `Fault`, with its code in the header `x-amzn-ErrorType`, too. A request that
+        What a self-hosted server answers beyond the AWS wire. Members that are absent are left out, never null; members of a body that nobody
+        knows are ignored, those of a query refused; times are UTC in ISO 8601. Errors have one shape, `Fault`, with its code in the header `x-amzn-ErrorType`, too. A request that
         breaks several rules is refused once, naming all of them. Lists that have `nextToken` are read page by page.
         """;
 

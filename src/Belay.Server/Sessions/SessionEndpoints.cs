@@ -1,4 +1,3 @@
-using System.Globalization;
 using Belay.Contracts;
 using Belay.Contracts.Faults;
 using Belay.Server.Wire;
@@ -19,8 +18,13 @@ public static class SessionEndpoints
         new("ListSessions", HttpMethods.Get, "/belay/v1/sessions", Operation.ControlBodyBytes, async (call, cancellationToken) =>
         {
             var request = call.Bind(BelayJson.Default.ListSessionsRequest);
-            var filter = new SessionFilter(request.HarnessId, request.SessionId, request.ActorId, request.State, request.Since, request.Until);
-            var paging = new Paging(call, tokens, [request.HarnessId, request.SessionId, request.ActorId, request.State?.ToString()], request.Since, request.Until);
+            var filter = new SessionFilter(request.HarnessId, request.SessionId, request.ActorId, request.State, request.Since, request.Until)
+            {
+                StopReason = request.StopReason,
+                Fault = request.Fault,
+            };
+            var paging = new Paging(call, tokens, Paging.Of(
+                request.HarnessId, request.SessionId, request.ActorId, request.State?.ToString(), request.StopReason?.ToString(), request.Fault?.ToString(), Paging.Of(request.Since), Paging.Of(request.Until)));
             var page = await lists.SessionsAsync(call.Caller.Scope, filter, request.MaxResults ?? DefaultPageSize, paging.After(request.NextToken), cancellationToken);
             await call.RespondAsync(StatusCodes.Status200OK, new() { Sessions = page.Items, NextToken = paging.Next(page.Next) }, BelayJson.Default.ListSessionsResponse);
         })
@@ -35,7 +39,7 @@ public static class SessionEndpoints
         new("ListTraces", HttpMethods.Get, "/belay/v1/traces", Operation.ControlBodyBytes, async (call, cancellationToken) =>
         {
             var request = call.Bind(BelayJson.Default.ListTracesRequest);
-            var paging = new Paging(call, tokens, [request.HarnessId, request.SessionId], request.Since, request.Until);
+            var paging = new Paging(call, tokens, Paging.Of(request.HarnessId, request.SessionId, Paging.Of(request.Since), Paging.Of(request.Until)));
             var page = await lists.TracesAsync(
                 call.Caller.Scope,
                 request.HarnessId,
@@ -63,17 +67,4 @@ public static class SessionEndpoints
         })
         { About = new("Shows what the invocations of a trace did, step by step.", BelayJson.Default.GetTraceRequest, BelayJson.Default.GetTraceResponse) { Faults = [FaultCode.ResourceNotFoundException] } },
     ];
-
-    /// <summary>The paging of one list call. A token is good for the filters that it was issued for, with any page size.</summary>
-    private sealed class Paging(OperationCall call, IPageTokens tokens, string?[] filters, DateTimeOffset? since, DateTimeOffset? until)
-    {
-        private readonly string _parameters = string.Join('&', ((string?[])
-        [
-            .. filters, since?.UtcTicks.ToString(CultureInfo.InvariantCulture), until?.UtcTicks.ToString(CultureInfo.InvariantCulture),
-        ]).Select(part => part is null ? "" : "=" + Uri.EscapeDataString(part)));
-
-        public string? After(string? token) => token is null ? null : tokens.Read(call.Caller.Scope, call.Operation.Name, _parameters, token);
-
-        public string? Next(string? position) => position is null ? null : tokens.Issue(call.Caller.Scope, call.Operation.Name, _parameters, position);
-    }
 }

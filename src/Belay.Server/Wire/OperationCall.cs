@@ -83,7 +83,8 @@ public sealed class OperationCall(HttpContext http, Operation operation, Caller 
         where T : class
     {
         var target = RequestTarget.Parse(Http.Features.Get<IHttpRequestFeature>()!.RawTarget);
-        return RequestBinder.Bind(type, Labels, target.Query, Http.Request.Headers, Body, rules);
+        var unknown = NativeApi.Covers(Operation.Template) ? NativeApi.UnknownMembers(Shape.Of(type), target) : [];
+        return RequestBinder.Bind(type, Labels, target.Query, Http.Request.Headers, Body, rules, unknown);
     }
 
     /// <summary>Answers with JSON. Members that travel in headers are sent there.</summary>

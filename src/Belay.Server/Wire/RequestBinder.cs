@@ -27,17 +27,18 @@ internal static class RequestBinder
         }),
     };
 
-    /// <summary>Binds a request, or throws one fault that names everything that is wrong.</summary>
+    /// <summary>Binds a request, or throws one fault that names everything that is wrong, what was found before included.</summary>
     public static T Bind<T>(
         JsonTypeInfo<T> type,
         IReadOnlyDictionary<string, string> labels,
         IReadOnlyDictionary<string, List<string>> query,
         IHeaderDictionary headers,
         ReadOnlyMemory<byte> body,
-        Func<T, IEnumerable<FieldProblem>>? rules)
+        Func<T, IEnumerable<FieldProblem>>? rules,
+        IEnumerable<FieldProblem> found)
         where T : class
     {
-        var problems = new List<FieldProblem>();
+        var problems = found.ToList();
         var misshapen = new HashSet<string>(StringComparer.Ordinal);
         var merged = Merge(Shape.Of(type), labels, query, headers, body.Span, problems);
 

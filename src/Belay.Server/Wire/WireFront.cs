@@ -1,3 +1,4 @@
+using System.Collections;
 using Belay.Contracts.Faults;
 using Belay.Server.Auth;
 using Belay.Server.Telemetry;
@@ -57,8 +58,8 @@ public sealed partial class WireFront
         http.Response.Headers["x-amzn-RequestId"] = requestId;
         var connection = http.Features.Get<Connections.Connection>();
         connection?.Begin();
-        var exchange = new Exchange(requestId, new(_telemetry, _ids));
-        using var scope = _logger.BeginScope(new[] { KeyValuePair.Create("requestId", (object?)requestId) });
+        var exchange = new Exchange(requestId, new(_telemetry, _ids), _time.GetTimestamp());
+        using var scope = _logger.BeginScope(exchange);
         try
         {
             await ServeAsync(http, exchange, connection);
@@ -142,7 +143,7 @@ public sealed partial class WireFront
         };
         exchange.Call = call;
         await operation.HandleAsync(call, http.RequestAborted);
-        Log.Served(_logger, operation.Name, http.Response.StatusCode, exchange.RequestId);
+        Log.Served(_logger, operation.Name, http.Response.StatusCode, Milliseconds(exchange), exchange.RequestId);
     }
 
     private async Task FailAsync(HttpContext http, Exchange exchange, Exception problem)
@@ -159,7 +160,7 @@ public sealed partial class WireFront
         }
         else
         {
-            Log.Refused(_logger, exchange.Operation, fault.Code, exchange.RequestId);
+            Log.Refused(_logger, exchange.Operation, FaultResponse.Status(fault.Code), fault.Code, Milliseconds(exchange), exchange.RequestId);
         }
 
         try
@@ -194,12 +195,21 @@ public sealed partial class WireFront
         }
     }
 
+    private long Milliseconds(Exchange exchange) => (long)_time.GetElapsedTime(exchange.Began).TotalMilliseconds;
+
     private static ServiceException NotServed(string method, Route? route) => route is null
         ? new ServiceException(FaultCode.UnknownOperationException, $"No operation has the method {(method.Length > 16 ? "given" : method)} and this path.")
         : ServiceException.Invalid(ValidationReason.CannotParse, $"The operation {route.Name} is not served by this version of Belay.");
 
-    private sealed class Exchange(string requestId, RequestTelemetry telemetry)
+    private sealed class Exchange(string requestId, RequestTelemetry telemetry, long began) : IEnumerable<KeyValuePair<string, object?>>
     {
+        // Of the two ways in which operations name a session, one is a header and one the path.
+        private const string SessionHeader = "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id";
+        private const string SessionLabel = "sessionId";
+        private const int LongestSession = 256;
+
+        public long Began { get; } = began;
+
         public RequestTelemetry Telemetry { get; } = telemetry;
 
         public string RequestId { get; } = requestId;
@@ -209,15 +219,33 @@ public sealed partial class WireFront
         public bool BodyRead { get; set; }
 
         public OperationCall? Call { get; set; }
+
+        // Known only once the caller is.
+        private string? Session =>
+            (Call?.Http.Request.Headers[SessionHeader].ToString() is { Length: > 0 } header ? header : Call?.Labels.GetValueOrDefault(SessionLabel)) is { } id
+                ? id[..Math.Min(id.Length, LongestSession)]
+                : null;
+
+        /// <summary>What lines of the log are told to belong to.</summary>
+        public IEnumerator<KeyValuePair<string, object?>> GetEnumerator()
+        {
+            yield return new("requestId", RequestId);
+            if (Session is { } session)
+            {
+                yield return new("sessionId", session);
+            }
+        }
+
+        IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
     }
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Debug, "{Operation} answered {Status} (request {RequestId}).")]
-        public static partial void Served(ILogger logger, string operation, int status, string requestId);
+        [LoggerMessage(LogLevel.Debug, "{Operation} answered {Status} after {Milliseconds} ms (request {RequestId}).")]
+        public static partial void Served(ILogger logger, string operation, int status, long milliseconds, string requestId);
 
-        [LoggerMessage(LogLevel.Debug, "{Operation} refused with {Code} (request {RequestId}).")]
-        public static partial void Refused(ILogger logger, string operation, FaultCode code, string requestId);
+        [LoggerMessage(LogLevel.Debug, "{Operation} refused with {Status} {Code} after {Milliseconds} ms (request {RequestId}).")]
+        public static partial void Refused(ILogger logger, string operation, int status, FaultCode code, long milliseconds, string requestId);
 
         [LoggerMessage(LogLevel.Debug, "The client of {Operation} left (request {RequestId}).")]
         public static partial void ClientLeft(ILogger logger, string operation, string requestId);

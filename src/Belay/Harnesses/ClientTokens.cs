@@ -22,7 +22,15 @@ public sealed class ClientTokens(IDocumentStore store, TimeProvider time, TimeSp
     /// <param name="parameters">The request without its token.</param>
     /// <param name="type">How to write the request.</param>
     /// <param name="cancellationToken">Stops the call.</param>
-    public async Task<ClientToken> FindAsync<T>(Scope scope, string operation, string? token, T parameters, JsonTypeInfo<T> type, CancellationToken cancellationToken)
+    /// <param name="document">Settings that came beside the request and count as parameters, too.</param>
+    public async Task<ClientToken> FindAsync<T>(
+        Scope scope,
+        string operation,
+        string? token,
+        T parameters,
+        JsonTypeInfo<T> type,
+        CancellationToken cancellationToken,
+        IReadOnlyDictionary<string, JsonElement>? document = null)
     {
         if (token is null)
         {
@@ -30,21 +38,21 @@ public sealed class ClientTokens(IDocumentStore store, TimeProvider time, TimeSp
         }
 
         var key = new DocumentKey(Collection, $"{operation}/{token}");
-        var digest = Digest(parameters, type);
-        var document = await store.GetAsync(scope, key, cancellationToken);
-        if (document is null)
+        var digest = Digest(parameters, type) + (document is null ? "" : "/" + Digest(document, CatalogJson.Default.IReadOnlyDictionaryStringJsonElement));
+        var stored = await store.GetAsync(scope, key, cancellationToken);
+        if (stored is null)
         {
             return new ClientToken(key, digest, 0, null);
         }
 
-        var record = Read(document);
+        var record = Read(stored);
         if (record.ExpiresAt <= time.GetUtcNow())
         {
-            return new ClientToken(key, digest, document.Etag, null);
+            return new ClientToken(key, digest, stored.Etag, null);
         }
 
         return record.Digest == digest
-            ? new ClientToken(key, digest, document.Etag, record.Resource)
+            ? new ClientToken(key, digest, stored.Etag, record.Resource)
             : throw ServiceException.Invalid(
                 ValidationReason.IdempotentParameterMismatchException,
                 $"The client token was used before for {operation} with other parameters. Use a new token for a new request.");

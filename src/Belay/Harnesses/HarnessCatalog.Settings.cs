@@ -8,13 +8,15 @@ namespace Belay.Harnesses;
 /// <content>The document of our own settings.</content>
 public sealed partial class HarnessCatalog
 {
-    /// <summary>Everything wrong with a settings document, in the words of whoever sent it as the member <c>document</c>.</summary>
-    public static IEnumerable<FieldProblem> SettingsProblems(IReadOnlyDictionary<string, JsonElement>? document)
+    /// <summary>Everything wrong with a settings document; nothing when there is none.</summary>
+    /// <param name="document">The document.</param>
+    /// <param name="member">What the caller calls it.</param>
+    public static IEnumerable<FieldProblem> SettingsProblems(IReadOnlyDictionary<string, JsonElement>? document, string member)
     {
         var settings = new BelaySettings { Document = document ?? new Dictionary<string, JsonElement>() };
         return settings.Problems(Path).Concat(settings.UnknownNames(Path));
 
-        static string Path(string name) => $"document.{name}";
+        string Path(string name) => $"{member}.{name}";
     }
 
     /// <summary>
@@ -24,7 +26,7 @@ public sealed partial class HarnessCatalog
     public async Task<(Harness Harness, BelaySettings Settings)> PutSettingsAsync(
         Scope scope, string harnessId, IReadOnlyDictionary<string, JsonElement> document, CancellationToken cancellationToken)
     {
-        Refuse(SettingsProblems(document));
+        Refuse(SettingsProblems(document, "document"));
         var version = await ChangeAsync(scope, harnessId, "harness", async () =>
         {
             var head = await RequireHeadAsync(scope, harnessId, cancellationToken);

@@ -39,18 +39,18 @@ public sealed partial class HarnessCatalog(IDocumentStore store, MasterKey maste
 
     /// <summary>Makes version 1 and the endpoint <c>DEFAULT</c>; answers the harness as CREATING.</summary>
     public Task<Harness> CreateAsync(Scope scope, CreateHarnessRequest request, CancellationToken cancellationToken) =>
-        CreateAsync(scope, request, new Dictionary<string, JsonElement>(), cancellationToken);
+        CreateAsync(scope, request, null, cancellationToken);
 
-    /// <summary>As above, with the document of our own settings.</summary>
-    public Task<Harness> CreateAsync(Scope scope, CreateHarnessRequest request, IReadOnlyDictionary<string, JsonElement> document, CancellationToken cancellationToken)
+    /// <summary>As above, with the document of our own settings; null for an empty one.</summary>
+    public Task<Harness> CreateAsync(Scope scope, CreateHarnessRequest request, IReadOnlyDictionary<string, JsonElement>? document, CancellationToken cancellationToken)
     {
-        var belay = new BelaySettings { Document = document, Tags = BelaySettings.FromTags(request.Tags) };
-        Refuse([.. HarnessRules.Create(request, settings), .. new BelaySettings { Document = document }.Problems(name => $"belay.{name}")]);
+        var belay = new BelaySettings { Document = document ?? new Dictionary<string, JsonElement>(), Tags = BelaySettings.FromTags(request.Tags) };
+        Refuse([.. HarnessRules.Create(request, settings), .. SettingsProblems(document, "belay")]);
         return ChangeAsync(scope, request.HarnessName, "harness", async () =>
         {
             // 1. A repeated request gets the harness of the first.
             var token = await _tokens.FindAsync(
-                scope, "CreateHarness", request.ClientToken, request with { ClientToken = null }, Contracts.BelayJson.Default.CreateHarnessRequest, cancellationToken);
+                scope, "CreateHarness", request.ClientToken, request with { ClientToken = null }, Contracts.BelayJson.Default.CreateHarnessRequest, cancellationToken, document);
             if (token.Resource is { } made)
             {
                 return await FindAsync(scope, made, cancellationToken)
@@ -137,17 +137,13 @@ public sealed partial class HarnessCatalog(IDocumentStore store, MasterKey maste
     /// <summary>As above, with a new document of our own settings; null carries the old one forward.</summary>
     public Task<Harness> UpdateAsync(Scope scope, UpdateHarnessRequest request, IReadOnlyDictionary<string, JsonElement>? document, CancellationToken cancellationToken)
     {
-        Refuse(
-        [
-            .. HarnessRules.Update(request, settings),
-            .. document is null ? [] : new BelaySettings { Document = document }.Problems(name => $"belay.{name}"),
-        ]);
+        Refuse([.. HarnessRules.Update(request, settings), .. SettingsProblems(document, "belay")]);
         var harnessId = request.HarnessId;
         return ChangeAsync(scope, harnessId, "harness", async () =>
         {
             // 1. A repeated request gets the harness as it is now.
             var token = await _tokens.FindAsync(
-                scope, "UpdateHarness", request.ClientToken, request with { ClientToken = null }, Contracts.BelayJson.Default.UpdateHarnessRequest, cancellationToken);
+                scope, "UpdateHarness", request.ClientToken, request with { ClientToken = null }, Contracts.BelayJson.Default.UpdateHarnessRequest, cancellationToken, document);
             if (token.Resource is not null)
             {
                 return await GetAsync(scope, harnessId, null, cancellationToken);

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Belay.Contracts.Faults;
+using Belay.Contracts.Invocations;
 using Belay.Contracts.Sessions;
 using Belay.Contracts.Usages;
 using Belay.Harnesses;
@@ -17,7 +18,20 @@ namespace Belay.Sessions;
 /// <param name="Since">Active at or after.</param>
 /// <param name="Until">Last active before.</param>
 public sealed record SessionFilter(
-    string? HarnessId = null, string? SessionId = null, string? ActorId = null, SessionState? State = null, DateTimeOffset? Since = null, DateTimeOffset? Until = null);
+    string? HarnessId = null, string? SessionId = null, string? ActorId = null, SessionState? State = null, DateTimeOffset? Since = null, DateTimeOffset? Until = null)
+{
+    /// <summary>How the last invocation ended.</summary>
+    public HarnessStopReason? StopReason { get; init; }
+
+    /// <summary>Fault that the last invocation ended with.</summary>
+    public FaultCode? Fault { get; init; }
+
+    /// <summary>Whether a session is meant, of what only its journal tells.</summary>
+    internal bool Keeps(SessionSummary session) =>
+        (State is null || session.State == State)
+        && (StopReason is not { } reason || session.StopReason == SessionView.Text(reason))
+        && (Fault is not { } fault || session.Fault == fault.ToString());
+}
 
 /// <summary>
 /// Lists, searches and sums over the sessions of a scope. Each call reads so many journals and no more: a list then ends its page, and goes on
@@ -57,7 +71,7 @@ public sealed class SessionLists(SessionReader reader, ModelPrices prices)
                 }
 
                 var summary = read.Value ?? SessionView.Summary(row.Row, read.Problem!); // One of them is there.
-                if (filter.State is null || summary.State == filter.State)
+                if (filter.Keeps(summary))
                 {
                     items.Add(summary);
                 }

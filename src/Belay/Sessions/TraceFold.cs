@@ -3,9 +3,12 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using Belay.Contracts.Invocations;
 using Belay.Contracts.Sessions;
 using Belay.Models;
+using Belay.Tools;
+using Belay.Tools.BuiltIn;
 using Names = Belay.Telemetry.TelemetryNames.Attributes;
 using SpanNames = Belay.Telemetry.TelemetryNames.Spans;
 
@@ -19,6 +22,7 @@ namespace Belay.Sessions;
 public sealed class TraceFold(SessionKey session)
 {
     internal const string CutOff = "It was cut off.";
+    private const string OutOfTime = "The command ran out of time.";
     private readonly List<TraceStep> _steps = [];
     private readonly Dictionary<string, TraceStep> _tools = new(StringComparer.Ordinal);
     private readonly Dictionary<string, TraceStep> _commands = new(StringComparer.Ordinal);
@@ -49,7 +53,7 @@ public sealed class TraceFold(SessionKey session)
                 Call(entry, intent);
                 break;
             case ToolOutcome outcome:
-                Result(outcome);
+                Result(entry, outcome);
                 break;
             case HistoryRepaired repaired:
                 Cancel(repaired);
@@ -121,10 +125,10 @@ public sealed class TraceFold(SessionKey session)
         {
             _iteration = intent.Iteration;
             _cycle = Add(entry, SpanNames.Cycle, SpanNames.Cycle, entry.At, _root);
-            _cycle.Set(Names.CycleId, string.Create(CultureInfo.InvariantCulture, $"{intent.InvocationId}-{intent.Iteration}"));
+            _cycle.Set(Names.CycleId, string.Create(CultureInfo.InvariantCulture, $"{intent.InvocationId}/{intent.Iteration}"));
         }
 
-        _chat = Add(entry, SpanNames.Chat, $"{SpanNames.Chat} {intent.ModelId}", entry.At, _cycle ?? _root);
+        _chat = Add(entry, SpanNames.Chat, SpanNames.Chat, entry.At, _cycle ?? _root);
         _chat.Set(Names.ProviderName, intent.Provider);
         _chat.Set(Names.RequestModel, intent.ModelId);
         _root!.Set(Names.RequestModel, intent.ModelId); // Runs says so.
@@ -178,10 +182,11 @@ public sealed class TraceFold(SessionKey session)
         else
         {
             _tools[intent.ToolUseId] = tool;
+            tool.Command = intent is { Tool: "shell", Server: AllowedTools.BuiltIn, Verdict: "run" } ? intent.Input : null;
         }
     }
 
-    private void Result(ToolOutcome outcome)
+    private void Result(Entry entry, ToolOutcome outcome)
     {
         // Answers to calls of the invocation before have no span here.
         if (!_tools.Remove(outcome.Result.ToolUseId, out var tool))
@@ -193,6 +198,29 @@ public sealed class TraceFold(SessionKey session)
         tool.OutputBytes = EntrySizes.Of(outcome.Result);
         tool.Set(Names.ToolStatus, failed ? "error" : "success");
         tool.End(outcome.DurationMs, failed ? EntrySizes.TextOf(outcome.Result) : null);
+        if (tool.Command is { } input && ShellTool.ExitOf(outcome.Result) is var (exitCode, timedOut))
+        {
+            RunCommand(entry, tool, input, exitCode, timedOut);
+        }
+    }
+
+    // The journal has the call, and exported traces its command, too: all of the call that was not the sandbox's start.
+    private void RunCommand(Entry entry, TraceStep tool, JsonElement input, int? exitCode, bool timedOut)
+    {
+        var start = _steps.Where(step => step.Parent == tool).Select(step => step.EndedAt).Append(tool.StartedAt).Max();
+        var run = Add(entry, SpanNames.Command, SpanNames.Command, start, tool);
+        run.InputBytes = input.TryGetProperty("command", out var command) && command.ValueKind == JsonValueKind.String ? Encoding.UTF8.GetByteCount(command.GetString()!) : null;
+        if (_sandboxId is { } sandbox)
+        {
+            run.Set(Names.SandboxId, sandbox);
+        }
+
+        if (exitCode is { } code)
+        {
+            run.Set(Names.ExitCode, code);
+        }
+
+        run.End((long)(entry.At - start).TotalMilliseconds, timedOut ? OutOfTime : null);
     }
 
     // Whoever inserts answers does not know how long the calls ran.
@@ -237,10 +265,13 @@ public sealed class TraceFold(SessionKey session)
         }
     }
 
+    /// <summary>The call that a sandbox starts for: of several that are open the first.</summary>
+    private TraceStep? Needer => _tools.Values.MinBy(tool => tool.Order);
+
     private void StartSandbox(Entry entry, SandboxStarted sandbox)
     {
         _sandboxId = sandbox.SandboxId;
-        var start = Add(entry, SpanNames.SandboxStart, SpanNames.SandboxStart, entry.At - TimeSpan.FromMilliseconds(sandbox.DurationMs), _cycle ?? _root);
+        var start = Add(entry, SpanNames.SandboxStart, SpanNames.SandboxStart, entry.At - TimeSpan.FromMilliseconds(sandbox.DurationMs), Needer ?? _cycle ?? _root);
         start.Set(Names.SandboxId, sandbox.SandboxId);
         start.Set(Names.SandboxDriver, sandbox.Driver);
         start.End(sandbox.DurationMs, error: null);
@@ -274,7 +305,7 @@ public sealed class TraceFold(SessionKey session)
         }
         else
         {
-            run.End((long)(entry.At - run.StartedAt).TotalMilliseconds, command.Status == "COMPLETED" ? null : "The command ran out of time.");
+            run.End((long)(entry.At - run.StartedAt).TotalMilliseconds, command.Status == "COMPLETED" ? null : OutOfTime);
         }
     }
 

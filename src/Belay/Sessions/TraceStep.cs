@@ -22,6 +22,12 @@ internal sealed class TraceStep(string spanId, int order, string operation, stri
 
     public TraceStep? Parent { get; } = parent;
 
+    /// <summary>Arguments of a call whose work is one command; null for every other step.</summary>
+    public JsonElement? Command { get; set; }
+
+    /// <summary>When it ended; its beginning while nobody knows.</summary>
+    public DateTimeOffset EndedAt => StartedAt + TimeSpan.FromMilliseconds(_durationMs ?? 0);
+
     public TokenUsage? Usage { get; set; }
 
     public long? InputBytes { get; set; }

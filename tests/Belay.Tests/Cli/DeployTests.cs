@@ -17,21 +17,21 @@ public sealed class DeployTests
     private const string Settings = $"/belay/v1/harnesses/{FakeService.Id}/settings";
 
     [Fact]
-    public async Task New_CreatesThenSetsTheSettings()
+    public async Task New_CreatesWithItsSettings_AsOneVersion()
     {
         using var run = Run("name: hello\nmaxIterations: 5\ntags: {a: b}\nbelay: {detach: true}\n", exists: false);
         run.Service
             .On("POST /harnesses", () => Harness("CREATING", HttpStatusCode.Created))
-            .On("GET /harnesses/", () => Harness("CREATING"), () => Harness("READY"), () => Harness("UPDATING", version: "2"), () => Harness("READY", version: "2"))
-            .On("PUT " + Settings, () => FakeService.Json(new JsonObject { ["harnessVersion"] = "2" }));
+            .On("GET /harnesses/", () => Harness("CREATING"), () => Harness("READY"))
+            .On("GET " + Settings, () => FakeService.Json(new JsonObject()));
 
         Assert.Equal(0, await run.RunAsync("deploy"));
-        Assert.Equal(["GET", "POST", "GET", "GET", "PUT", "GET", "GET"], run.Service.Sent.Select(sent => sent.Line.Split(' ')[0]));
+        Assert.Equal(["GET", "POST", "GET", "GET", "GET"], run.Service.Sent.Select(sent => sent.Line.Split(' ')[0]));
         Assert.Equal(
             """{"maxIterations":5,"memory":{"disabled":{}},"tags":{"a":"b"},"harnessName":"hello","clientToken":"00010203-0405-4607-8809-0a0b0c0d0e0f","executionRoleArn":"arn:aws:iam::000000000000:role/Belay"}""",
             run.Service.Sent[1].Json.ToJsonString());
-        Assert.Equal("""{"document":{"detach":true}}""", run.Service.Sent[4].Json.ToJsonString());
-        Assert.Contains("SignedHeaders=", run.Service.Sent[4].Headers["Authorization"], StringComparison.Ordinal);
+        Assert.Equal("""{"detach":true}""", run.Service.Sent[1].Headers["X-Belay-Settings"]);
+        Assert.Contains(";x-belay-settings,", run.Service.Sent[1].Headers["Authorization"].Replace(", ", ",", StringComparison.Ordinal), StringComparison.Ordinal);
         GoldenFile.Matches("deploy-create", run.Output);
     }
 
@@ -89,10 +89,10 @@ public sealed class DeployTests
     public async Task RefusedSettings_NameTheLine()
     {
         using var run = Run(Same + "belay: {detach: true}\n");
-        run.Service.On("PUT " + Settings, () => FakeService.Fault(
+        run.Service.On("PATCH /harnesses/", () => FakeService.Fault(
             HttpStatusCode.BadRequest,
             "ValidationException",
-            """{"message":"m","fieldList":[{"name":"document.detach","message":"must be false on this server"}]}"""));
+            """{"message":"m","fieldList":[{"name":"belay.detach","message":"must be false on this server"}]}"""));
 
         Assert.Equal(1, await run.RunAsync("deploy", "--yes"));
         Assert.Contains("\nharness.yaml:4:17: belay.detach: must be false on this server\n", run.Error, StringComparison.Ordinal);
@@ -176,10 +176,12 @@ public sealed class DeployTests
     public async Task SettingsAlone_AreSetAlone()
     {
         using var run = Run(Same + "belay: {toolConcurrency: 2}\n", settings: """{"detach":true}""");
-        run.Service.On("PUT " + Settings, () => FakeService.Json(new JsonObject()));
+        run.Service.On("PATCH /harnesses/", () => Harness("UPDATING", version: "2"));
 
         Assert.Equal(0, await run.RunAsync("deploy", "--yes"));
-        Assert.Equal("""{"document":{"toolConcurrency":2}}""", Assert.Single(run.Service.Sent, sent => !sent.Line.StartsWith("GET", StringComparison.Ordinal)).Json.ToJsonString());
+        var sent = Assert.Single(run.Service.Sent, sent => !sent.Line.StartsWith("GET", StringComparison.Ordinal));
+        Assert.Equal("""{"toolConcurrency":2}""", sent.Headers["X-Belay-Settings"]);
+        Assert.Equal(["clientToken"], sent.Json.Select(member => member.Key));
         Assert.Contains("@@ belay.detach @@\n-true\n@@ belay.toolConcurrency @@\n+2\n", run.Output, StringComparison.Ordinal);
     }
 
@@ -198,19 +200,15 @@ public sealed class DeployTests
     }
 
     [Fact]
-    public async Task AFailureBetweenTheWrites_IsMadeGoodByTheNextRun()
+    public async Task MembersAndSettings_AreOneUpdate()
     {
-        using var run = Run("name: hello\nbelay: {detach: true}\n", exists: false);
-        run.Service
-            .On("POST /harnesses", () => Harness("CREATING"))
-            .On("GET /harnesses/", () => Harness("READY"))
-            .On("PUT " + Settings, () => FakeService.Fault(HttpStatusCode.InternalServerError, "InternalServerException", """{"message":"broke"}"""));
-        Assert.Equal(1, await run.RunAsync("deploy"));
+        using var run = Run(Same + "maxIterations: 5\nbelay: {detach: true}\n");
+        run.Service.On("PATCH /harnesses/", () => Harness("UPDATING", version: "2"));
 
-        using var again = Run(Same + "belay: {detach: true}\n");
-        again.Service.On("PUT " + Settings, () => FakeService.Json(new JsonObject()));
-        Assert.Equal(0, await again.RunAsync("deploy", "--yes"));
-        Assert.StartsWith("PUT ", Assert.Single(again.Service.Sent, sent => !sent.Line.StartsWith("GET", StringComparison.Ordinal)).Line, StringComparison.Ordinal);
+        Assert.Equal(0, await run.RunAsync("deploy", "--yes"));
+        var sent = Assert.Single(run.Service.Sent, sent => !sent.Line.StartsWith("GET", StringComparison.Ordinal));
+        Assert.Equal(5, (int)sent.Json["maxIterations"]!);
+        Assert.Equal("""{"detach":true}""", sent.Headers["X-Belay-Settings"]);
     }
 
     [Fact]
@@ -248,7 +246,7 @@ public sealed class DeployTests
         using var with = Run(Same + "belay: {detach: true}\n", settings: null);
         Assert.Equal(1, await with.RunAsync("deploy", "--yes"));
         Assert.Equal(
-            "harness.yaml has a belay section, and this server has no API for it.\nRemove the section, or deploy to a newer server.\n",
+            "harness.yaml has a belay section, and this server has no such settings: it is not Belay, or an old one.\nLeave it out, or name another server.\n",
             with.Error);
     }
 
@@ -282,7 +280,6 @@ public sealed class DeployTests
     [InlineData("deploy two/app/a --tags belay:detach=true")]
     [InlineData("create --file two")]
     [InlineData("create --file nowhere")]
-    [InlineData("create --file settings --no-wait")]
     public async Task WrongCommandLine_SendsNothingAndEndsWith2(string line)
     {
         using var run = new CliRun().WithKey()
@@ -303,13 +300,14 @@ public sealed class DeployTests
         run.Service
             .On("POST /harnesses", () => Harness("CREATING", HttpStatusCode.Created))
             .On("GET /harnesses/", () => Harness("READY"))
-            .On("PUT " + Settings, () => FakeService.Json(new JsonObject()));
+            .On("GET " + Settings, () => FakeService.Json(new JsonObject()));
 
         Assert.Equal(0, await run.RunAsync("create", "--file", "harness.yaml", "--name", "other", "--max-iterations", "7"));
         Assert.Equal(
             """{"maxIterations":7,"timeoutSeconds":60,"memory":{"disabled":{}},"harnessName":"other","clientToken":"00010203-0405-4607-8809-0a0b0c0d0e0f","executionRoleArn":"arn:aws:iam::000000000000:role/Belay"}""",
             run.Service.Sent[0].Json.ToJsonString());
-        Assert.Equal(["POST", "GET", "PUT", "GET"], run.Service.Sent.Select(sent => sent.Line.Split(' ')[0]));
+        Assert.Equal("""{"detach":true}""", run.Service.Sent[0].Headers["X-Belay-Settings"]);
+        Assert.Equal(["POST", "GET", "GET"], run.Service.Sent.Select(sent => sent.Line.Split(' ')[0]));
     }
 
     [Fact]

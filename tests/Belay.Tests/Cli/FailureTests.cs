@@ -49,7 +49,13 @@ public sealed class FailureTests
     [InlineData("logs --limit 0")]
     [InlineData("logs --follow --until 1h")]
     [InlineData("logs --harness not-an-id")]
-    [InlineData("traces")]
+    [InlineData("traces --json get")]
+    [InlineData("log-level loud")]
+    [InlineData("list sessions --ended badly")]
+    [InlineData("create --name hello --belay detach")]
+    [InlineData("create --name hello --belay detach=perhaps")]
+    [InlineData("update hello --belay toolConcurrency=65")]
+    [InlineData("update hello --belay detach=true,detach=false")]
     [InlineData("traces get")]
     [InlineData("traces list --until 2026-13-01")]
     [InlineData("traces list --limit many")]
@@ -63,7 +69,7 @@ public sealed class FailureTests
     [InlineData("list usage --interval minute")]
     [InlineData("completion")]
     [InlineData("completion tcsh")]
-    [InlineData("keys")]
+    [InlineData("keys --json list")]
     [InlineData("keys create --account x")]
     public async Task WrongCommandLine_SendsNothingAndEndsWith2(string line)
     {

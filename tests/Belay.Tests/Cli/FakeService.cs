@@ -38,7 +38,12 @@ internal sealed class FakeService : HttpMessageHandler
     /// <summary>The routes that resolve the name <c>hello</c>.</summary>
     public FakeService WithHarness() =>
         On("GET /harnesses?", () => Json(new JsonObject { ["harnesses"] = new JsonArray(Harness()) }))
-        .On($"GET /harnesses/{Id}", () => Json(new JsonObject { ["harness"] = Harness() }));
+        .On($"GET /harnesses/{Id}", () => Json(new JsonObject { ["harness"] = Harness() }))
+        .On($"GET /belay/v1/harnesses/{Id}/settings", () => Json(new JsonObject
+        {
+            ["document"] = new JsonObject { ["detach"] = true, ["overridable"] = new JsonArray("model", "tools") },
+            ["tags"] = new JsonObject { ["detach"] = "false", ["toolConcurrency"] = "3" },
+        }));
 
     public static HttpResponseMessage Json(JsonNode body, HttpStatusCode status = HttpStatusCode.OK) =>
         new(status) { Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json") };

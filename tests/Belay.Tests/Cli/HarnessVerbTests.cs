@@ -125,7 +125,42 @@ public sealed class HarnessVerbTests
         run.Service.WithHarness();
 
         Assert.Equal(0, await run.RunAsync("get", FakeService.Arn, "--version", "3", "--json"));
-        Assert.Equal($"GET /harnesses/{FakeService.Id}?harnessVersion=3", Assert.Single(run.Service.Sent).Line);
+        Assert.Equal(
+            [$"GET /harnesses/{FakeService.Id}?harnessVersion=3", $"GET /belay/v1/harnesses/{FakeService.Id}/settings?harnessVersion=3"],
+            run.Service.Sent.Select(sent => sent.Line));
+        Assert.Equal("""{"detach":true,"overridable":["model","tools"]}""", JsonNode.Parse(run.Output)!["belay"]!.ToJsonString());
+    }
+
+    [Theory]
+    [InlineData("detach=true,toolConcurrency=2", """{"detach":true,"toolConcurrency":2}""")]
+    [InlineData("overridable=model maxTokens", """{"overridable":["model","maxTokens"]}""")]
+    [InlineData("""{"detach": false}""", """{"detach":false}""")]
+    [InlineData("{overridable: [tools]}", """{"overridable":["tools"]}""")]
+    [InlineData("", "{}")]
+    public async Task Belay_GoesWithTheRequestThatMakesTheVersion(string option, string settings)
+    {
+        using var run = new CliRun().WithKey();
+        run.Service.WithHarness()
+            .On("POST /harnesses", () => FakeService.Json(new JsonObject { ["harness"] = FakeService.Harness() }))
+            .On("PATCH /harnesses/", () => FakeService.Json(new JsonObject { ["harness"] = FakeService.Harness() }));
+
+        Assert.Equal(0, await run.RunAsync("create", "--name", "hello", "--belay", option));
+        Assert.Equal(0, await run.RunAsync("update", FakeService.Arn, "--belay", option));
+
+        Assert.All(run.Service.Sent.Where(sent => !sent.Line.StartsWith("GET", StringComparison.Ordinal)), sent => Assert.Equal(settings, sent.Headers["X-Belay-Settings"]));
+    }
+
+    [Fact]
+    public async Task Belay_NamesEveryProblem()
+    {
+        using var run = new CliRun().WithKey();
+
+        Assert.Equal(2, await run.RunAsync("create", "--name", "hello", "--belay", "detatch=true,toolConcurrency=65,overridable=modle"));
+        Assert.Empty(run.Service.Sent);
+        Assert.StartsWith("--belay has 3 problems; nothing was sent.\n", run.Error, StringComparison.Ordinal);
+        Assert.Contains("  detatch unknown key, did you mean detach?; allowed: detach, overridable, toolConcurrency\n", run.Error, StringComparison.Ordinal);
+        Assert.Contains("  overridable[0] unknown word, did you mean model?", run.Error, StringComparison.Ordinal);
+        Assert.Contains("  toolConcurrency ", run.Error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -20,6 +20,7 @@ public sealed class HelpTests
     [InlineData("exec")]
     [InlineData("stop")]
     [InlineData("logs")]
+    [InlineData("log-level")]
     [InlineData("traces")]
     [InlineData("traces list")]
     [InlineData("traces get")]

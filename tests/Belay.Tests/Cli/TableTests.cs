@@ -51,6 +51,54 @@ public sealed class TableTests
         Write(21, terminal: true, ["hello", "1,234", "xxxxxxxxxxxxxxxx"]));
 
     [Theory]
+    [InlineData(
+        64,
+        """
+        SESSION                     HARNESS            CALLS        COST
+        session-0123456789-abcdefg  my-harne…aracters  1,234  0.0123 USD
+
+        """)]
+    [InlineData(
+        58,
+        """
+        SESSION                     HARNESS                   COST
+        session-0123456789-abcdefg  my-harnes…aracters  0.0123 USD
+        Left out to fit: CALLS. --wide shows all, --json everything.
+
+        """)]
+    public void NarrowTerminal_ShortensIdsThenLeavesColumnsOut_AndSaysWhich(int width, string expected)
+    {
+        using var output = new StringWriter(CultureInfo.InvariantCulture);
+        var table = new Table(
+            new("SESSION", Whole: true, Id: true), new("HARNESS", Id: true, Leaves: 2), new("ACTOR", Leaves: 9), new("CALLS", Right: true, Leaves: 1), new("COST", Right: true));
+        table.Add("session-0123456789-abcdefg", "my-harness-of-many-characters", "", "1,234", "0.0123 USD");
+
+        table.WriteTo(new Terminal(output, output) { OutputIsTerminal = true, Width = width });
+
+        Assert.Equal(expected, output.ToString());
+    }
+
+    [Theory]
+    [InlineData("abcdefghij", 7, "abc…hij")]
+    [InlineData("abcdefghij", 6, "abc…ij")]
+    [InlineData("漢字漢字漢字", 8, "漢字…字")]
+    [InlineData("abc", 2, "a…")]
+    [InlineData("abc", 3, "abc")]
+    public void FitEnds_LeavesOutTheMiddle(string text, int cells, string expected) => Assert.Equal(expected, TextCells.FitEnds(text, cells));
+
+    [Fact]
+    public void Wide_CutsNothing()
+    {
+        using var output = new StringWriter(CultureInfo.InvariantCulture);
+        var table = new Table(new("A", Leaves: 1), new("B"));
+        table.Add(new string('x', 100), new string('y', 100));
+
+        table.WriteTo(new Terminal(output, output) { OutputIsTerminal = true, Width = 80 }.Endless());
+
+        Assert.Equal($"A{new string(' ', 101)}B\n{new string('x', 100)}  {new string('y', 100)}\n", output.ToString());
+    }
+
+    [Theory]
     [InlineData("plain", 5)]
     [InlineData("漢字", 4)]
     [InlineData("e\u0301", 1)]

@@ -74,6 +74,62 @@ public sealed class HarnessSettingsTests
     }
 
     [Fact]
+    public async Task SettingsHeader_MakesOneVersionWithMembersAndSettings()
+    {
+        var made = await ControlAsync("CreateHarness", new JsonObject { ["harnessName"] = "agent", ["executionRoleArn"] = Named("agent").ExecutionRoleArn }, """{"toolConcurrency":2}""");
+        Assert.Null(made.Fault);
+        var harness = await _world.GetAsync((string)made.Body!["harness"]!["harnessId"]!);
+        await _world.SettleAsync();
+        Assert.Equal("""{"toolConcurrency":2}""", (await GetAsync(harness, "1"))["document"]!.ToJsonString());
+
+        var updated = await ControlAsync("UpdateHarness", new JsonObject { ["harnessId"] = harness.HarnessId, ["maxIterations"] = 5 }, """{"detach":true}""");
+        Assert.Null(updated.Fault);
+        await _world.SettleAsync();
+        harness = await _world.GetAsync(harness.HarnessId);
+        Assert.Equal(("2", 5), (harness.HarnessVersion, harness.MaxIterations));
+        Assert.Equal("""{"detach":true}""", (await GetAsync(harness))["document"]!.ToJsonString());
+    }
+
+    [Fact]
+    public async Task SettingsHeader_IsRefusedTogetherWithTheMembers()
+    {
+        var harness = await _world.ReadyAsync();
+
+        var fault = (await ControlAsync("UpdateHarness", new JsonObject { ["harnessId"] = harness.HarnessId, ["maxIterations"] = "many" }, """{"detach":7,"retention":1}""")).Fault;
+
+        Assert.Equal(FaultCode.ValidationException, fault?.Code);
+        Assert.Equal(["belay.detach", "belay.retention", "maxIterations"], fault!.Fields.Select(field => field.Name).Order(StringComparer.Ordinal));
+        Assert.Equal("1", (await _world.GetAsync(harness.HarnessId)).HarnessVersion);
+    }
+
+    [Theory]
+    [InlineData("no JSON")]
+    [InlineData("[]")]
+    [InlineData("7")]
+    [InlineData("")]
+    public async Task SettingsHeader_ThatIsNoObject_IsRefusedByName(string header)
+    {
+        var harness = await _world.ReadyAsync();
+
+        var fault = (await ControlAsync("UpdateHarness", new JsonObject { ["harnessId"] = harness.HarnessId }, header)).Fault;
+
+        Assert.Equal("X-Belay-Settings", Assert.Single(fault!.Fields).Name);
+    }
+
+    [Fact]
+    public async Task ClientToken_StandsForItsSettings_Too()
+    {
+        var harness = await _world.ReadyAsync();
+        var request = new UpdateHarnessRequest { HarnessId = harness.HarnessId, ClientToken = new string('t', 40) };
+        await _world.Catalog.UpdateAsync(Mine, request, Document("""{"detach":true}"""), default);
+        await _world.SettleAsync();
+
+        Assert.Equal("2", (await _world.Catalog.UpdateAsync(Mine, request, Document("""{"detach":true}"""), default)).HarnessVersion);
+        await TestCatalog.RefusedAsync(FaultCode.ValidationException, () => _world.Catalog.UpdateAsync(Mine, request, Document("""{"detach":false}"""), default));
+        await TestCatalog.RefusedAsync(FaultCode.ValidationException, () => _world.Catalog.UpdateAsync(Mine, request, default));
+    }
+
+    [Fact]
     public async Task WhileTheHarnessIsNotSettled_IsAConflict()
     {
         var harness = await _world.CreateAsync(Named("agent"));
@@ -159,6 +215,13 @@ public sealed class HarnessSettingsTests
     }
 
     private static Dictionary<string, JsonElement> Document(string json) => JsonSerializer.Deserialize<Dictionary<string, JsonElement>>(json)!;
+
+    private Task<OperationAnswer> ControlAsync(string operation, JsonObject members, string settings)
+    {
+        members["X-Belay-Settings"] = settings;
+        return OperationDriver.CallAsync(
+            HarnessEndpoints.Operations(_world.Catalog, new OperationDriver.PlainPageTokens()).Single(one => one.Name == operation), Mine, members);
+    }
 
     private Operation Operation(string name) => SettingsEndpoints.Operations(_world.Catalog).Single(operation => operation.Name == name);
 

@@ -173,14 +173,14 @@ public sealed class HarnessUpdateTests
         await _world.UpdatedAsync(Update(harness, ""));
         Assert.Equal(3, (await _world.Catalog.ServeAsync(Mine, harness.Arn, null, default)).Settings.ToolConcurrency);
 
-        var document = new Dictionary<string, JsonElement> { ["detach"] = JsonSerializer.SerializeToElement(false), ["retentionDays"] = JsonSerializer.SerializeToElement(30) };
+        var document = new Dictionary<string, JsonElement> { ["detach"] = JsonSerializer.SerializeToElement(false), ["overridable"] = JsonElement.Parse("""["model"]""") };
         await _world.Catalog.UpdateAsync(Mine, Update(harness, ""), document, default);
         await _world.SettleAsync();
         await _world.UpdatedAsync(Update(harness, "\"maxIterations\":2"));
         var four = (await _world.Catalog.ServeAsync(Mine, harness.Arn, null, default)).Settings;
         Assert.False(four.Detach);
         Assert.Equal(3, four.ToolConcurrency);
-        Assert.Equal(30, four.Find("retentionDays")?.GetInt32());
+        Assert.Equal(["model"], four.Overridable);
         Assert.True((await _world.Catalog.GetWithSettingsAsync(Mine, harness.HarnessId, "1", default)).Settings.Detach);
     }
 

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Belay.Contracts.Faults;
+using Belay.Contracts.Validation;
 using Belay.Server.Wire;
 using Belay.Storage;
 using Belay.Telemetry;
@@ -20,13 +21,13 @@ internal static class OperationDriver
         http.Request.Method = operation.Method;
         http.Request.ContentType = "application/json";
         var query = QueryString.Create(members
-            .Where(member => member.Value is JsonValue or JsonArray)
+            .Where(member => member.Value is JsonValue or JsonArray && InQuery(operation, member.Key))
             .SelectMany(member => (member.Value is JsonArray list ? list.Select(item => item!.ToString()) : [member.Value!.ToString()])
                 .Select(value => KeyValuePair.Create(member.Key, (string?)value))));
         http.Features.Get<IHttpRequestFeature>()!.RawTarget = Path(operation.Template, members) + query;
         var labels = members.Where(member => operation.Template.Contains('{' + member.Key + '}', StringComparison.Ordinal))
             .ToDictionary(member => member.Key, member => member.Value!.ToString());
-        foreach (var (name, value) in members.Where(member => member.Key.StartsWith("X-Amzn-", StringComparison.Ordinal)))
+        foreach (var (name, value) in members.Where(member => member.Key.StartsWith("X-Amzn-", StringComparison.Ordinal) || member.Key.StartsWith("X-Belay-", StringComparison.Ordinal)))
         {
             http.Request.Headers[name] = value!.ToString();
         }
@@ -44,6 +45,10 @@ internal static class OperationDriver
 
         return new(http.Response.StatusCode, http.Response.ContentType != "application/json" ? null : JsonNode.Parse(answer.ToArray()), null);
     }
+
+    // The native API refuses what it does not know in a query.
+    private static bool InQuery(Operation operation, string name) =>
+        operation.About?.Input is not { } input || Shape.Of(input).Members.Any(member => member.BoundTo?.Place == Place.Query && member.BoundTo.Name == name);
 
     private static string Path(string template, JsonObject members) => members.Aggregate(
         template, (path, member) => path.Replace('{' + member.Key + '}', Uri.EscapeDataString(member.Value?.ToString() ?? ""), StringComparison.Ordinal));

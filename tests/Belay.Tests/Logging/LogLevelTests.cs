@@ -87,6 +87,41 @@ public sealed class LogLevelTests
             (members["time"], members["level"], members["category"], members["event"], members["message"], members["requestId"], members["sessionId"], members["traceId"]));
     }
 
+    [Fact]
+    public void TextLines_AreOneLineEach_AndNameTheSession()
+    {
+        using var output = new StringWriter(CultureInfo.InvariantCulture);
+        var scopes = new LoggerExternalScopeProvider();
+        using (scopes.Push(new Dictionary<string, object?> { ["requestId"] = "r-1", ["sessionId"] = "s-\n\e[2J1" }))
+        {
+            new TextLogLines(new ManualTime()).Write(
+                new LogEntry<string>(LogLevel.Warning, "Belay.Test", new EventId(7, "Happened"), "Two\nlines.", new InvalidOperationException("why"), (state, _) => state), scopes, output);
+        }
+
+        new TextLogLines(new ManualTime()).Write(new LogEntry<string>(LogLevel.Debug, "Belay.Test", default, "No session.", null, (state, _) => state), scopes, output);
+
+        Assert.Equal(
+            """
+            2026-01-01T00:00:00.000Z warn: Belay.Test Two lines. (session s-  [2J1) System.InvalidOperationException: why
+            2026-01-01T00:00:00.000Z dbug: Belay.Test No session.
+
+            """,
+            output.ToString());
+    }
+
+    [Fact]
+    public async Task Requests_AreLinesWithOperationStatusTimeAndSession()
+    {
+        await using var server = await NativeServer.StartAsync();
+
+        await server.SignedAsync(HttpMethod.Get, "/belay/v1/sessions");
+        await server.SignedAsync(HttpMethod.Get, "/belay/v1/harnesses/hello-0123456789/sessions/my-session");
+
+        Assert.Matches(@"ListSessions answered 200 after \d+ ms \(request [0-9a-f-]{36}\)\.", server.Log.Text);
+        Assert.Matches(@"GetSession refused with 404 ResourceNotFoundException after \d+ ms \(request [0-9a-f-]{36}\)\.", server.Log.Text);
+        Assert.Contains("sessionId=my-session", server.Log.Text, StringComparison.Ordinal);
+    }
+
     private static Task<WireServer> StartAsync(LogLevels levels, string account) =>
         WireServer.StartAsync(compose: parts => parts with { Operations = [.. LogLevelEndpoints.Operations(levels, account, NullLogger.Instance)] });
 }

@@ -53,6 +53,36 @@ public sealed class SessionReadTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Sessions_AreFoundByHowTheyEnded()
+    {
+        _world.Model.Say("Done.").Fail(ModelFailure.Refused, "no such model");
+        await _world.InvokeAsync(EngineWorld.User("Hi"));
+
+        Assert.Single(await SessionsAsync("?stopReason=end_turn"));
+        Assert.Single(await SessionsAsync("?stopReason=end_turn&state=idle"));
+        Assert.Empty(await SessionsAsync("?stopReason=max_tokens"));
+        Assert.Empty(await SessionsAsync("?fault=RuntimeClientError"));
+
+        await Assert.ThrowsAnyAsync<Exception>(() => _world.InvokeAsync(EngineWorld.User("Again")));
+
+        Assert.Empty(await SessionsAsync("?stopReason=end_turn"));
+        Assert.Single(await SessionsAsync("?fault=RuntimeClientError"));
+        Assert.Empty(await SessionsAsync("?fault=ConflictException"));
+    }
+
+    [Fact]
+    public async Task UnknownMembersOfAQuery_AreRefusedTogetherWithWhatElseIsWrong()
+    {
+        var answer = await _server.SendAsync(HttpMethod.Get, "/belay/v1/sessions?stopreason=end_turn&state=asleep&harness=hello&maxResults=0");
+
+        Assert.Equal((400, "ValidationException"), (answer.Status, answer.ErrorType));
+        var fields = answer.Json.GetProperty("fieldList").EnumerateArray().ToDictionary(field => field.GetProperty("name").GetString()!, field => field.GetProperty("message").GetString()!);
+        Assert.Equal(["harness", "maxResults", "state", "stopreason"], fields.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal("is no member of the query; there are: actorId, fault, harnessId, maxResults, nextToken, sessionId, since, state, stopReason, until", fields["stopreason"]);
+        Assert.Contains("this operation has none", (await _server.SendAsync(HttpMethod.Get, Session + "?version=1")).Body, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Session_IsWhatItsJournalSays()
     {
         _world.Model.Call(("a", "shell", """{"command":"echo hi"}""")).Say("Done.");
@@ -137,7 +167,7 @@ public sealed class SessionReadTests : IAsyncLifetime
         var trace = (await GetAsync($"/belay/v1/traces/{accepted.InvocationId}")).GetProperty("traces")[0];
 
         Assert.Equal(
-            ["invoke_agent running", "execute_event_loop_cycle ok", "chat ok", "execute_tool ok", "execute_event_loop_cycle running", "chat running"],
+            ["invoke_agent running", "execute_event_loop_cycle ok", "chat ok", "execute_tool ok", "execute_command ok", "execute_event_loop_cycle running", "chat running"],
             trace.GetProperty("spans").EnumerateArray().Where(span => span.GetProperty("operation").GetString() != "sandbox.start")
                 .Select(span => $"{span.GetProperty("operation").GetString()} {span.GetProperty("status").GetString()}"));
         var traceId = trace.GetProperty("summary").GetProperty("traceId").GetString();

@@ -20,12 +20,13 @@ public sealed class TraceFoldTests
         """
         0 invoke_agent my-agent 300 Ok
           10 execute_event_loop_cycle 150 Ok
-            10 chat m1 40 Ok
-            40 sandbox.start 20 Ok
+            10 chat 40 Ok
             50 execute_tool shell 110 Ok
+              40 sandbox.start 20 Ok
+              60 execute_command 100 Ok
             50 execute_tool file_operations 5 Error: no such file
           170 execute_event_loop_cycle 100 Ok
-            170 chat m1 100 Ok
+            170 chat 100 Ok
         """,
         runs: false,
         (0, Started),
@@ -34,10 +35,30 @@ public sealed class TraceFoldTests
         (50, new ToolIntent("inv", "a", "shell", "builtin", JsonElement.Parse("{}"), "run")),
         (50, new ToolIntent("inv", "b", "file_operations", "builtin", JsonElement.Parse("{}"), "run")),
         (60, new SandboxStarted("box", "process", 20)),
-        (160, Result("a", 110)),
+        (160, Exited("a", 110, 3)),
         (160, Result("b", 5, "no such file")),
         (170, Intent(2)),
         (270, Outcome(2, 100, HarnessStopReason.EndTurn)),
+        (300, Ended(300)));
+
+    [Fact]
+    public void CommandThatRanOutOfTime_FailedWithItsCall_AndACallWithoutOneHasNone() => AssertTree(
+        """
+        0 invoke_agent my-agent 300 Ok
+          10 execute_event_loop_cycle 150 Ok
+            10 chat 40 Ok
+            50 execute_tool shell 110 Error: Error: command timed out after 1 seconds
+              50 execute_command 110 Error: The command ran out of time.
+            50 execute_tool shell 5 Error: Error: 'command' is required
+        """,
+        runs: false,
+        (0, Started),
+        (10, Intent(1)),
+        (50, Outcome(1, 40, HarnessStopReason.ToolUse)),
+        (50, new ToolIntent("inv", "a", "shell", "builtin", JsonElement.Parse("""{"command":"sleep 9"}"""), "run")),
+        (50, new ToolIntent("inv", "b", "shell", "builtin", JsonElement.Parse("{}"), "run")),
+        (160, Result("a", 110, "Error: command timed out after 1 seconds")),
+        (160, Result("b", 5, "Error: 'command' is required")),
         (300, Ended(300)));
 
     [Fact]
@@ -55,7 +76,7 @@ public sealed class TraceFoldTests
             """
             0 invoke_agent my-agent - Running
               10 execute_event_loop_cycle - Running
-                10 chat m1 40 Ok
+                10 chat 40 Ok
                 50 execute_tool shell - Running
             """,
             runs: true,
@@ -64,12 +85,12 @@ public sealed class TraceFoldTests
             """
             0 invoke_agent my-agent - Error: It was cut off.
               10 execute_event_loop_cycle - Error: It was cut off.
-                10 chat m1 40 Ok
+                10 chat 40 Ok
                 50 execute_tool shell - Error: It was cut off.
             """,
             runs: false,
             entries);
-        AssertTree("0 invoke_agent my-agent - Running\n  10 execute_event_loop_cycle - Running\n    10 chat m1 - Running", runs: true, entries[..2]);
+        AssertTree("0 invoke_agent my-agent - Running\n  10 execute_event_loop_cycle - Running\n    10 chat - Running", runs: true, entries[..2]);
     }
 
     [Fact]
@@ -86,7 +107,7 @@ public sealed class TraceFoldTests
             $"""
             0 invoke_agent my-agent - Error: It was cut off.
               10 execute_event_loop_cycle - Error: It was cut off.
-                10 chat m1 40 Ok
+                10 chat 40 Ok
                 50 execute_tool shell - Error: {History.Interrupted}
             """,
             runs: false,
@@ -98,9 +119,9 @@ public sealed class TraceFoldTests
         """
         0 invoke_agent my-agent 90 Ok
           10 execute_event_loop_cycle 70 Ok
-            10 chat m1 5 Error: too long
-            15 chat m1 5 Ok
-            20 chat m1 60 Ok
+            10 chat 5 Error: too long
+            15 chat 5 Ok
+            20 chat 60 Ok
             80 execute_tool rm 0 Error: not allowed
             80 execute_tool ask 0 Ok
         """,
@@ -124,8 +145,9 @@ public sealed class TraceFoldTests
         """
         0 invoke_agent my-agent 30 Error: the model is gone
           5 execute_tool shell 5 Ok
+            5 execute_command 5 Ok
           10 execute_event_loop_cycle 20 Error: the model is gone
-            10 chat m1 20 Error: the model is gone
+            10 chat 20 Error: the model is gone
         """,
         runs: false,
         (0, Started),
@@ -169,9 +191,10 @@ public sealed class TraceFoldTests
         Assert.Equal(
             """
             invoke_agent: actor.id="ada" gen_ai.agent.name="my-agent" gen_ai.operation.name="invoke_agent" gen_ai.request.model="m1" harness.qualifier="DEFAULT" harness.version="3" session.id="session-0000000000000000000000000000001" stop_reason="end_turn"
-            execute_event_loop_cycle: event_loop.cycle_id="inv-1" gen_ai.operation.name="execute_event_loop_cycle" session.id="session-0000000000000000000000000000001"
+            execute_event_loop_cycle: event_loop.cycle_id="inv/1" gen_ai.operation.name="execute_event_loop_cycle" session.id="session-0000000000000000000000000000001"
             chat: belay.model.attempts=2 gen_ai.operation.name="chat" gen_ai.provider.name="fake" gen_ai.request.model="m1" gen_ai.response.finish_reasons=["tool_use"] gen_ai.server.request.duration=40 gen_ai.server.time_to_first_token=4 session.id="session-0000000000000000000000000000001"
             execute_tool: belay.tool.verdict="run" gen_ai.operation.name="execute_tool" gen_ai.tool.call.id="use-1" gen_ai.tool.name="shell" gen_ai.tool.status="success" session.id="session-0000000000000000000000000000001"
+            execute_command: gen_ai.operation.name="execute_command" session.id="session-0000000000000000000000000000001"
             """.ReplaceLineEndings("\n"),
             string.Join('\n', spans.Select(span => $"{span.Operation}: {string.Join(' ', span.Attributes.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => $"{pair.Key}={pair.Value.GetRawText()}"))}")));
         Assert.Equal((16L, 6L), (spans[3].InputBytes, spans[3].OutputBytes));
@@ -198,6 +221,9 @@ public sealed class TraceFoldTests
 
     private static ToolOutcome Result(string id, long duration, string? error = null) =>
         new("inv", new(id, error is null ? HarnessToolUseStatus.Success : HarnessToolUseStatus.Error, [new ToolContent.Text(error ?? "a file")]), duration);
+
+    private static ToolOutcome Exited(string id, long duration, int exitCode) =>
+        new("inv", new(id, HarnessToolUseStatus.Success, [new ToolContent.Json(JsonElement.Parse($$"""{"stdout":"","stderr":"","exit_code":{{exitCode}}}"""))]), duration);
 
     private static InvocationEnded Ended(long latency, HarnessStopReason? reason = HarnessStopReason.EndTurn, string? fault = null, string why = "The turn is complete.") =>
         new("inv", reason, why, new(10, 5), 1, latency, fault);

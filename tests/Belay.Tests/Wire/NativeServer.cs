@@ -101,6 +101,7 @@ internal sealed class NativeServer : IAsyncDisposable
     internal sealed class LogLines : ILoggerProvider, ILogger
     {
         private readonly StringBuilder _text = new();
+        private readonly LoggerExternalScopeProvider _scopes = new();
 
         public string Text
         {
@@ -119,16 +120,23 @@ internal sealed class NativeServer : IAsyncDisposable
             where TState : notnull
         {
             Write(state.ToString());
-            return null;
+            return _scopes.Push(state);
         }
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            Write($"{formatter(state, exception)} {exception}");
+            Write($"{formatter(state, exception)} {exception} {Scopes()}");
 
         public void Dispose()
         {
+        }
+
+        private string Scopes()
+        {
+            var names = new StringBuilder();
+            _scopes.ForEachScope(static (scope, into) => into.AppendJoin(' ', (scope as IEnumerable<KeyValuePair<string, object?>> ?? []).Select(one => $"{one.Key}={one.Value}")), names);
+            return names.ToString();
         }
 
         private void Write(string? line)

@@ -14,6 +14,7 @@ public sealed class ShellTool : ITool
     private const int LongestSeconds = 3600;
     private const int LongestCommand = 1024 * 1024;
     private const int LongestOutput = 512 * 1024;
+    private const string TimedOutWords = "Error: command timed out after ";
 
     /// <inheritdoc/>
     public ToolSpec Spec { get; } = new()
@@ -81,6 +82,18 @@ public sealed class ShellTool : ITool
         throw new UnreachableException();
     }
 
+    /// <summary>How the command of a call ended, as far as the call's result says; null when none ran.</summary>
+    internal static (int? ExitCode, bool TimedOut)? ExitOf(Agents.Block.ToolResult result) => result switch
+    {
+        { Status: HarnessToolUseStatus.Success, Content: [ToolContent.Json { Value: var value }, ..] } =>
+            (value.TryGetProperty("exit_code", out var code) && code.TryGetInt32(out var exitCode) ? exitCode : null, false),
+
+        // A result that was too long is the text of its beginning and end.
+        { Status: HarnessToolUseStatus.Success } => (null, false),
+        { Content: [ToolContent.Text { Value: var text }, ..] } when text.StartsWith(TimedOutWords, StringComparison.Ordinal) => (null, true),
+        _ => null,
+    };
+
     private static ToolResult Result(string stdout, string stderr, int exitCode)
     {
         var result = new JsonObject { ["stdout"] = stdout, ["stderr"] = stderr, ["exit_code"] = exitCode };
@@ -88,5 +101,5 @@ public sealed class ShellTool : ITool
     }
 
     private static ToolResult TimedOut(TimeSpan timeout) =>
-        ToolResult.Error($"Error: command timed out after {Math.Max(Math.Ceiling(timeout.TotalSeconds), 0):0} seconds");
+        ToolResult.Error($"{TimedOutWords}{Math.Max(Math.Ceiling(timeout.TotalSeconds), 0):0} seconds");
 }
