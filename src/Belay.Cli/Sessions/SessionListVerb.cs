@@ -15,14 +15,14 @@ internal static class SessionListVerb
     public static Verb Create(CliHost host)
     {
         var target = HarnessTarget.Optional("Only of this harness, by name, id or ARN.");
-        var state = new Option<string?>("--state") { Description = "Only in this state: idle, running, waiting, interrupted, erased or unreadable.", HelpName = "STATE" };
+        var state = new Option<string?>("--state") { Description = "Only in this state: idle, running, waiting, interrupted, erased, unreadable or damaged.", HelpName = "STATE" };
         var actor = new Option<string?>("--actor-id") { Description = "Only of this actor.", HelpName = "ID" };
         var since = new MomentOption("--since", "Only sessions that were active from then on.");
         var until = new MomentOption("--until", "Only sessions whose last activity was before then.");
         var limit = new Option<int?>("--limit") { Description = $"Sessions to show at most (default {DefaultLimit}).", HelpName = "N" };
         var connection = new ConnectionOptions();
         var command = new Command("sessions", "List sessions, the latest activity first.");
-        state.AcceptOnlyFromAmong("idle", "running", "waiting", "interrupted", "erased", "unreadable");
+        state.AcceptOnlyFromAmong("idle", "running", "waiting", "interrupted", "erased", "unreadable", "damaged");
         Validation.Between(limit, 1, LargestLimit);
         target.AddTo(command);
         command.Add(state);

@@ -105,11 +105,20 @@ public sealed class SessionJournal : IAsyncDisposable
         }
     }
 
-    /// <summary>Entries after a sequence number, opened and verified.</summary>
-    /// <exception cref="JournalDamagedException">An entry is not what was appended.</exception>
+    /// <summary>Entries after a sequence number up to the last one, opened and verified.</summary>
+    /// <exception cref="JournalDamagedException">An entry is not what was appended, or the newest ones are missing.</exception>
     /// <exception cref="JournalErasedException">The key of the session's actor was destroyed.</exception>
-    public IAsyncEnumerable<Entry> ReadAsync(long afterSequence, CancellationToken cancellationToken) =>
-        ReadAsync(_journal, _sealer, Session, afterSequence, cancellationToken);
+    public async IAsyncEnumerable<Entry> ReadAsync(long afterSequence, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var tail = new JournalTail(Session, LastSequence, _lastHash, ActorRef);
+        await foreach (var opened in ReadOpenedAsync(_journal, _sealer, Session, afterSequence, cancellationToken))
+        {
+            tail.Pass(opened.Stored);
+            yield return opened.Entry;
+        }
+
+        tail.End(afterSequence);
+    }
 
     /// <summary>Entries after a sequence number, opened and verified, for readers that hold no lease.</summary>
     /// <exception cref="JournalDamagedException">An entry is not what was appended.</exception>
@@ -159,43 +168,6 @@ public sealed class SessionJournal : IAsyncDisposable
         return Open(sealer, key, session, stored, header);
     }
 
-    /// <summary>Verifies the whole session: see the static form.</summary>
-    public Task VerifyAsync(CancellationToken cancellationToken) => VerifyAsync(_journal, _sealer, Session, cancellationToken);
-
-    /// <summary>Verifies a session from its first entry to the one that the store says is the last: the chain of hashes, and each
-    /// body whose key exists. Bodies of an erased actor stay closed; the chain over them is verified all the same.</summary>
-    /// <exception cref="JournalDamagedException">An entry is not what was appended, or the newest ones are missing.</exception>
-    public static async Task VerifyAsync(IJournal journal, ISealer sealer, SessionKey session, CancellationToken cancellationToken)
-    {
-        if (await journal.FindAsync(session, cancellationToken) is not { } row)
-        {
-            return;
-        }
-
-        var chain = new EntryChain(session);
-        StoredEntry? last = null;
-        await foreach (var (stored, header) in ReadVerifiedAsync(journal, chain, session, 0, cancellationToken))
-        {
-            if (await KeyOfAsync(sealer, session, stored, cancellationToken) is { } key)
-            {
-                _ = Open(sealer, key, session, stored, header);
-            }
-
-            // A session that is being written grows past the row that was read.
-            if (stored.Sequence == row.LastSequence && !stored.Hash.Span.SequenceEqual(row.LastHash.Span))
-            {
-                throw new JournalDamagedException(session, stored.Sequence, "the session's row names another last entry.");
-            }
-
-            last = stored;
-        }
-
-        if ((last?.Sequence ?? 0) < row.LastSequence)
-        {
-            throw new JournalDamagedException(session, row.LastSequence, "it is missing.");
-        }
-    }
-
     /// <summary>Gives the session back. Queued entries are written first.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -235,7 +207,7 @@ public sealed class SessionJournal : IAsyncDisposable
     }
 
     /// <summary>Stored entries after a sequence number with their headers, the chain verified from the entry before on.</summary>
-    private static async IAsyncEnumerable<(StoredEntry Entry, byte[] Header)> ReadVerifiedAsync(
+    internal static async IAsyncEnumerable<(StoredEntry Entry, byte[] Header)> ReadVerifiedAsync(
         IJournal journal,
         EntryChain chain,
         SessionKey session,
@@ -272,12 +244,14 @@ public sealed class SessionJournal : IAsyncDisposable
         }
     }
 
-    private static ValueTask<ActorKey?> KeyOfAsync(ISealer sealer, SessionKey session, StoredEntry stored, CancellationToken cancellationToken) =>
+    /// <summary>The key that opens a stored entry; null when it was destroyed.</summary>
+    internal static ValueTask<ActorKey?> KeyOfAsync(ISealer sealer, SessionKey session, StoredEntry stored, CancellationToken cancellationToken) =>
         stored.ActorRef is { } actorRef
             ? sealer.FindAsync(session.Scope, actorRef, cancellationToken)
             : sealer.LookUpAsync(session.Scope, ISealer.Account, cancellationToken);
 
-    private static OpenedEntry Open(ISealer sealer, ActorKey key, SessionKey session, StoredEntry stored, byte[] header)
+    /// <summary>Opens a stored entry with its key.</summary>
+    internal static OpenedEntry Open(ISealer sealer, ActorKey key, SessionKey session, StoredEntry stored, byte[] header)
     {
         if (key.KeyId != stored.KeyId)
         {
