@@ -10,6 +10,7 @@ using Belay.Contracts.Runtimes;
 using Belay.Contracts.Sessions;
 using Belay.Contracts.Tags;
 using Belay.Contracts.Usages;
+using Belay.Contracts.Verification;
 
 namespace Belay.Contracts;
 
@@ -91,6 +92,9 @@ namespace Belay.Contracts;
 [JsonSerializable(typeof(DeleteTokenRequest))]
 [JsonSerializable(typeof(CreateTicketResponse))]
 [JsonSerializable(typeof(ExamineResponse))]
+[JsonSerializable(typeof(VerifyJournalsRequest))]
+[JsonSerializable(typeof(VerifyJournalsResponse))]
+[JsonSerializable(typeof(VerificationStep))]
 [JsonSerializable(typeof(GetHarnessSettingsRequest))]
 [JsonSerializable(typeof(PutHarnessSettingsRequest))]
 [JsonSerializable(typeof(HarnessSettingsResponse))]

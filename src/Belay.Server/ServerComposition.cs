@@ -19,12 +19,14 @@ using Belay.Server.Runtimes;
 using Belay.Server.Sessions;
 using Belay.Server.Telemetry;
 using Belay.Server.Usages;
+using Belay.Server.Verification;
 using Belay.Server.Wire;
 using Belay.Sessions;
 using Belay.Storage;
 using Belay.Storage.Sqlite;
 using Belay.Telemetry;
 using Belay.Tools.BuiltIn;
+using Belay.Verification;
 using Microsoft.Extensions.Logging;
 
 namespace Belay.Server;
@@ -47,10 +49,11 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
             var watch = OpenTelemetry();
             var store = OpenStore();
             var secrets = OpenSecrets(store);
+            var heads = await OpenHeadsAsync(store, secrets, cancellationToken);
             var sandboxes = await OpenSandboxesAsync(watch.Telemetry, cancellationToken);
-            var engine = BuildEngine(watch.Telemetry, store, secrets, sandboxes);
+            var engine = BuildEngine(watch.Telemetry, store, secrets, heads.Quarantine, sandboxes);
             var access = BuildAccess(store, secrets);
-            return Serve(watch, store, secrets, sandboxes, engine, access);
+            return Serve(watch, store, secrets, heads, sandboxes, engine, access);
         }
         catch
         {
@@ -97,7 +100,17 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
         return new(masterKey, keys, replacements.Sealer?.Invoke(sealer) ?? sealer);
     }
 
-    // 4. Sandboxes: the driver proves itself before anything relies on it; what an earlier server left behind goes before one starts.
+    // 4. What was signed of the journals is compared with what is stored, before anybody reads or writes them.
+    private async Task<Heads> OpenHeadsAsync(Store store, Secrets secrets, CancellationToken cancellationToken)
+    {
+        var quarantine = new Quarantine(logging.CreateLogger<Quarantine>());
+        return new(quarantine, store.Journal is SqliteJournal journal
+            ? Own(await HeadKeeper.OpenAsync(
+                settings.DataDirectory, secrets.MasterKey, store.Database, journal, settings.Storage, quarantine, Time, logging.CreateLogger<HeadKeeper>(), cancellationToken))
+            : null);
+    }
+
+    // 5. Sandboxes: the driver proves itself before anything relies on it; what an earlier server left behind goes before one starts.
     private async Task<Sandboxed> OpenSandboxesAsync(Instrumentation telemetry, CancellationToken cancellationToken)
     {
         var drivers = SandboxDrivers.Create(settings.DataDirectory, settings.Sandboxes, Time, Ids);
@@ -136,15 +149,15 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
         return (driver, $"{driver.Name} ({probe.Label}){because}");
     }
 
-    // 5. Models, harnesses, and the loop that brings them together in sessions.
-    private Engine BuildEngine(Instrumentation telemetry, Store store, Secrets secrets, Sandboxed sandboxes)
+    // 6. Models, harnesses, and the loop that brings them together in sessions.
+    private Engine BuildEngine(Instrumentation telemetry, Store store, Secrets secrets, Quarantine quarantine, Sandboxed sandboxes)
     {
         var models = Own(new ModelCatalog(settings.Models, Time));
         var catalog = new HarnessCatalog(store.Documents, secrets.MasterKey, settings.Catalog, Time, Ids);
         var turn = new ModelTurn(Time, Ids, new RetryPolicy(settings.Models.RetryBaseSeconds));
         var loop = new AgentLoop(turn, new ContextReduction(turn), new ToolDispatch(settings.Invocations, Time));
         var resolver = new InvocationResolver(models.Resolve, settings.Invocations, settings.Catalog, Ids);
-        var services = new SessionServices(loop, BuiltInTools.All, settings.Sessions, settings.Invocations, Time, Ids, logging.CreateLogger<LiveSession>(), RestoreAsync) { Telemetry = telemetry };
+        var services = new SessionServices(loop, BuiltInTools.All, settings.Sessions, settings.Invocations, Time, Ids, logging.CreateLogger<LiveSession>(), RestoreAsync) { Telemetry = telemetry, Quarantine = quarantine };
         var sessions = Own(new SessionHost(store.Journal, secrets.Sealer, sandboxes.Sessions.For, services, Ids.NewUuid()));
         telemetry.Observe(() => sessions.Active, () => sandboxes.Sessions.Running);
         return new(catalog, resolver, sessions);
@@ -156,19 +169,19 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
         }
     }
 
-    // 6. Whoever comes in without a signature, and where lists go on.
+    // 7. Whoever comes in without a signature, and where lists go on.
     private Access BuildAccess(Store store, Secrets secrets) =>
         new(new PaginationTokens(secrets.MasterKey, Time), Own(new BearerTokens(store.Documents, secrets.Keys, Time, Ids)), new Tickets(Time, Ids));
 
-    // 7. What is served, to whom, and how it ends.
-    private ServerParts Serve(Watch watch, Store store, Secrets secrets, Sandboxed sandboxes, Engine engine, Access access)
+    // 8. What is served, to whom, and how it ends.
+    private ServerParts Serve(Watch watch, Store store, Secrets secrets, Heads heads, Sandboxed sandboxes, Engine engine, Access access)
     {
         var subscriptions = Own(new Subscriptions());
         var openMetrics = settings.Telemetry.OpenMetrics || (settings.Address is { } address && IPAddress.IsLoopback(address));
         IReadOnlyList<Operation> operations =
         [
             .. Published(engine.Catalog, access.Pages, engine.Resolver, engine.Sessions, Ids),
-            .. Native(store, secrets, sandboxes, engine, access, subscriptions),
+            .. Native(store, secrets, heads, sandboxes, engine, access, subscriptions),
             .. watch.Metrics is { } signed && !openMetrics ? [MetricsEndpoint.Authenticated(signed, settings.DefaultAccount)] : Array.Empty<Operation>(),
         ];
         return new ServerParts
@@ -208,9 +221,9 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
         };
     }
 
-    private IReadOnlyList<Operation> Native(Store store, Secrets secrets, Sandboxed sandboxes, Engine engine, Access access, Subscriptions subscriptions)
+    private IReadOnlyList<Operation> Native(Store store, Secrets secrets, Heads heads, Sandboxed sandboxes, Engine engine, Access access, Subscriptions subscriptions)
     {
-        var reader = new SessionReader(store.Journal, secrets.Sealer, engine.Sessions.Look, new());
+        var reader = new SessionReader(store.Journal, secrets.Sealer, engine.Sessions.Look, new()) { Quarantine = heads.Quarantine };
         var lists = new SessionLists(reader, settings.Prices);
         var backups = new BackupWriter(store.Database, settings.DataDirectory, Time, Ids);
         return
@@ -220,7 +233,10 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
             .. JournalEndpoints.Operations(reader, new SessionStreams(reader), subscriptions, Time),
             .. UsageEndpoints.Operations(lists, Time),
             .. IdentityEndpoints.Operations(secrets.Keys, access.Bearers, access.Tickets, settings.DefaultAccount),
-            DoctorEndpoints.Operation(settings, store.Documents, sandboxes.Driver.Name, () => sandboxes.Trial.Value, sandboxes.Label, engine.Sessions.CountOf, Time),
+            DoctorEndpoints.Operation(settings, store.Documents, sandboxes.Driver.Name, () => sandboxes.Trial.Value, sandboxes.Label, engine.Sessions.CountOf, heads.Quarantine.CountOf, Time),
+            .. heads.Keeper is { } keeper && store.Journal is SqliteJournal journal
+                ? [VerifyEndpoints.Operation(new(journal, secrets.Sealer, Time), keeper, heads.Quarantine, settings.DefaultAccount, subscriptions, Time)]
+                : Array.Empty<Operation>(),
             .. BackupEndpoints.Operations(backups, settings.DefaultAccount, logging.CreateLogger(typeof(BackupEndpoints).FullName!)),
             .. LogLevelEndpoints.Operations(levels, settings.DefaultAccount, logging.CreateLogger(typeof(LogLevelEndpoints).FullName!)),
         ];
@@ -252,6 +268,8 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
     private sealed record Store(SqliteDatabase Database, SqliteDocumentStore Documents, IJournal Journal);
 
     private sealed record Secrets(MasterKey MasterKey, AccessKeys Keys, ISealer Sealer);
+
+    private sealed record Heads(Quarantine Quarantine, HeadKeeper? Keeper);
 
     private sealed record Sandboxed(ISandboxDriver Driver, Lazy<Task<SandboxProbe>> Trial, string Label, SessionSandboxes Sessions);
 

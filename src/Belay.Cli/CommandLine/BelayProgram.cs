@@ -13,6 +13,7 @@ using Belay.Cli.Projects;
 using Belay.Cli.Runtimes;
 using Belay.Cli.Serving;
 using Belay.Cli.Sessions;
+using Belay.Cli.Verification;
 
 namespace Belay.Cli.CommandLine;
 
@@ -27,7 +28,8 @@ internal static class BelayProgram
         Exit codes:
           0    done                                3    no server answers
           1    the service or the agent failed     4    no access key, or not accepted
-          2    the command line is wrong           130  interrupted
+          2    the command line is wrong           5    verify found damage
+                                                   130  interrupted
           exec ends with the code of its command.
 
         Examples:
@@ -93,6 +95,7 @@ internal static class BelayProgram
             StopVerb.Create(host),
             BackupVerb.Create(host),
             RestoreVerb.Create(host),
+            VerifyVerb.Create(host),
             LogsVerb.Create(host),
             LogLevelVerb.Create(host),
             TracesVerb.Create(host),

@@ -18,6 +18,9 @@ internal enum ExitCode
     /// <summary>No access key was found, or the server does not accept it.</summary>
     Refused = 4,
 
+    /// <summary><c>verify</c> found something damaged.</summary>
+    Damaged = 5,
+
     /// <summary>Ctrl-C, or a termination signal.</summary>
     Interrupted = 130,
 }

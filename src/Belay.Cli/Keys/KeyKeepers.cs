@@ -18,7 +18,8 @@ internal static class KeyKeepers
             : new DirectoryKeys(directory, connection.Region(parsed, host), host);
     }
 
-    private static bool IsHeld(string directory)
+    /// <summary>Whether a server holds a data directory.</summary>
+    public static bool IsHeld(string directory)
     {
         try
         {

@@ -20,7 +20,7 @@ internal static class SessionListVerb
     public static Verb Create(CliHost host)
     {
         var target = HarnessTarget.Optional("Only of this harness, by name, id or ARN.");
-        var state = new Option<string?>("--state") { Description = "Only in this state: idle, running, waiting, interrupted, erased or unreadable.", HelpName = "STATE" };
+        var state = new Option<string?>("--state") { Description = "Only in this state: idle, running, waiting, interrupted, erased, unreadable or damaged.", HelpName = "STATE" };
         var ended = new Option<string?>("--ended") { Description = "Only those whose last invocation ended so: a stop reason or the code of a fault, as in the column ENDED.", HelpName = "WHY" };
         var actor = new Option<string?>("--actor-id") { Description = "Only of this actor.", HelpName = "ID" };
         var since = new MomentOption("--since", "Only sessions that were active from then on.");
@@ -29,7 +29,7 @@ internal static class SessionListVerb
         var wide = new WideOption();
         var connection = new ConnectionOptions();
         var command = new Command("sessions", "List sessions, the latest activity first.");
-        state.AcceptOnlyFromAmong("idle", "running", "waiting", "interrupted", "erased", "unreadable");
+        state.AcceptOnlyFromAmong("idle", "running", "waiting", "interrupted", "erased", "unreadable", "damaged");
         ended.AcceptOnlyFromAmong([.. Reasons, .. Faults]);
         Validation.Between(limit, 1, LargestLimit);
         target.AddTo(command);

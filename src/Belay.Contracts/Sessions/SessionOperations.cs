@@ -168,9 +168,13 @@ public enum SessionState
     [JsonStringEnumMemberName("erased")]
     Erased,
 
-    /// <summary>Its journal is damaged, or a newer version of Belay wrote it; <see cref="SessionSummary.Why"/> says which.</summary>
+    /// <summary>A newer version of Belay wrote its journal; <see cref="SessionSummary.Why"/> says what is not known.</summary>
     [JsonStringEnumMemberName("unreadable")]
     Unreadable,
+
+    /// <summary>Its journal is not what was written: it is quarantined, and <see cref="SessionSummary.Why"/> says from which entry on.</summary>
+    [JsonStringEnumMemberName("damaged")]
+    Damaged,
 }
 
 /// <summary>One invocation as a fold over its entries.</summary>

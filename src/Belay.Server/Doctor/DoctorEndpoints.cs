@@ -22,9 +22,10 @@ public static class DoctorEndpoints
     /// <param name="probeAsync">What the driver guarantees, tried once.</param>
     /// <param name="sandbox">Driver and label, as shown at the start.</param>
     /// <param name="openSessions">Sessions of an account that are in memory.</param>
+    /// <param name="damagedSessions">Sessions of an account that are known to be damaged.</param>
     /// <param name="time">The clock.</param>
     public static Operation Operation(
-        ServerSettings settings, IDocumentStore documents, string driver, Func<Task<SandboxProbe>> probeAsync, string sandbox, Func<string, int> openSessions, TimeProvider time)
+        ServerSettings settings, IDocumentStore documents, string driver, Func<Task<SandboxProbe>> probeAsync, string sandbox, Func<string, int> openSessions, Func<string, int> damagedSessions, TimeProvider time)
     {
         var startedAt = time.GetUtcNow();
         var version = typeof(DoctorEndpoints).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
@@ -41,6 +42,7 @@ public static class DoctorEndpoints
                 Findings =
                 [
                     await StoreAsync(documents, settings.Storage, scope, call.RequestId, cancellationToken),
+                    Checks.Journals(damagedSessions(scope.Account)),
                     Checks.Disk(settings.DataDirectory),
                     Checks.KeyFiles(settings.DataDirectory),
                     Checks.Clock(settings.DataDirectory, time.GetUtcNow()),

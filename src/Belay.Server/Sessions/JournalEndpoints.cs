@@ -36,14 +36,14 @@ public static class JournalEndpoints
 
             if (!ServerSentEvents.AreAskedFor(call.Http.Request))
             {
-                var page = await PageAsync(streams, key, request, row.LastSequence, cancellationToken);
+                var page = await PageAsync(reader, streams, key, request, row.LastSequence, cancellationToken);
                 await call.RespondAsync(StatusCodes.Status200OK, page, BelayJson.Default.ReadJournalResponse);
                 return;
             }
 
             using var entered = subscriptions.Enter(key.Scope.Account);
             var entries = streams.EntriesAsync(key, request.LastEventId ?? request.After ?? 0, request.Follow ?? true, subscriptions.Closing, cancellationToken);
-            await GuardAsync(() => call.StreamAsync(
+            await GuardAsync(reader, () => call.StreamAsync(
                 entries.Select(entry => ServerSentEvent.Of(entry.Entry.Sequence, "entry", Entry(entry), BelayJson.Default.JournalEntry)), time, cancellationToken));
         })
         { About = new("Reads a session's journal: a page, or as server-sent events what there is and what comes.", BelayJson.Default.ReadJournalRequest, BelayJson.Default.ReadJournalResponse) { Event = BelayJson.Default.JournalEntry, Faults = [FaultCode.ResourceNotFoundException] } },
@@ -71,12 +71,12 @@ public static class JournalEndpoints
         { About = new("Reads what agents did, a line for each step: a page, or as server-sent events what there is and what comes.", BelayJson.Default.ReadLogsRequest, BelayJson.Default.ReadLogsResponse) { Event = BelayJson.Default.LogLine } },
     ];
 
-    private static async Task<ReadJournalResponse> PageAsync(SessionStreams streams, SessionKey key, ReadJournalRequest request, long end, CancellationToken cancellationToken)
+    private static async Task<ReadJournalResponse> PageAsync(SessionReader reader, SessionStreams streams, SessionKey key, ReadJournalRequest request, long end, CancellationToken cancellationToken)
     {
         var entries = new List<JournalEntry>();
         var last = request.LastEventId ?? request.After ?? 0;
         var bytes = 0L;
-        await GuardAsync(async () =>
+        await GuardAsync(reader, async () =>
         {
             try
             {
@@ -87,8 +87,13 @@ public static class JournalEndpoints
                     bytes += entry.Json.Length;
                     if (entries.Count == (request.MaxResults ?? DefaultPageSize) || bytes >= PageBytes)
                     {
-                        break;
+                        return;
                     }
+                }
+
+                if (last < end)
+                {
+                    throw new JournalDamagedException(key, last + 1, "it is missing.");
                 }
             }
             catch (JournalUnknownEntryException) when (entries.Count > 0)
@@ -108,14 +113,18 @@ public static class JournalEndpoints
         Body = JsonElement.Parse(entry.Json.Span, Deep),
     };
 
-    // What is damaged is ours to mend and goes to the log; the rest is for the caller to know.
-    private static async Task GuardAsync(Func<Task> read)
+    // What is damaged is ours to mend and quarantined; the rest is for the caller to know.
+    private static async Task GuardAsync(SessionReader reader, Func<Task> read)
     {
         try
         {
             await read();
         }
-        catch (JournalException problem) when (problem is not JournalDamagedException)
+        catch (JournalDamagedException damage)
+        {
+            throw reader.Damaged(damage);
+        }
+        catch (JournalException problem)
         {
             throw Fault(problem);
         }

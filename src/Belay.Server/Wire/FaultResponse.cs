@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using Belay.Contracts.Faults;
+using Belay.Sessions;
 using Belay.Storage;
 using Microsoft.AspNetCore.Http;
 
@@ -18,8 +19,11 @@ internal static class FaultResponse
         BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } =>
             ServiceException.Invalid(ValidationReason.CannotParse, "The request body is too large."),
         BadHttpRequestException => ServiceException.Invalid(ValidationReason.CannotParse, "The request is not valid HTTP, or its body ended early."),
-        StorageException => new ServiceException(
-            FaultCode.InternalServerException, $"The server cannot read or write its data at the moment. Try again later; its log has the reason under request id {requestId}.", problem),
+        JournalDamagedException damage => Quarantine.Fault(damage),
+        StorageException storage => new ServiceException(
+            FaultCode.InternalServerException,
+            $"The server cannot read or write its data at the moment{(storage.Why is { } why ? ": " + why : ".")} Try again later; its log has the reason under request id {requestId}.",
+            problem),
         _ => new ServiceException(
             FaultCode.InternalServerException, $"The server failed to handle the request. Its log has the details under request id {requestId}.", problem),
     };

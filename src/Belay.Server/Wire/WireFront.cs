@@ -2,6 +2,7 @@ using System.Collections;
 using Belay.Contracts.Faults;
 using Belay.Server.Auth;
 using Belay.Server.Telemetry;
+using Belay.Sessions;
 using Belay.Storage;
 using Belay.Telemetry;
 using Microsoft.AspNetCore.Connections;
@@ -153,6 +154,11 @@ public sealed partial class WireFront
         if (problem is StorageException)
         {
             Log.StorageFailed(_logger, exchange.Operation, problem.Message, exchange.RequestId);
+        }
+        else if (problem is JournalDamagedException)
+        {
+            // Whoever found it has said so, once.
+            Log.Refused(_logger, exchange.Operation, fault.Code, exchange.RequestId);
         }
         else if (fault.Code == FaultCode.InternalServerException)
         {

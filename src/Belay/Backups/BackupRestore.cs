@@ -1,9 +1,10 @@
 using System.Formats.Tar;
 using System.Text.Json;
+using Belay.Contracts.Verification;
 using Belay.Identity;
-using Belay.Sessions;
 using Belay.Storage;
 using Belay.Storage.Sqlite;
+using Belay.Verification;
 
 namespace Belay.Backups;
 
@@ -275,24 +276,19 @@ public sealed class BackupRestore(string dataDirectory, TimeProvider time, IdSou
         await database.CheckAsync(cancellationToken);
         var journal = new SqliteJournal(database, time);
         var sealer = new Sealer(master, new SqliteDocumentStore(database), ids, new SealerSettings());
-        var sessions = 0;
-        foreach (var scope in await journal.ScopesAsync(cancellationToken))
+        using var heads = HeadKeeper.Scan(Content, master);
+        VerificationTally? tally = null;
+        await foreach (var step in new StoreVerifier(journal, sealer, time).RunAsync(heads, new(), cancellationToken))
         {
-            await foreach (var row in journal.ListAsync(scope, harnessId: null, after: null, cancellationToken))
+            tally = step.Tally;
+            if (step.Damaged is { } damaged)
             {
-                try
-                {
-                    await SessionJournal.VerifyAsync(journal, sealer, row.Session, cancellationToken);
-                }
-                catch (JournalException damaged)
-                {
-                    throw new BackupException($"A journal in the archive does not verify: {damaged.Message}", damaged);
-                }
-
-                sessions++;
+                throw new BackupException($"A journal in the archive does not verify: Entry {damaged.Sequence} of session {damaged.SessionId} on harness {damaged.HarnessId} is damaged: {damaged.Problem}");
             }
         }
 
-        return sessions;
+        return tally!.UnknownBodies == 0 // There is a last step.
+            ? (int)tally.Sessions
+            : throw new BackupException("A journal in the archive has entries that only a newer version of Belay knows; restore with that one.");
     }
 }

@@ -2,12 +2,13 @@ using System.Runtime.InteropServices;
 using System.Text;
 using Belay.Storage;
 using Belay.Storage.Sqlite;
+using Belay.Verification;
 using Microsoft.Win32.SafeHandles;
 
 namespace Belay.Backups;
 
 /// <summary>
-/// What a backup takes from a data directory: everything, but for the database's live files, locks, and what belongs to running
+/// What a backup takes from a data directory: everything, but for the database's live files and the signed heads, which are copied apart, locks, and what belongs to running
 /// sandboxes only. So what a later feature keeps there is not forgotten. Workspaces are written by code that nobody trusts, while they are
 /// read: each step of a path is opened below the one before and never through a link, so nothing outside is read, listed or even opened.
 /// </summary>
@@ -136,6 +137,7 @@ internal static class BackupSource
 
     private static bool Taken(string name) =>
         !name.StartsWith(SqliteDatabase.FileName, StringComparison.Ordinal)
+        && !name.StartsWith(HeadsFile.FileName, StringComparison.Ordinal)
         && !name.StartsWith(SnapshotPrefix, StringComparison.Ordinal)
         && !name.EndsWith(".lock", StringComparison.Ordinal)
         && !name.StartsWith(DataDirectoryLock.FileName, StringComparison.Ordinal)

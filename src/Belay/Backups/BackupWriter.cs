@@ -2,6 +2,7 @@ using System.Formats.Tar;
 using System.Text.Json;
 using Belay.Storage;
 using Belay.Storage.Sqlite;
+using Belay.Verification;
 using Microsoft.Win32.SafeHandles;
 
 namespace Belay.Backups;
@@ -37,7 +38,8 @@ public sealed class BackupWriter(SqliteDatabase database, string dataDirectory, 
         Directory.CreateDirectory(snapshots, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         try
         {
-            // 1. The database at one moment, first: see above.
+            // 1. The signed heads, and then the database at one moment: what was signed must be in it.
+            var heads = CopyHeads(snapshots);
             var snapshot = Path.Join(snapshots, SqliteDatabase.FileName);
             await database.SnapshotAsync(snapshot, cancellationToken);
 
@@ -48,6 +50,12 @@ public sealed class BackupWriter(SqliteDatabase database, string dataDirectory, 
             using (var copy = File.OpenHandle(snapshot))
             {
                 await AddFileAsync(tar, copy, SqliteDatabase.FileName, tally, cancellationToken);
+            }
+
+            if (heads is not null)
+            {
+                using var copy = File.OpenHandle(heads);
+                await AddFileAsync(tar, copy, HeadsFile.FileName, tally, cancellationToken);
             }
 
             foreach (var entry in BackupSource.Entries(_directory))
@@ -68,6 +76,21 @@ public sealed class BackupWriter(SqliteDatabase database, string dataDirectory, 
         finally
         {
             Directory.Delete(snapshots, recursive: true);
+        }
+    }
+
+    // It is only appended to, or replaced as a whole; a part of a batch at its end is what a crash leaves, too.
+    private string? CopyHeads(string snapshots)
+    {
+        var copy = Path.Join(snapshots, HeadsFile.FileName);
+        try
+        {
+            File.Copy(Path.Join(_directory, HeadsFile.FileName), copy);
+            return copy;
+        }
+        catch (FileNotFoundException)
+        {
+            return null;
         }
     }
 

@@ -41,6 +41,11 @@ public static class Checks
         }
     }
 
+    /// <summary>Sessions that are quarantined because their journals are damaged.</summary>
+    public static Finding Journals(int damaged) => damaged == 0
+        ? Of("journals", FindingStatus.Ok, "No damaged session is known; belay verify looks at all of them.")
+        : Of("journals", FindingStatus.Failed, $"{damaged} sessions are quarantined because their journals are damaged; belay verify says which, and from where on.");
+
     /// <summary>That only their owner may read the files with keys.</summary>
     public static Finding KeyFiles(string dataDirectory)
     {

@@ -13,7 +13,11 @@ public abstract class JournalException(SessionKey session, long sequence, string
 
 /// <summary>An entry is not what was appended: it is missing, was changed, or stands in another place.</summary>
 public sealed class JournalDamagedException(SessionKey session, long sequence, string problem, Exception? cause = null)
-    : JournalException(session, sequence, $"is damaged: {problem}", cause);
+    : JournalException(session, sequence, $"is damaged: {problem}", cause)
+{
+    /// <summary>What is wrong with it.</summary>
+    public string Problem { get; } = problem;
+}
 
 /// <summary>The key of an entry was destroyed: its content is gone for good, as somebody wanted it.</summary>
 public sealed class JournalErasedException(SessionKey session, long sequence)

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Belay.Agents;
 using Belay.Contracts.Faults;
 using Belay.Contracts.Harnesses;
@@ -251,6 +252,8 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
                     throw new ServiceException(FaultCode.RuntimeClientError, "The server is shutting down.");
                 }
 
+                services.Quarantine.ThrowIfIn(key);
+
                 if (_slots.TryGetValue(key, out var existing) && existing is { Users: 0, Closing: null })
                 {
                     Look(existing);
@@ -351,6 +354,17 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
         catch (JournalErasedException exception)
         {
             throw ServiceException.Invalid(ValidationReason.ResourceConflict, exception.Message);
+        }
+        catch (JournalDamagedException damage)
+        {
+            services.Quarantine.Add(damage);
+            throw;
+        }
+        catch (CryptographicException cause)
+        {
+            var damage = new JournalDamagedException(key, 1, "the key of its actor cannot be opened.", cause);
+            services.Quarantine.Add(damage);
+            throw damage;
         }
         catch (OperationCanceledException exception)
         {

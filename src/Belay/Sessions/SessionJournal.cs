@@ -115,11 +115,21 @@ public sealed class SessionJournal : IAsyncDisposable
         return _journal.SyncAsync(_lease, cancellationToken);
     }
 
-    /// <summary>Entries after a sequence number, opened and verified.</summary>
-    /// <exception cref="JournalDamagedException">An entry is not what was appended.</exception>
+    /// <summary>Entries after a sequence number up to the last one, opened and verified.</summary>
+    /// <exception cref="JournalDamagedException">An entry is not what was appended, or the newest ones are missing.</exception>
     /// <exception cref="JournalErasedException">The key of the session's actor was destroyed.</exception>
-    public IAsyncEnumerable<Entry> ReadAsync(long afterSequence, CancellationToken cancellationToken) =>
-        ReadAsync(_journal, _sealer, Session, afterSequence, cancellationToken);
+    public async IAsyncEnumerable<Entry> ReadAsync(long afterSequence, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var tail = new JournalTail(Session, LastSequence, _lastHash, ActorRef);
+        await foreach (var (stored, header) in ReadVerifiedAsync(_journal, new EntryChain(Session), Session, afterSequence, cancellationToken))
+        {
+            var key = await KeyOfAsync(_sealer, Session, stored, cancellationToken) ?? throw new JournalErasedException(Session, stored.Sequence);
+            tail.Pass(stored);
+            yield return OpenEntry(_sealer, key, Session, stored, header);
+        }
+
+        tail.End(afterSequence);
+    }
 
     /// <summary>Entries after a sequence number, opened and verified, for readers that hold no lease.</summary>
     /// <exception cref="JournalDamagedException">An entry is not what was appended.</exception>
@@ -172,43 +182,6 @@ public sealed class SessionJournal : IAsyncDisposable
         return Open(sealer, key, session, stored, header);
     }
 
-    /// <summary>Verifies the whole session: see the static form.</summary>
-    public Task VerifyAsync(CancellationToken cancellationToken) => VerifyAsync(_journal, _sealer, Session, cancellationToken);
-
-    /// <summary>Verifies a session from its first entry to the one that the store says is the last: the chain of hashes, and each
-    /// body whose key exists. Bodies of an erased actor stay closed; the chain over them is verified all the same.</summary>
-    /// <exception cref="JournalDamagedException">An entry is not what was appended, or the newest ones are missing.</exception>
-    public static async Task VerifyAsync(IJournal journal, ISealer sealer, SessionKey session, CancellationToken cancellationToken)
-    {
-        if (await journal.FindAsync(session, cancellationToken) is not { } row)
-        {
-            return;
-        }
-
-        var chain = new EntryChain(session);
-        StoredEntry? last = null;
-        await foreach (var (stored, header) in ReadVerifiedAsync(journal, chain, session, 0, cancellationToken))
-        {
-            if (await KeyOfAsync(sealer, session, stored, cancellationToken) is { } key)
-            {
-                _ = Open(sealer, key, session, stored, header);
-            }
-
-            // A session that is being written grows past the row that was read.
-            if (stored.Sequence == row.LastSequence && !stored.Hash.Span.SequenceEqual(row.LastHash.Span))
-            {
-                throw new JournalDamagedException(session, stored.Sequence, "the session's row names another last entry.");
-            }
-
-            last = stored;
-        }
-
-        if ((last?.Sequence ?? 0) < row.LastSequence)
-        {
-            throw new JournalDamagedException(session, row.LastSequence, "it is missing.");
-        }
-    }
-
     /// <summary>Gives the session back. Queued entries are written first.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -248,7 +221,7 @@ public sealed class SessionJournal : IAsyncDisposable
     }
 
     /// <summary>Stored entries after a sequence number with their headers, the chain verified from the entry before on.</summary>
-    private static async IAsyncEnumerable<(StoredEntry Entry, byte[] Header)> ReadVerifiedAsync(
+    internal static async IAsyncEnumerable<(StoredEntry Entry, byte[] Header)> ReadVerifiedAsync(
         IJournal journal,
         EntryChain chain,
         SessionKey session,
@@ -285,12 +258,14 @@ public sealed class SessionJournal : IAsyncDisposable
         }
     }
 
-    private static ValueTask<ActorKey?> KeyOfAsync(ISealer sealer, SessionKey session, StoredEntry stored, CancellationToken cancellationToken) =>
+    /// <summary>The key that opens a stored entry; null when it was destroyed.</summary>
+    internal static ValueTask<ActorKey?> KeyOfAsync(ISealer sealer, SessionKey session, StoredEntry stored, CancellationToken cancellationToken) =>
         stored.ActorRef is { } actorRef
             ? sealer.FindAsync(session.Scope, actorRef, cancellationToken)
             : sealer.LookUpAsync(session.Scope, ISealer.Account, cancellationToken);
 
-    private static OpenedEntry Open(ISealer sealer, ActorKey key, SessionKey session, StoredEntry stored, byte[] header)
+    /// <summary>Opens a stored entry with its key.</summary>
+    internal static OpenedEntry Open(ISealer sealer, ActorKey key, SessionKey session, StoredEntry stored, byte[] header)
     {
         var json = new byte[stored.Body.Length];
         var (entry, length) = Open(sealer, key, session, stored, header, json);

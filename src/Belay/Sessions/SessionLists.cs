@@ -306,6 +306,10 @@ public sealed class SessionLists(SessionReader reader, ModelPrices prices)
         {
             return null;
         }
+        catch (JournalDamagedException damage)
+        {
+            throw reader.Damaged(damage);
+        }
 
         return new() { Summary = found.Summary, Spans = fold.Spans(found.Runs) };
     }

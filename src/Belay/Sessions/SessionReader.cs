@@ -1,6 +1,8 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Security.Cryptography;
 using Belay.Contracts.Faults;
 using Belay.Identity;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Belay.Sessions;
 
@@ -27,6 +29,9 @@ public sealed class SessionReader(IJournal journal, ISealer sealer, Func<Session
     /// <summary>Settings.</summary>
     public SessionReaderSettings Settings { get; } = settings;
 
+    /// <summary>Which sessions are damaged.</summary>
+    public Quarantine Quarantine { get; init; } = new(NullLogger.Instance);
+
     /// <summary>The row of a session that has at least one entry.</summary>
     /// <exception cref="ServiceException">404: there is none.</exception>
     public async Task<SessionRow> RowAsync(SessionKey key, CancellationToken cancellationToken) =>
@@ -42,10 +47,23 @@ public sealed class SessionReader(IJournal journal, ISealer sealer, Func<Session
         SessionRow row, ReadBudget budget, Func<SessionRow, SessionFold, SessionActivity, T> use, CancellationToken cancellationToken)
     {
         // The key is asked for even when the fold is kept: what is erased vanishes at once.
-        if (row.ActorRef is { } actorRef && await Sealer.FindAsync(row.Session.Scope, actorRef, cancellationToken) is null)
+        try
+        {
+            Quarantine.ThrowIfIn(row.Session);
+            if (row.ActorRef is { } actorRef && await Sealer.FindAsync(row.Session.Scope, actorRef, cancellationToken) is null)
+            {
+                _kept.Remove(row.Session);
+                return new(default, new JournalErasedException(row.Session, row.LastSequence));
+            }
+        }
+        catch (JournalDamagedException known)
         {
             _kept.Remove(row.Session);
-            return new(default, new JournalErasedException(row.Session, row.LastSequence));
+            return new(default, known);
+        }
+        catch (CryptographicException cause)
+        {
+            return new(default, Damaged(new(row.Session, row.LastSequence, "the key of its actor cannot be opened.", cause)));
         }
 
         var kept = _kept.Take(row.Session);
@@ -75,6 +93,11 @@ public sealed class SessionReader(IJournal journal, ISealer sealer, Func<Session
         }
         catch (JournalException problem)
         {
+            if (problem is JournalDamagedException damage)
+            {
+                Damaged(damage);
+            }
+
             if (problem is not JournalErasedException)
             {
                 (kept.Problem, kept.ProblemAt) = (problem, row.LastSequence);
@@ -91,6 +114,13 @@ public sealed class SessionReader(IJournal journal, ISealer sealer, Func<Session
         }
     }
 
+    /// <summary>Quarantines a session.</summary>
+    public JournalDamagedException Damaged(JournalDamagedException damage)
+    {
+        Quarantine.Add(damage);
+        return damage;
+    }
+
     private async Task GoOnAsync(FoldCache.Kept kept, SessionRow row, CancellationToken cancellationToken)
     {
         if (kept.Fold.LastSequence >= row.LastSequence)
@@ -104,6 +134,11 @@ public sealed class SessionReader(IJournal journal, ISealer sealer, Func<Session
             await foreach (var entry in SessionJournal.ReadAsync(Journal, Sealer, row.Session, kept.Fold.LastSequence, cancellationToken))
             {
                 kept.Fold.Apply(entry);
+            }
+
+            if (kept.Fold.LastSequence < row.LastSequence)
+            {
+                throw new JournalDamagedException(row.Session, kept.Fold.LastSequence + 1, "it is missing.");
             }
         }
         finally

@@ -4,6 +4,7 @@ using Belay.Storage;
 using Belay.Telemetry;
 using Belay.Tools;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Belay.Sessions;
 
@@ -28,6 +29,9 @@ public sealed record SessionServices(
 {
     /// <summary>Who is told what happens; nobody by default.</summary>
     public Instrumentation Telemetry { get; init; } = Instrumentation.None;
+
+    /// <summary>Which sessions are damaged.</summary>
+    public Quarantine Quarantine { get; init; } = new(NullLogger.Instance);
 }
 
 /// <summary>An invocation as it goes on after a crash.</summary>

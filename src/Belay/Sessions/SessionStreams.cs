@@ -30,6 +30,7 @@ public sealed class SessionStreams(SessionReader reader)
         SessionKey session, long after, bool follow, CancellationToken closing, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using var leave = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, closing);
+        reader.Quarantine.ThrowIfIn(session);
         try
         {
             for (var more = follow; ; more = follow && !closing.IsCancellationRequested)
@@ -168,6 +169,11 @@ public sealed class SessionStreams(SessionReader reader)
         }
         catch (JournalException problem)
         {
+            if (problem is JournalDamagedException damage)
+            {
+                reader.Damaged(damage);
+            }
+
             line = LogFold.Line(fed.Entry, problem);
         }
 

@@ -35,9 +35,12 @@ public static class SessionView
     }
 
     /// <summary>A session whose journal cannot be read.</summary>
-    public static SessionSummary Summary(SessionRow row, JournalException problem) => problem is JournalErasedException
-        ? Bare(row, SessionState.Erased)
-        : Bare(row, SessionState.Unreadable) with { Why = problem.Message };
+    public static SessionSummary Summary(SessionRow row, JournalException problem) => problem switch
+    {
+        JournalErasedException => Bare(row, SessionState.Erased),
+        JournalDamagedException => Bare(row, SessionState.Damaged) with { Why = problem.Message },
+        _ => Bare(row, SessionState.Unreadable) with { Why = problem.Message },
+    };
 
     /// <summary>What a session does.</summary>
     public static SessionState StateOf(SessionFold fold, SessionActivity activity) =>

@@ -34,6 +34,7 @@ public sealed class HelpTests
     [InlineData("doctor")]
     [InlineData("backup")]
     [InlineData("restore")]
+    [InlineData("verify")]
     [InlineData("completion")]
     public async Task Help_IsTheGoldenText(string verb)
     {

@@ -137,6 +137,7 @@ public sealed partial class SqliteJournal
         public override void Complete()
         {
             journal._news.Tell(row.Session);
+            journal.Committed?.Invoke(row);
             if (_committed is not null)
             {
                 _committed.SetResult();

@@ -28,6 +28,9 @@ public sealed partial class SqliteJournal(SqliteDatabase database, TimeProvider 
     private long _tokens;
     private long _lastNumber = -1;
 
+    /// <summary>Told the row of a session after each commit of entries of it, on the writer's thread; it must not wait.</summary>
+    internal Action<SessionRow>? Committed { get; set; }
+
     /// <inheritdoc/>
     public async Task<SessionLease> TakeAsync(SessionKey session, string owner, CancellationToken cancellationToken)
     {
@@ -47,7 +50,7 @@ public sealed partial class SqliteJournal(SqliteDatabase database, TimeProvider 
             lock (_gate)
             {
                 // Others may have read it too, and made sessions since.
-                _lastNumber = Math.Max(_lastNumber, lastStored);
+                _lastNumber = Math.Max(Math.Max(_lastNumber, lastStored), LastSigned);
                 Held held;
                 if (stored is { } existing)
                 {
@@ -126,21 +129,6 @@ public sealed partial class SqliteJournal(SqliteDatabase database, TimeProvider 
         cancellationToken.ThrowIfCancellationRequested();
         return HeldRow(session) ?? (await database.ReadAsync(reader => FindStored(reader, session), cancellationToken))?.Row;
     }
-
-    /// <summary>Every scope that has sessions.</summary>
-    internal Task<IReadOnlyList<Scope>> ScopesAsync(CancellationToken cancellationToken) => database.ReadAsync<IReadOnlyList<Scope>>(
-        static reader =>
-        {
-            using var rows = reader.Statement("SELECT DISTINCT account, region FROM sessions");
-            var scopes = new List<Scope>();
-            while (rows.Step())
-            {
-                scopes.Add(new Scope(rows.Text(0), rows.Text(1)));
-            }
-
-            return scopes;
-        },
-        cancellationToken);
 
     /// <inheritdoc/>
     public async IAsyncEnumerable<SessionRow> ListAsync(Scope scope, string? harnessId, SessionMark? after, [EnumeratorCancellation] CancellationToken cancellationToken)
