@@ -155,17 +155,13 @@ public sealed partial class WireFront
         {
             Log.StorageFailed(_logger, exchange.Operation, problem.Message, exchange.RequestId);
         }
-        else if (problem is JournalDamagedException)
-        {
-            // Whoever found it has said so, once.
-            Log.Refused(_logger, exchange.Operation, fault.Code, exchange.RequestId);
-        }
-        else if (fault.Code == FaultCode.InternalServerException)
+        else if (fault.Code == FaultCode.InternalServerException && problem is not JournalDamagedException)
         {
             Log.Failed(_logger, problem, exchange.Operation, exchange.RequestId);
         }
         else
         {
+            // Whoever found a damaged journal has said so, once.
             Log.Refused(_logger, exchange.Operation, FaultResponse.Status(fault.Code), fault.Code, Milliseconds(exchange), exchange.RequestId);
         }
 

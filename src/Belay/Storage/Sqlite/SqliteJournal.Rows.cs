@@ -51,7 +51,7 @@ public sealed partial class SqliteJournal
         var page = new List<StoredSession>();
         while (rows.Step())
         {
-            var key = new SessionKey(new(rows.Text(7), rows.Text(8)), rows.Text(9), rows.Text(10));
+            var key = new SessionKey(new(rows.Text(8), rows.Text(9)), rows.Text(10), rows.Text(11));
             page.Add(new(rows.Int64(6), key, rows.IsNull(0) ? null : Row(rows, key)));
         }
 
