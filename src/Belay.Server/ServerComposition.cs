@@ -207,6 +207,8 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
             .. SettingsEndpoints.Operations(engine.Catalog),
             .. SessionEndpoints.Operations(lists, access.Pages, Time),
             .. JournalEndpoints.Operations(reader, new SessionStreams(reader), subscriptions, Time),
+            .. RunEndpoints.Operations(engine.Catalog, engine.Resolver, engine.Sessions),
+            .. EventEndpoints.Operations(reader, new SessionEventStreams(reader, engine.Sessions.Listen), subscriptions, Time),
             .. UsageEndpoints.Operations(lists, Time),
             .. IdentityEndpoints.Operations(secrets.Keys, access.Bearers, access.Tickets, settings.DefaultAccount),
             DoctorEndpoints.Operation(settings, store.Documents, sandboxes.Driver.Name, () => sandboxes.Trial.Value, sandboxes.Label, engine.Sessions.CountOf, Time),

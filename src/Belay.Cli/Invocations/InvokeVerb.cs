@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Belay.Cli.Client;
 using Belay.Cli.CommandLine;
@@ -21,7 +22,14 @@ internal static class InvokeVerb
         {
             var body = options.Body(parsed, host);
             using var client = connection.Connect(parsed, host);
-            var (_, arn) = await options.Harness.ResolveAsync(parsed, client, cancellationToken);
+            var (harnessId, arn) = await options.Harness.ResolveAsync(parsed, client, cancellationToken);
+            if (options.Detach(parsed))
+            {
+                var started = await client.StartInvocationAsync(harnessId, options.Qualifier(parsed), options.SessionId(parsed, host), body, cancellationToken);
+                ShowStarted(host, started, connection.Json(parsed));
+                return (int)ExitCode.Done;
+            }
+
             string? trace = null;
             var call = new InvokeCall(arn, options.Qualifier(parsed), options.SessionId(parsed, host), options.UserId(parsed), body) { Traced = id => trace = id };
             var json = connection.Json(parsed);
@@ -59,6 +67,7 @@ internal static class InvokeVerb
               belay invoke --harness hello --session-id "$SESSION" "And the letters?"
               belay invoke --harness hello --prompt - < question.txt > answer.txt
               belay invoke --harness hello --json "What day is it?" | jq -r .stopReason
+              belay wait "$(belay invoke --harness hello --detach --json "Take your time." | jq -r .sessionId)"
             """);
     }
 
@@ -95,6 +104,19 @@ internal static class InvokeVerb
         }
 
         return transcript;
+    }
+
+    private static void ShowStarted(CliHost host, JsonElement started, bool json)
+    {
+        if (json)
+        {
+            JsonOutput.Write(host.Terminal.Output, JsonOutput.Node(started));
+            return;
+        }
+
+        var session = Terminal.OneLine(started.Text("sessionId") ?? "", 100);
+        host.Terminal.Output.WriteLine(session);
+        host.Terminal.Error.WriteLine(host.Terminal.Dim($"invocation {Terminal.OneLine(started.Text("invocationId") ?? "", 100)} goes on by itself; follow it: belay wait {session}"));
     }
 
     /// <summary>The result as the reference CLI prints it, and the trace where the server says it.</summary>

@@ -32,6 +32,12 @@ public sealed record Invocation
     /// <summary>Instructions.</summary>
     public required IReadOnlyList<string> System { get; init; }
 
+    /// <summary>Model configuration that the call named; null when it is the version's.</summary>
+    public HarnessModelConfiguration? ModelGiven { get; init; }
+
+    /// <summary>Whether the call named the instructions itself.</summary>
+    public bool SystemGiven { get; init; }
+
     /// <summary>Tool entries, each with its name.</summary>
     public required IReadOnlyList<HarnessTool> Tools { get; init; }
 

@@ -43,6 +43,8 @@ public sealed class InvocationResolver(Func<HarnessModelConfiguration, ResolvedM
             Model = model.Model,
             Parameters = model.Parameters,
             System = [.. (request.SystemPrompt ?? harness.SystemPrompt).Select(block => block.Text).OfType<string>()],
+            ModelGiven = request.Model,
+            SystemGiven = request.SystemPrompt is not null,
             Tools = Tools(served, request),
             ToolsGiven = request.Tools is not null,
             AllowedTools = request.AllowedTools ?? harness.AllowedTools,

@@ -51,10 +51,14 @@ internal sealed partial class InvocationWork(SessionServices services, SessionKe
             Log.InvocationBroke(services.Logger, run.Invocation.Id, exception is StorageException ? null : exception);
         }
 
+        // What is still being stored for it comes before its end.
+        await run.Steering.CloseAsync();
+
         // Read before the session is free, because the next invocation begins its own count.
         var usage = run.Usage;
-        var metadata = new HarnessMetadataEvent { Usage = Usage.ToWire(usage), Metrics = new() { LatencyMs = (long)signal.Elapsed.TotalMilliseconds } };
-        fault = await JournalEndAsync(run, reason, why, fault);
+        var latency = (long)signal.Elapsed.TotalMilliseconds;
+        var metadata = new HarnessMetadataEvent { Usage = Usage.ToWire(usage), Metrics = new() { LatencyMs = latency } };
+        fault = await JournalEndAsync(run, reason, why, latency, fault);
         run.Telemetry.End(reason, fault, usage);
         free();
         running.End();
@@ -63,11 +67,11 @@ internal sealed partial class InvocationWork(SessionServices services, SessionKe
     }
 
     // 10. The end, synced before the client hears of it. Calls that never ran get an answer, so that the conversation is whole.
-    private async Task<Exception?> JournalEndAsync(InvocationRun run, HarnessStopReason? reason, string why, Exception? fault)
+    private async Task<Exception?> JournalEndAsync(InvocationRun run, HarnessStopReason? reason, string why, long latency, Exception? fault)
     {
         IReadOnlyList<EntryBody> cancelled = run.Conversation.Open is { Paused: false } open ? [History.Repair(open, History.Cancelled, why)] : [];
         var code = fault is null ? null : fault is ServiceException { Code: var known } ? known.ToString() : nameof(FaultCode.InternalServerException);
-        Log.InvocationEnded(services.Logger, run.Invocation.Id, reason?.ToString() ?? code, (long)run.Signal.Elapsed.TotalMilliseconds);
+        Log.InvocationEnded(services.Logger, run.Invocation.Id, reason?.ToString() ?? code, latency);
         if (fault is ServiceException)
         {
             // What the model's server said may repeat what it was told; whoever may read the trace finds it there.
@@ -78,7 +82,7 @@ internal sealed partial class InvocationWork(SessionServices services, SessionKe
         {
             await run.AppendAsync(
                 Durability.Synced,
-                [.. cancelled, new InvocationEnded(run.Invocation.Id, reason, why, run.Usage, run.Conversation.Iterations, (long)run.Signal.Elapsed.TotalMilliseconds, code)]);
+                [.. cancelled, new InvocationEnded(run.Invocation.Id, reason, why, run.Usage, run.Conversation.Iterations, latency, code)]);
             return fault;
         }
 #pragma warning disable CA1031 // The stream ends with it; the session is opened again, and repaired, by the next call.

@@ -16,6 +16,8 @@ namespace Belay.Sessions;
 /// </summary>
 public sealed class LiveSession : IAsyncDisposable
 {
+    private const int MaxSteers = 100;
+
     private static readonly TimeSpan DefaultIdle = TimeSpan.FromSeconds(900);
 
     private readonly SessionServices _services;
@@ -25,6 +27,7 @@ public sealed class LiveSession : IAsyncDisposable
     private readonly SessionMailbox _mailbox;
     private readonly SessionSandboxFactory _sandboxes;
     private readonly Lock _gate = new();
+    private readonly SemaphoreSlim _oneSteer = new(1, 1);
     private ISessionSandbox _sandbox;
     private string? _version;
     private TimeSpan _idleTime;
@@ -42,7 +45,7 @@ public sealed class LiveSession : IAsyncDisposable
         _journal = journal;
         _conversation = conversation;
         _services = services;
-        _mailbox = new(journal, conversation, services.Settings.MailboxDepth, services.Telemetry);
+        _mailbox = new(journal, conversation, Live, services.Settings.MailboxDepth, services.Telemetry);
         _sandboxes = sandboxes;
         (_sandbox, _idleTime, _version) = EnvironmentOf(harness);
         _lastActivity = services.Time.GetTimestamp();
@@ -50,6 +53,9 @@ public sealed class LiveSession : IAsyncDisposable
 
     /// <summary>Its name.</summary>
     public SessionKey Key => _journal.Session;
+
+    /// <summary>What the model call that runs now has said.</summary>
+    public LiveReply Live { get; } = new();
 
     /// <summary>Whether it occupies a slot: something runs, or its sandbox does.</summary>
     public bool Active
@@ -133,6 +139,58 @@ public sealed class LiveSession : IAsyncDisposable
 
         running.Work = new InvocationWork(_services, Key, _sandbox, running).RunAsync(Free, hold);
         return new(running);
+    }
+
+    /// <summary>
+    /// Hands a message to the running invocation; completes when it is stored. The next model call takes it, and an invocation that could have ended
+    /// goes on. A repeated id is acknowledged and not taken twice.
+    /// </summary>
+    /// <exception cref="ServiceException">No invocation runs, or too many messages wait.</exception>
+    public async Task SteerAsync(string steerId, string text, CancellationToken cancellationToken)
+    {
+        await _oneSteer.WaitAsync(cancellationToken);
+        try
+        {
+            if (_conversation.SteerIds.Contains(steerId))
+            {
+                return;
+            }
+
+            var run = Running()?.Run;
+            if (run is null || !run.Steering.TryEnter())
+            {
+                throw NothingRuns();
+            }
+
+            try
+            {
+                if (_conversation.Steers.Count >= MaxSteers)
+                {
+                    throw new ServiceException(FaultCode.ThrottlingException, $"{MaxSteers} messages wait for the invocation already, which is the most at a time. Try again when it has taken some.");
+                }
+
+                var message = new Message(HarnessConversationRole.User, [new Block.Text(text)]);
+                await _mailbox.AppendAsync([new Steered(run.Invocation.Id, steerId, message)], Durability.Synced);
+            }
+            finally
+            {
+                run.Steering.Leave();
+            }
+        }
+        finally
+        {
+            _oneSteer.Release();
+        }
+    }
+
+    /// <summary>Cancels the running invocation and waits until its end is in the journal; the session stays as it is. Answers with its id.</summary>
+    /// <exception cref="ServiceException">No invocation runs.</exception>
+    public async Task<string> CancelAsync(CancellationToken cancellationToken)
+    {
+        var running = Running() ?? throw NothingRuns();
+        running.Run.Signal.Fire(StopCause.Cancelled);
+        await running.Ended.WaitAsync(cancellationToken);
+        return running.Run.Invocation.Id;
     }
 
     /// <summary>Starts a command in the session's sandbox. <paramref name="hold"/> is disposed when its stream is.</summary>
@@ -241,7 +299,11 @@ public sealed class LiveSession : IAsyncDisposable
     }
 
     /// <summary>Gives the session back. Nothing may run.</summary>
-    public ValueTask DisposeAsync() => _mailbox.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await _mailbox.DisposeAsync();
+        _oneSteer.Dispose();
+    }
 
     // Whoever calls has made sure that nothing new begins. An invocation that has been taken and does not run yet is told when it does.
     private async Task EndAsync(StopCause cause, string reason, Task commands, CancellationToken cancellationToken)
@@ -272,6 +334,17 @@ public sealed class LiveSession : IAsyncDisposable
             throw new ServiceException(FaultCode.RetryableConflictException, $"Session {Key.SessionId} takes longer to stop than {_services.Settings.StopTime.TotalSeconds:0} s. Try again.");
         }
     }
+
+    private RunningInvocation? Running()
+    {
+        lock (_gate)
+        {
+            return _running;
+        }
+    }
+
+    private ServiceException NothingRuns() =>
+        ServiceException.Invalid(ValidationReason.ResourceConflict, $"No invocation runs in session {Key.SessionId}. It may just have ended; invoke the session instead.");
 
     private void Reserve(Harness harness)
     {
@@ -358,6 +431,7 @@ public sealed class LiveSession : IAsyncDisposable
                 Written = _written,
                 Journal = _mailbox.AppendAsync,
                 Events = new(events.Writer),
+                Live = Live,
                 Signal = new(_services.Time, TimeSpan.FromSeconds(invocation.Limits.TimeoutSeconds)),
                 Sandbox = _sandbox,
             },
