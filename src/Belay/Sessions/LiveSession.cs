@@ -14,10 +14,8 @@ namespace Belay.Sessions;
 /// A session that this server holds: its journal, its conversation, its sandbox. One invocation at a time; commands beside it. Everything
 /// that is written goes through one mailbox.
 /// </summary>
-public sealed class LiveSession : IAsyncDisposable
+public sealed partial class LiveSession : IAsyncDisposable
 {
-    private const int MaxSteers = 100;
-
     private static readonly TimeSpan DefaultIdle = TimeSpan.FromSeconds(900);
 
     private readonly SessionServices _services;
@@ -27,7 +25,6 @@ public sealed class LiveSession : IAsyncDisposable
     private readonly SessionMailbox _mailbox;
     private readonly SessionSandboxFactory _sandboxes;
     private readonly Lock _gate = new();
-    private readonly SemaphoreSlim _oneSteer = new(1, 1);
     private ISessionSandbox _sandbox;
     private string? _version;
     private TimeSpan _idleTime;
@@ -84,7 +81,8 @@ public sealed class LiveSession : IAsyncDisposable
     /// <summary>Whether its journal failed, so that it must be opened again.</summary>
     public bool Broken => _mailbox.Broken is not null;
 
-    /// <summary>Opens a session: takes its lease, folds its journal page by page, repairs what a crash left (step 3).</summary>
+    /// <summary>Opens a session: takes its lease, folds its journal page by page, ends what ran in a server that died (step 3). An invocation that
+    /// was cut off is still unfinished; <see cref="RecoverAsync"/> comes next.</summary>
     public static async Task<LiveSession> OpenAsync(SessionJournal journal, Harness harness, SessionSandboxFactory sandboxes, SessionServices services, CancellationToken cancellationToken)
     {
         if (journal.LastSequence == 0)
@@ -93,22 +91,21 @@ public sealed class LiveSession : IAsyncDisposable
         }
 
         var conversation = new Conversation();
+        var (asking, startedAt) = (0L, default(DateTimeOffset));
         await foreach (var entry in journal.ReadAsync(0, cancellationToken))
         {
             conversation.Apply(entry.Body);
+            asking = entry.Body is ModelIntent ? entry.Sequence : asking;
+            startedAt = entry.Body is InvocationStarted ? entry.At : startedAt;
         }
 
-        var repair = SessionRepair.Of(conversation);
-        if (repair.Count > 0)
+        var session = new LiveSession(journal, conversation, harness, sandboxes, services) { _startedAt = startedAt };
+        if (SessionRepair.Over(conversation, asking) is { Count: > 0 } over)
         {
-            await journal.AppendAsync(repair, Durability.Queued, cancellationToken);
-            foreach (var entry in repair)
-            {
-                conversation.Apply(entry);
-            }
+            await session._mailbox.AppendAsync(over, Durability.Queued);
         }
 
-        return new(journal, conversation, harness, sandboxes, services);
+        return session;
     }
 
     /// <summary>
@@ -139,58 +136,6 @@ public sealed class LiveSession : IAsyncDisposable
 
         running.Work = new InvocationWork(_services, Key, _sandbox, running).RunAsync(Free, hold);
         return new(running);
-    }
-
-    /// <summary>
-    /// Hands a message to the running invocation; completes when it is stored. The next model call takes it, and an invocation that could have ended
-    /// goes on. A repeated id is acknowledged and not taken twice.
-    /// </summary>
-    /// <exception cref="ServiceException">No invocation runs, or too many messages wait.</exception>
-    public async Task SteerAsync(string steerId, string text, CancellationToken cancellationToken)
-    {
-        await _oneSteer.WaitAsync(cancellationToken);
-        try
-        {
-            if (_conversation.SteerIds.Contains(steerId))
-            {
-                return;
-            }
-
-            var run = Running()?.Run;
-            if (run is null || !run.Steering.TryEnter())
-            {
-                throw NothingRuns();
-            }
-
-            try
-            {
-                if (_conversation.Steers.Count >= MaxSteers)
-                {
-                    throw new ServiceException(FaultCode.ThrottlingException, $"{MaxSteers} messages wait for the invocation already, which is the most at a time. Try again when it has taken some.");
-                }
-
-                var message = new Message(HarnessConversationRole.User, [new Block.Text(text)]);
-                await _mailbox.AppendAsync([new Steered(run.Invocation.Id, steerId, message)], Durability.Synced);
-            }
-            finally
-            {
-                run.Steering.Leave();
-            }
-        }
-        finally
-        {
-            _oneSteer.Release();
-        }
-    }
-
-    /// <summary>Cancels the running invocation and waits until its end is in the journal; the session stays as it is. Answers with its id.</summary>
-    /// <exception cref="ServiceException">No invocation runs.</exception>
-    public async Task<string> CancelAsync(CancellationToken cancellationToken)
-    {
-        var running = Running() ?? throw NothingRuns();
-        running.Run.Signal.Fire(StopCause.Cancelled);
-        await running.Ended.WaitAsync(cancellationToken);
-        return running.Run.Invocation.Id;
     }
 
     /// <summary>Starts a command in the session's sandbox. <paramref name="hold"/> is disposed when its stream is.</summary>
@@ -335,17 +280,6 @@ public sealed class LiveSession : IAsyncDisposable
         }
     }
 
-    private RunningInvocation? Running()
-    {
-        lock (_gate)
-        {
-            return _running;
-        }
-    }
-
-    private ServiceException NothingRuns() =>
-        ServiceException.Invalid(ValidationReason.ResourceConflict, $"No invocation runs in session {Key.SessionId}. It may just have ended; invoke the session instead.");
-
     private void Reserve(Harness harness)
     {
         lock (_gate)
@@ -417,7 +351,7 @@ public sealed class LiveSession : IAsyncDisposable
         return actor;
     }
 
-    private RunningInvocation Start(Invocation invocation)
+    private RunningInvocation Start(Invocation invocation, TimeSpan already = default)
     {
         var events = Channel.CreateBounded<InvocationEvent>(new BoundedChannelOptions(_services.Invocations.BufferedEvents) { SingleReader = true });
         var toolbox = Toolbox.For(_services.BuiltIns, invocation.Tools, invocation.AllowedTools);
@@ -432,7 +366,7 @@ public sealed class LiveSession : IAsyncDisposable
                 Journal = _mailbox.AppendAsync,
                 Events = new(events.Writer),
                 Live = Live,
-                Signal = new(_services.Time, TimeSpan.FromSeconds(invocation.Limits.TimeoutSeconds)),
+                Signal = new(_services.Time, TimeSpan.FromSeconds(invocation.Limits.TimeoutSeconds), already),
                 Sandbox = _sandbox,
             },
             events);

@@ -28,7 +28,7 @@ public enum SessionActivity
 /// <param name="sandboxes">Makes their sandboxes.</param>
 /// <param name="services">What they share.</param>
 /// <param name="owner">Name of this server in leases.</param>
-public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandboxFactory sandboxes, SessionServices services, string owner) : IAsyncDisposable
+public sealed partial class SessionHost(IJournal journal, ISealer sealer, SessionSandboxFactory sandboxes, SessionServices services, string owner) : IAsyncDisposable
 {
     private const int LooksPerRelease = 2;
 
@@ -110,22 +110,11 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
         }
     }
 
-    /// <summary>Hands a message to the running invocation of a session; completes when it is stored.</summary>
-    /// <exception cref="ServiceException">No invocation runs, or too many messages wait.</exception>
-    public async Task SteerAsync(SessionKey key, string steerId, string text, CancellationToken cancellationToken)
+    /// <summary>Takes a session that has an unfinished invocation, so that it is settled; see <see cref="LiveSession.RecoverAsync"/>.</summary>
+    public async Task RecoverAsync(SessionKey key, Harness harness, CancellationToken cancellationToken)
     {
-        var found = await FindAsync(key, cancellationToken) ?? throw NotRunning(key);
-        using var hold = found.Hold;
-        await found.Session.SteerAsync(steerId, text, cancellationToken);
-    }
-
-    /// <summary>Cancels the running invocation of a session, and answers with its id when its end is in the journal; the session stays as it is.</summary>
-    /// <exception cref="ServiceException">No invocation runs.</exception>
-    public async Task<string> CancelAsync(SessionKey key, CancellationToken cancellationToken)
-    {
-        var found = await FindAsync(key, cancellationToken) ?? throw NotRunning(key);
-        using var hold = found.Hold;
-        return await found.Session.CancelAsync(cancellationToken);
+        var (_, hold) = await TakeAsync(key, harness, cancellationToken, counted: false);
+        hold.Dispose();
     }
 
     /// <summary>Ends a session's compute; its conversation and storage stay.</summary>
@@ -192,15 +181,6 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
         }
     }
 
-    /// <summary>What the model call that runs now in a session has said; null when this server does not hold the session.</summary>
-    public LiveReply? Listen(SessionKey key)
-    {
-        lock (_gate)
-        {
-            return _slots.GetValueOrDefault(key)?.Reply;
-        }
-    }
-
     /// <summary>Ends what runs so that it can go on after a restart, and gives every session back.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -257,7 +237,8 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
         }
     }
 
-    private async Task<(LiveSession Session, IDisposable Hold)> TakeAsync(SessionKey key, Harness harness, CancellationToken cancellationToken)
+    // What ran before a crash goes on even where an account has too many sessions since: they were not too many then.
+    private async Task<(LiveSession Session, IDisposable Hold)> TakeAsync(SessionKey key, Harness harness, CancellationToken cancellationToken, bool counted = true)
     {
         while (true)
         {
@@ -281,7 +262,7 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
                 }
 
                 closing = existing?.Closing;
-                if (closing is null && (existing is null || existing.Place.List == _idle))
+                if (counted && closing is null && (existing is null || existing.Place.List == _idle))
                 {
                     ThrowIfFull(key.Scope.Account);
                 }
@@ -289,7 +270,7 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
                 if (existing is null)
                 {
                     existing = new SessionSlot(key);
-                    existing.Opening = OpenAsync(key, harness);
+                    existing.Opening = OpenAsync(existing, harness);
                     _slots.Add(key, existing);
                 }
 
@@ -343,16 +324,19 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
     }
 
     // Opening belongs to the session, not to the first caller, who may leave; so it has its own deadline.
-    private async Task<LiveSession> OpenAsync(SessionKey key, Harness harness)
+    private async Task<LiveSession> OpenAsync(SessionSlot slot, Harness harness)
     {
         await Task.Yield();
+        var key = slot.Key;
         using var deadline = new CancellationTokenSource(services.Settings.OpenTime, services.Time);
         try
         {
             var opened = await SessionJournal.OpenAsync(journal, sealer, services.Time, key, owner, deadline.Token);
             try
             {
-                return await LiveSession.OpenAsync(opened, harness, sandboxes, services, deadline.Token);
+                var session = await LiveSession.OpenAsync(opened, harness, sandboxes, services, deadline.Token);
+                await session.RecoverAsync(() => Hold(slot), deadline.Token);
+                return session;
             }
             catch
             {
@@ -372,6 +356,16 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
         {
             throw new ServiceException(FaultCode.RuntimeClientError, $"Session {key.SessionId} took too long to open.", exception);
         }
+    }
+
+    private Release Hold(SessionSlot slot)
+    {
+        lock (_gate)
+        {
+            Enter(slot);
+        }
+
+        return new(() => Leave(slot));
     }
 
     private void Leave(SessionSlot slot)
