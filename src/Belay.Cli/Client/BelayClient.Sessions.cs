@@ -3,6 +3,7 @@ using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Belay.Cli.CommandLine;
 
 namespace Belay.Cli.Client;
@@ -24,7 +25,7 @@ internal sealed partial class BelayClient
 
     /// <summary>GetSession.</summary>
     public Task<JsonElement> GetSessionAsync(string harnessId, string sessionId, CancellationToken cancellationToken) =>
-        NativeAsync($"get session {sessionId}", $"/belay/v1/harnesses/{Escape(harnessId)}/sessions/{Escape(sessionId)}", cancellationToken);
+        NativeAsync($"get session {sessionId}", Session(harnessId, sessionId), cancellationToken);
 
     /// <summary>GetTrace.</summary>
     public Task<JsonElement> GetTraceAsync(string traceId, string? harnessId, string? sessionId, CancellationToken cancellationToken) =>
@@ -54,15 +55,46 @@ internal sealed partial class BelayClient
     /// <summary>
     /// ReadLogs as a stream: lines as they happen, until the connection ends. Who comes back with the same position gets what follows it.
     /// </summary>
-    public async IAsyncEnumerable<JsonElement> FollowLogsAsync(
-        IReadOnlyList<(string Name, string? Value)> filter, LogPosition position, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public IAsyncEnumerable<JsonElement> FollowLogsAsync(
+        IReadOnlyList<(string Name, string? Value)> filter, StreamPosition position, CancellationToken cancellationToken) =>
+        FollowAsync("follow the logs", $"/belay/v1/logs{Query([.. filter])}", position, cancellationToken);
+
+    /// <summary>
+    /// ReadEvents as a stream: the events of a session as they happen, until the connection ends. Who comes back with the same position gets what follows it.
+    /// </summary>
+    public IAsyncEnumerable<JsonElement> FollowEventsAsync(string harnessId, string sessionId, StreamPosition position, CancellationToken cancellationToken) =>
+        FollowAsync($"follow session {sessionId}", $"{Session(harnessId, sessionId)}/events", position, cancellationToken);
+
+    /// <summary>StartInvocation, detached: it goes on without this program.</summary>
+    public Task<JsonElement> StartInvocationAsync(string harnessId, string? qualifier, string sessionId, JsonObject body, CancellationToken cancellationToken) => AnswerAsync(
+        "invoke the harness",
+        HttpMethod.Post,
+        Connection.Data,
+        $"{Session(harnessId, sessionId)}/invocations{Query(("qualifier", qualifier))}",
+        Detached(body),
+        cancellationToken);
+
+    /// <summary>SteerInvocation.</summary>
+    public Task SteerInvocationAsync(string harnessId, string sessionId, string steerId, string text, CancellationToken cancellationToken) => AnswerAsync(
+        $"steer session {sessionId}",
+        HttpMethod.Post,
+        Connection.Data,
+        $"{Session(harnessId, sessionId)}/steer",
+        new JsonObject { ["steerId"] = steerId, ["text"] = text },
+        cancellationToken);
+
+    /// <summary>CancelInvocation.</summary>
+    public Task<JsonElement> CancelInvocationAsync(string harnessId, string sessionId, CancellationToken cancellationToken) =>
+        AnswerAsync($"cancel session {sessionId}", HttpMethod.Post, Connection.Data, $"{Session(harnessId, sessionId)}/cancel", null, cancellationToken);
+
+    private async IAsyncEnumerable<JsonElement> FollowAsync(
+        string attempt, string pathAndQuery, StreamPosition position, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        const string Attempt = "follow the logs";
         (string, string?)[] headers = [("Accept", SentEvents), ("Last-Event-ID", position.LastEventId)];
-        using var response = await SendAsync(Attempt, HttpMethod.Get, Connection.Control, $"/belay/v1/logs{Query([.. filter])}", null, headers, cancellationToken);
+        using var response = await SendAsync(attempt, HttpMethod.Get, Connection.Control, pathAndQuery, null, headers, cancellationToken);
         if (response.Content.Headers.ContentType?.MediaType != SentEvents)
         {
-            throw NotBelay(Attempt, Connection.Control, $"it answered {response.Content.Headers.ContentType?.MediaType ?? "without a content type"} where a stream of events was due");
+            throw NotBelay(attempt, Connection.Control, $"it answered {response.Content.Headers.ContentType?.MediaType ?? "without a content type"} where a stream of events was due");
         }
 
         position.Connected = true;
@@ -72,14 +104,11 @@ internal sealed partial class BelayClient
         {
             if (item.EventType == "error")
             {
-                var body = Parse(Attempt, Connection.Control, Encoding.UTF8.GetBytes(item.Data));
-                throw Fault(Attempt, body.Text("__type")?.Split('#')[^1] ?? "InternalServerException", body, refused: false);
+                var body = Parse(attempt, Connection.Control, Encoding.UTF8.GetBytes(item.Data));
+                throw Fault(attempt, body.Text("__type")?.Split('#')[^1] ?? "InternalServerException", body, refused: false);
             }
 
-            if (item.EventType == "line")
-            {
-                yield return Parse(Attempt, Connection.Control, Encoding.UTF8.GetBytes(item.Data));
-            }
+            yield return Parse(attempt, Connection.Control, Encoding.UTF8.GetBytes(item.Data));
 
             // Only now has the reader taken it.
             position.LastEventId = parser.LastEventId.Length > 0 ? parser.LastEventId : position.LastEventId;
@@ -108,12 +137,21 @@ internal sealed partial class BelayClient
         while (next is not null);
     }
 
+    private static JsonObject Detached(JsonObject body)
+    {
+        var detached = body.DeepClone().AsObject();
+        detached["detach"] = true;
+        return detached;
+    }
+
+    private static string Session(string harnessId, string sessionId) => $"/belay/v1/harnesses/{Escape(harnessId)}/sessions/{Escape(sessionId)}";
+
     private Task<JsonElement> NativeAsync(string attempt, string pathAndQuery, CancellationToken cancellationToken) =>
         AnswerAsync(attempt, HttpMethod.Get, Connection.Control, pathAndQuery, null, cancellationToken);
 }
 
-/// <summary>Where a reader of the logs stands.</summary>
-internal sealed class LogPosition
+/// <summary>Where a reader of a stream stands.</summary>
+internal sealed class StreamPosition
 {
     /// <summary>Id of the last event that was taken; null before the first.</summary>
     public string? LastEventId { get; set; }

@@ -92,6 +92,8 @@ internal static class BelayProgram
             DeleteVerb.Create(host),
             InvokeVerb.Create(host),
             ExecVerb.Create(host),
+            WaitVerb.Create(host),
+            CancelVerb.Create(host),
             StopVerb.Create(host),
             BackupVerb.Create(host),
             RestoreVerb.Create(host),

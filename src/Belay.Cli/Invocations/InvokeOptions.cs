@@ -25,6 +25,7 @@ internal sealed class InvokeOptions
     private readonly Option<int?> _maxIterations = new("--max-iterations") { Description = "Largest number of model calls.", HelpName = "N" };
     private readonly Option<int?> _maxTokens = new("--max-tokens") { Description = "Largest sum of output tokens.", HelpName = "N" };
     private readonly Option<int?> _timeout = new("--timeout-seconds", "--harness-timeout") { Description = "Longest run, in seconds.", HelpName = "N" };
+    private readonly Option<bool> _detach = new("--detach") { Description = "Start the invocation and leave; belay wait follows it." };
     private readonly Option<bool> _verbose = new("--verbose") { Description = "Print every event of the stream as one line of JSON." };
 
     /// <summary>Which harness.</summary>
@@ -38,7 +39,7 @@ internal sealed class InvokeOptions
         command.Add(_prompt);
         command.Add(_messages);
         _session.AddTo(command);
-        Option[] rest = [_qualifier, _actor, _user, _model, _modelId, _systemPrompt, _tools, _allowedTools, _skills, _maxIterations, _maxTokens, _timeout, _verbose];
+        Option[] rest = [_qualifier, _actor, _user, _model, _modelId, _systemPrompt, _tools, _allowedTools, _skills, _maxIterations, _maxTokens, _timeout, _detach, _verbose];
         foreach (var option in rest)
         {
             command.Add(option);
@@ -64,6 +65,11 @@ internal sealed class InvokeOptions
             {
                 result.AddError("--model and --model-id say the same thing; give one.");
             }
+
+            if (result.GetValue(_detach) && (result.GetValue(_verbose) || result.GetResult(_user) is not null))
+            {
+                result.AddError("--detach shows no events and knows no user: leave --verbose and --user-id out.");
+            }
         });
     }
 
@@ -72,6 +78,9 @@ internal sealed class InvokeOptions
 
     /// <summary>The user on whose behalf the call is made.</summary>
     public string? UserId(ParseResult parsed) => parsed.GetValue(_user);
+
+    /// <summary>Whether the invocation goes on without this program.</summary>
+    public bool Detach(ParseResult parsed) => parsed.GetValue(_detach);
 
     /// <summary>Whether raw events are wanted.</summary>
     public bool Verbose(ParseResult parsed) => parsed.GetValue(_verbose);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Belay.Cli.Client;
 using Belay.Cli.CommandLine;
@@ -21,8 +22,33 @@ internal static class InvokeVerb
         {
             var body = options.Body(parsed, host);
             using var client = connection.Connect(parsed, host);
-            var (_, arn) = await options.Harness.ResolveAsync(parsed, client, cancellationToken);
+            var (harnessId, arn) = await options.Harness.ResolveAsync(parsed, client, cancellationToken);
+            if (options.Detach(parsed))
+            {
+                var started = await client.StartInvocationAsync(harnessId, options.Qualifier(parsed), options.SessionId(parsed, host), body, cancellationToken);
+                ShowStarted(host, started, connection.Json(parsed));
+                return (int)ExitCode.Done;
+            }
+
             string? trace = null;
+            if (IsAttended(host, options, parsed) && !connection.Json(parsed))
+            {
+                var sessionId = options.SessionId(parsed, host);
+                if (options.SessionIsNew(parsed))
+                {
+                    host.Terminal.Error.WriteLine(host.Terminal.Dim($"session {sessionId}"));
+                }
+
+                try
+                {
+                    return (int)await new AttendedRun(client, host, harnessId, sessionId).RunAsync(options.Qualifier(parsed), body, id => trace = id, cancellationToken);
+                }
+                finally
+                {
+                    ShowTrace(host, trace);
+                }
+            }
+
             var call = new InvokeCall(arn, options.Qualifier(parsed), options.SessionId(parsed, host), options.UserId(parsed), body) { Traced = id => trace = id };
             var json = connection.Json(parsed);
             if (!json && options.SessionIsNew(parsed))
@@ -45,20 +71,19 @@ internal static class InvokeVerb
             finally
             {
                 // Who was failed needs it most.
-                if (trace is not null && !json)
-                {
-                    host.Terminal.Error.WriteLine(host.Terminal.Dim($"trace  belay traces get {trace}"));
-                }
+                ShowTrace(host, json ? null : trace);
             }
         });
         return new Verb(command, """
-            The agent's text goes to standard output; tool calls, tokens and time to standard error.
+            The agent's text goes to standard output; tool calls, tokens and time to standard error. In a terminal a line that you type while the agent
+            works is told to it, Ctrl-C cancels what it does, and a second Ctrl-C leaves.
 
             Examples:
               belay invoke --harness hello "Count the words of 'to be or not to be' with the shell."
               belay invoke --harness hello --session-id "$SESSION" "And the letters?"
               belay invoke --harness hello --prompt - < question.txt > answer.txt
               belay invoke --harness hello --json "What day is it?" | jq -r .stopReason
+              belay wait "$(belay invoke --harness hello --detach --json "Take your time." | jq -r .sessionId)"
             """);
     }
 
@@ -95,6 +120,31 @@ internal static class InvokeVerb
         }
 
         return transcript;
+    }
+
+    // Where a person sits, who can type and interrupt.
+    private static bool IsAttended(CliHost host, InvokeOptions options, ParseResult parsed) =>
+        host is { OnInterrupt: not null, InputIsTerminal: true } && !options.Verbose(parsed) && options.UserId(parsed) is null;
+
+    private static void ShowTrace(CliHost host, string? trace)
+    {
+        if (trace is not null)
+        {
+            host.Terminal.Error.WriteLine(host.Terminal.Dim($"trace  belay traces get {trace}"));
+        }
+    }
+
+    private static void ShowStarted(CliHost host, JsonElement started, bool json)
+    {
+        if (json)
+        {
+            JsonOutput.Write(host.Terminal.Output, JsonOutput.Node(started));
+            return;
+        }
+
+        var session = Terminal.OneLine(started.Text("sessionId") ?? "", 100);
+        host.Terminal.Output.WriteLine(session);
+        host.Terminal.Error.WriteLine(host.Terminal.Dim($"invocation {Terminal.OneLine(started.Text("invocationId") ?? "", 100)} goes on by itself; follow it: belay wait {session}"));
     }
 
     /// <summary>The result as the reference CLI prints it, and the trace where the server says it.</summary>

@@ -39,7 +39,7 @@ internal sealed class LogFollower(BelayClient client, CliHost host, LogView view
 
         // 2. What happens next. Without an earlier line the beginning must not move when the connection is made again.
         filter = filter with { Since = filter.Since ?? host.Time.GetUtcNow() - TimeSpan.FromHours(1) };
-        var position = new LogPosition();
+        var position = new StreamPosition();
         var answeredBefore = false;
         for (var pause = FirstPause; ;)
         {

@@ -186,6 +186,9 @@ public sealed record InvocationSummary
     /// <summary>Its trace; absent in journals that knew none.</summary>
     public string? TraceId { get; init; }
 
+    /// <summary>Sequence of its first journal entry, with which the ids of its events begin.</summary>
+    public required long Sequence { get; init; }
+
     /// <summary>Endpoint that was invoked.</summary>
     public required string Endpoint { get; init; }
 

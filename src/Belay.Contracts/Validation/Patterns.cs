@@ -30,6 +30,9 @@ public static class Patterns
     /// <summary>Name of a tool, and id of a tool use.</summary>
     public const string ToolName = "[a-zA-Z0-9_-]+";
 
+    /// <summary>Id of a session's event: an entry, and a number within it; the entry alone stands for its end.</summary>
+    public const string EventId = @"[0-9]{1,18}(\.[0-9]{1,9})?";
+
     /// <summary>Key or value of a tag.</summary>
     public const string Tag = @"[a-zA-Z0-9\s._:/=+@-]*";
 

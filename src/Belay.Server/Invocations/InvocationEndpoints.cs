@@ -24,23 +24,29 @@ public static class InvocationEndpoints
             var invocation = resolver.Resolve(served, request) with { Trace = call.Trace };
             var key = new SessionKey(call.Caller.Scope, served.Harness.HarnessId, request.RuntimeSessionId);
             await using var accepted = await sessions.InvokeAsync(key, invocation, cancellationToken);
-            TraceHeaders.Answer(call, request.RuntimeSessionId);
-
-            // Headers that have something to travel with do not travel alone; else the client hears at once that its stream has begun.
-            var next = accepted.WaitAsync(cancellationToken);
-            var stream = await call.StartEventStreamAsync(flush: !next.IsCompleted);
-            for (; await next; next = accepted.WaitAsync(cancellationToken))
-            {
-                // What is there goes out together; nothing waits for what is not there yet.
-                while (accepted.TryRead(out var item))
-                {
-                    await WriteAsync(stream, item, cancellationToken);
-                }
-
-                await stream.FlushAsync(cancellationToken);
-            }
+            await StreamAsync(call, accepted, request.RuntimeSessionId, cancellationToken);
         }),
     ];
+
+    /// <summary>Answers with the events of an invocation, to its end.</summary>
+    internal static async Task StreamAsync(OperationCall call, AcceptedInvocation accepted, string sessionId, CancellationToken cancellationToken)
+    {
+        TraceHeaders.Answer(call, sessionId);
+
+        // Headers that have something to travel with do not travel alone; else the client hears at once that its stream has begun.
+        var next = accepted.WaitAsync(cancellationToken);
+        var stream = await call.StartEventStreamAsync(flush: !next.IsCompleted);
+        for (; await next; next = accepted.WaitAsync(cancellationToken))
+        {
+            // What is there goes out together; nothing waits for what is not there yet.
+            while (accepted.TryRead(out var item))
+            {
+                await WriteAsync(stream, item, cancellationToken);
+            }
+
+            await stream.FlushAsync(cancellationToken);
+        }
+    }
 
     private static ValueTask WriteAsync(EventStreamResponse stream, InvocationEvent item, CancellationToken cancellationToken) => item switch
     {

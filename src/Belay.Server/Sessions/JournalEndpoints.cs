@@ -28,12 +28,7 @@ public static class JournalEndpoints
         {
             var request = call.Bind(BelayJson.Default.ReadJournalRequest);
             var key = new SessionKey(call.Caller.Scope, request.HarnessId, request.SessionId);
-            var row = await reader.RowAsync(key, cancellationToken);
-            if (row.ActorRef is { } actorRef && await reader.Sealer.FindAsync(key.Scope, actorRef, cancellationToken) is null)
-            {
-                throw Fault(new JournalErasedException(key, row.LastSequence));
-            }
-
+            var row = await ReadableAsync(reader, key, cancellationToken);
             if (!ServerSentEvents.AreAskedFor(call.Http.Request))
             {
                 var page = await PageAsync(reader, streams, key, request, row.LastSequence, cancellationToken);
@@ -113,8 +108,17 @@ public static class JournalEndpoints
         Body = JsonElement.Parse(entry.Json.Span, Deep),
     };
 
-    // What is damaged is ours to mend and quarantined; the rest is for the caller to know.
-    private static async Task GuardAsync(SessionReader reader, Func<Task> read)
+    /// <summary>The row of a session that exists and was not erased.</summary>
+    internal static async Task<SessionRow> ReadableAsync(SessionReader reader, SessionKey key, CancellationToken cancellationToken)
+    {
+        var row = await reader.RowAsync(key, cancellationToken);
+        return row.ActorRef is { } actorRef && await reader.Sealer.FindAsync(key.Scope, actorRef, cancellationToken) is null
+            ? throw Fault(new JournalErasedException(key, row.LastSequence))
+            : row;
+    }
+
+    /// <summary>Reads a journal. What is damaged is ours to mend and quarantined; the rest is for the caller to know.</summary>
+    internal static async Task GuardAsync(SessionReader reader, Func<Task> read)
     {
         try
         {

@@ -13,10 +13,11 @@ namespace Belay.Server.Wire;
 /// <param name="Id">Where its reader stands after it; comes back as <c>Last-Event-ID</c>.</param>
 /// <param name="Name">What it is.</param>
 /// <param name="WriteData">Writes its data as JSON.</param>
-public sealed record ServerSentEvent(long Id, string Name, Action<Utf8JsonWriter> WriteData)
+public sealed record ServerSentEvent(string Id, string Name, Action<Utf8JsonWriter> WriteData)
 {
     /// <summary>An event of a contract record.</summary>
-    public static ServerSentEvent Of<T>(long id, string name, T value, JsonTypeInfo<T> type) => new(id, name, json => JsonSerializer.Serialize(json, value, type));
+    public static ServerSentEvent Of<T>(long id, string name, T value, JsonTypeInfo<T> type) =>
+        new(id.ToString(CultureInfo.InvariantCulture), name, json => JsonSerializer.Serialize(json, value, type));
 }
 
 /// <summary>
@@ -120,7 +121,7 @@ public sealed class ServerSentEvents(HttpResponse response, TimeSpan timeout, Ti
         }
     }
 
-    private async Task WriteAsync(long? id, string name, Action<Utf8JsonWriter> writeData, CancellationToken cancellationToken)
+    private async Task WriteAsync(string? id, string name, Action<Utf8JsonWriter> writeData, CancellationToken cancellationToken)
     {
         _event.ResetWrittenCount();
         _data.ResetWrittenCount();
@@ -129,7 +130,7 @@ public sealed class ServerSentEvents(HttpResponse response, TimeSpan timeout, Ti
             writeData(json);
         }
 
-        Add(id is null ? $"event: {name}\n" : string.Create(CultureInfo.InvariantCulture, $"id: {id}\nevent: {name}\n"));
+        Add(id is null ? $"event: {name}\n" : $"id: {id}\nevent: {name}\n");
 
         // Line ends between the tokens of foreign JSON would end the field; each line is a field of its own, and the reader joins them.
         for (var rest = _data.WrittenSpan; ;)

@@ -48,10 +48,11 @@ public sealed class AgentLoop(ModelTurn turn, ContextReduction context, ToolDisp
             }
 
             // 6. The context window.
-            var request = ContextReduction.Assemble(run);
+            var steers = run.Conversation.Steers;
+            var request = ContextReduction.Assemble(run, steers);
 
             // 7. Model call: intent, deltas out, outcome.
-            var reply = await turn.RunAsync(run, request, cancellationToken);
+            var reply = await turn.RunAsync(run, request, steers.Count, cancellationToken);
             if (reply.ContextTooLong)
             {
                 if (!await context.ReduceAsync(run, cancellationToken))
@@ -65,8 +66,16 @@ public sealed class AgentLoop(ModelTurn turn, ContextReduction context, ToolDisp
             if (reply.Outcome.StopReason!.Value is not HarnessStopReason.ToolUse and var reason)
             {
                 // The end of the invocation is synced with it, and only then does the client see the message end.
-                await run.AppendAsync(Durability.Queued, reply.Outcome);
-                return reason;
+                var steered = run.Steering.Storing || run.Conversation.Steers.Count > 0;
+                await run.AppendAsync(steered ? Durability.Synced : Durability.Queued, reply.Outcome);
+                if (!Budget.IsAnswer(reason) || await run.Steering.TryCloseAsync(() => run.Conversation.Steers.Count > 0))
+                {
+                    return reason;
+                }
+
+                // Somebody has said more meanwhile: the turn goes on.
+                await run.Events.StopAsync(reason, cancellationToken);
+                continue;
             }
 
             // One synced append carries the outcome and the intents of what it asks for; only then does the client see the message end.

@@ -18,4 +18,8 @@ public static class Budget
 
         return outputTokens >= limits.MaxTokens ? HarnessStopReason.MaxOutputTokensExceeded : null;
     }
+
+    /// <summary>Whether a model's last word is one to which more can be said; the other reasons end the invocation whatever waits.</summary>
+    public static bool IsAnswer(HarnessStopReason reason) =>
+        reason is HarnessStopReason.EndTurn or HarnessStopReason.StopSequence or HarnessStopReason.MaxTokens or HarnessStopReason.ContentFiltered;
 }

@@ -16,11 +16,13 @@ public sealed class ContextReduction(ModelTurn turn)
     private const string SummaryRequest = "Condense the conversation above into notes.";
 
     /// <summary>The request of the next model call.</summary>
-    public static ModelRequest Assemble(InvocationRun run) => new()
+    /// <param name="run">The invocation.</param>
+    /// <param name="steers">Messages that steer it and are taken with this call.</param>
+    public static ModelRequest Assemble(InvocationRun run, IReadOnlyList<Steered> steers) => new()
     {
         System = run.Invocation.System,
         // A copy: the conversation goes on while a slow provider may still be reading.
-        Messages = [.. History.ForModel(ContextWindow.View(run.Conversation.Context, run.Invocation.Truncation))],
+        Messages = [.. History.ForModel(ContextWindow.View(With(run.Conversation.Context, steers), run.Invocation.Truncation))],
         Tools = run.Toolbox.Specs,
         Parameters = run.Invocation.Parameters,
         Written = run.Written,
@@ -69,6 +71,9 @@ public sealed class ContextReduction(ModelTurn turn)
             ? ([Say(summary), .. messages.Skip(length)], $"The oldest {length} messages were replaced by a summary.")
             : null;
     }
+
+    private static IReadOnlyList<Message> With(IReadOnlyList<Message> context, IReadOnlyList<Steered> steers) =>
+        steers.Count == 0 ? context : [.. context, .. steers.Select(steer => steer.Message)];
 
     private static Message Say(string text) => new(HarnessConversationRole.User, [new Block.Text(text)]);
 }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Diagnostics;
 using Belay.Contracts.Invocations;
 using Belay.Models;
@@ -14,7 +15,8 @@ public sealed class Conversation
     private readonly List<Message> _context = [];
     private readonly HashSet<string> _commands = new(StringComparer.Ordinal);
     private readonly HashSet<string> _callIds = new(StringComparer.Ordinal);
-    private readonly List<Steered> _steers = [];
+    private ImmutableList<Steered> _steers = [];
+    private ImmutableHashSet<string> _steerIds = [];
     private InvocationStarted? _started;
 
     /// <summary>The messages that a model is shown, whole: every call in them has its result.</summary>
@@ -37,6 +39,9 @@ public sealed class Conversation
 
     /// <summary>Messages for the running invocation that no model call has taken yet, the oldest first.</summary>
     public IReadOnlyList<Steered> Steers => _steers;
+
+    /// <summary>Ids of the messages that steered the invocation that began last.</summary>
+    public IReadOnlySet<string> SteerIds => _steerIds;
 
     /// <summary>Where the session came from; null when it began by itself.</summary>
     public SessionForked? Forked { get; private set; }
@@ -83,7 +88,8 @@ public sealed class Conversation
                 Open = Open with { Begun = Open.Begun.Add(intent.ToolUseId) };
                 break;
             case Steered steered when _started is not null:
-                _steers.Add(steered);
+                _steers = _steers.Add(steered);
+                _steerIds = _steerIds.Add(steered.SteerId);
                 break;
             case SessionForked forked:
                 Fork(forked);
@@ -142,7 +148,7 @@ public sealed class Conversation
             Open = Open with { After = Open.After.AddRange(messages) };
         }
 
-        _steers.RemoveRange(0, Math.Min(steers, _steers.Count));
+        _steers = _steers.RemoveRange(0, Math.Min(steers, _steers.Count));
     }
 
     // The past is shared up to here; what ran there runs there.
@@ -159,6 +165,7 @@ public sealed class Conversation
     private void Start(InvocationStarted started)
     {
         _started = started;
+        _steerIds = [];
         Usage = default;
         Iterations = 0;
         AddCallIds(started.Messages);

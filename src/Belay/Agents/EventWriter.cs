@@ -9,9 +9,7 @@ namespace Belay.Agents;
 /// </summary>
 public sealed class EventWriter(ChannelWriter<InvocationEvent> events)
 {
-    private int? _openBlock;
-    private HarnessConversationRole? _openMessage;
-    private HarnessStopReason? _lastStop;
+    private readonly StreamGrammar _grammar = new();
     private volatile bool _detached;
 
     /// <summary>Writes one event, waiting for a slow reader.</summary>
@@ -23,41 +21,15 @@ public sealed class EventWriter(ChannelWriter<InvocationEvent> events)
             await events.WriteAsync(invocationEvent, cancellationToken);
         }
 
-        _openBlock = invocationEvent switch
-        {
-            HarnessContentBlockStartEvent start => start.ContentBlockIndex,
-            HarnessContentBlockDeltaEvent delta => delta.ContentBlockIndex,
-            HarnessContentBlockStopEvent or HarnessMessageStopEvent => null,
-            _ => _openBlock,
-        };
-        _openMessage = invocationEvent switch
-        {
-            HarnessMessageStartEvent start => start.Role,
-            HarnessMessageStopEvent => null,
-            _ => _openMessage,
-        };
-        _lastStop = (invocationEvent as HarnessMessageStopEvent)?.StopReason;
+        _grammar.Take(invocationEvent);
     }
 
-    /// <summary>
-    /// Makes <paramref name="reason"/> the last stop reason: closes an open block and message with it, or sends it bare, unless it was
-    /// the last thing sent. A message of tool results always ends as one, so that only the model's messages end with what stopped it.
-    /// </summary>
+    /// <summary>Makes <paramref name="reason"/> the last stop reason, as <see cref="StreamGrammar.Closing"/> says.</summary>
     public async Task StopAsync(HarnessStopReason reason, CancellationToken cancellationToken)
     {
-        if (_openBlock is { } block)
+        foreach (var closing in _grammar.Closing(reason))
         {
-            await WriteAsync(new HarnessContentBlockStopEvent { ContentBlockIndex = block }, cancellationToken);
-        }
-
-        if (_openMessage == HarnessConversationRole.User && reason != HarnessStopReason.ToolResult)
-        {
-            await WriteAsync(new HarnessMessageStopEvent { StopReason = HarnessStopReason.ToolResult }, cancellationToken);
-        }
-
-        if (_lastStop != reason)
-        {
-            await WriteAsync(new HarnessMessageStopEvent { StopReason = reason }, cancellationToken);
+            await WriteAsync(closing, cancellationToken);
         }
     }
 

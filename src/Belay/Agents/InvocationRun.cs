@@ -24,6 +24,12 @@ public sealed class InvocationRun
     /// <summary>The stream to the client.</summary>
     public required EventWriter Events { get; init; }
 
+    /// <summary>What its model call that runs now has said, for those who read the session.</summary>
+    public LiveReply Live { get; init; } = new();
+
+    /// <summary>Who may still steer it.</summary>
+    public Steering Steering { get; } = new();
+
     /// <summary>When and why it must stop.</summary>
     public required StopSignal Signal { get; init; }
 

@@ -18,8 +18,8 @@ public sealed record InvocationSettings
     /// <summary>Bytes of one tool result; text beyond them is cut in the middle, an image is left out.</summary>
     public int ToolResultBytes { get; init; } = 1024 * 1024;
 
-    /// <summary>How long a cancelled tool may take to end before it is left alone.</summary>
-    public TimeSpan ToolGrace { get; init; } = TimeSpan.FromSeconds(4);
+    /// <summary>How long a cancelled tool may take to end before it is left alone. Whoever interrupts waits for it, and should not wait for a second.</summary>
+    public TimeSpan ToolGrace { get; init; } = TimeSpan.FromSeconds(0.8);
 
     /// <summary>Events that wait for a slow reader before the loop does.</summary>
     public int BufferedEvents { get; init; } = 256;

@@ -13,11 +13,15 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retri
     /// Calls the model and streams what it says. A reply comes back to be journaled together with the intents of its calls; a call that
     /// failed or was cut off is journaled here, and throws.
     /// </summary>
-    public async Task<Reply> RunAsync(InvocationRun run, ModelRequest request, CancellationToken cancellationToken)
+    /// <param name="run">The invocation.</param>
+    /// <param name="request">What the model is shown.</param>
+    /// <param name="steers">How many of the messages that steer the invocation are taken with it.</param>
+    /// <param name="cancellationToken">Cuts it off.</param>
+    public async Task<Reply> RunAsync(InvocationRun run, ModelRequest request, int steers, CancellationToken cancellationToken)
     {
         var call = new Call(run, run.Conversation.Iterations + 1, time.GetTimestamp());
         run.Telemetry.BeginCycle(call.Iteration);
-        await run.AppendAsync(Durability.Queued, Intent(call, request));
+        await run.AppendAsync(Durability.Queued, Intent(call, request, steers));
         for (call.Attempts = 1; ; call.Attempts++)
         {
             var fold = Fold(run);
@@ -26,7 +30,9 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retri
                 await foreach (var modelEvent in run.Telemetry.ChatAsync(run.Invocation.Model, request, cancellationToken))
                 {
                     call.FirstMs ??= modelEvent is ModelEvent.Usage ? null : Elapsed(call);
-                    foreach (var shown in fold.Apply(modelEvent))
+                    var events = fold.Apply(modelEvent);
+                    run.Live.Add(events);
+                    foreach (var shown in events)
                     {
                         await run.Events.WriteAsync(shown, cancellationToken);
                     }
@@ -65,7 +71,7 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retri
     public async Task<string?> AskAsync(InvocationRun run, ModelRequest request, CancellationToken cancellationToken)
     {
         var call = new Call(run, 0, time.GetTimestamp());
-        await run.AppendAsync(Durability.Queued, Intent(call, request));
+        await run.AppendAsync(Durability.Queued, Intent(call, request, steers: 0));
         for (call.Attempts = 1; ; call.Attempts++)
         {
             var fold = Fold(run);
@@ -151,15 +157,16 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retri
     private TimeSpan? Delay(ModelException failure, Call call, bool deltaSent) =>
         retries.Next(failure, call.Attempts, deltaSent, call.Run.Signal.Remaining);
 
-    private static ModelIntent Intent(Call call, ModelRequest request) => new(
-        call.Run.Invocation.Id, call.Iteration, call.Run.Invocation.Model.Provider, call.Run.Invocation.Model.ModelId, request.Messages.Count);
+    private static ModelIntent Intent(Call call, ModelRequest request, int steers) => new(
+        call.Run.Invocation.Id, call.Iteration, call.Run.Invocation.Model.Provider, call.Run.Invocation.Model.ModelId, request.Messages.Count, steers);
 
     private ModelOutcome Outcome(Call call, ReplyFold fold, ModelRequest request, HarnessStopReason? reason, string? failure)
     {
         // A call that failed before it said anything has cost nothing that we know of.
         var usage = fold.Reported ?? (failure is not null && fold.Characters == 0 ? default : Usage.Estimate(request, fold.Characters));
         return new(
-            call.Run.Invocation.Id, call.Iteration, fold.Message(), reason, usage, fold.Deltas(), call.Attempts, Elapsed(call), call.FirstMs, failure);
+            call.Run.Invocation.Id, call.Iteration, fold.Message(), reason, usage, fold.Deltas(), call.Attempts, Elapsed(call), call.FirstMs, failure,
+            Ended: fold.Ended());
     }
 
     private long Elapsed(Call call) => (long)time.GetElapsedTime(call.Started).TotalMilliseconds;

@@ -104,7 +104,7 @@ public sealed partial class ReplyFold(string provider, string modelId, Func<stri
                 break;
             case ModelEvent.Image image:
                 Count(image.Bytes.Length);
-                Aside(new Block.Image(image.MediaType, image.Bytes.ToArray()), $"[image {image.MediaType}, {image.Bytes.Length} bytes]");
+                Aside(new Block.Image(image.MediaType, image.Bytes.ToArray()), ReplyEvents.Label(image.MediaType, image.Bytes.Length));
                 break;
             case ModelEvent.State state:
                 Count(state.Value.GetRawText().Length);
@@ -152,6 +152,9 @@ public sealed partial class ReplyFold(string provider, string modelId, Func<stri
         var blocks = _parts.Select(part => part.ToBlock()).OfType<Block>().ToList();
         return blocks.Count == 0 ? null : new(HarnessConversationRole.Assistant, blocks);
     }
+
+    /// <summary>How many blocks of <see cref="Message"/> the wire saw end; null when the reply is complete, so that all of them did.</summary>
+    public int? Ended() => Complete ? null : _parts.Take(_live).Count(part => part.IsBlock);
 
     /// <summary>Lengths of the pieces that the wire was shown, by position of their block in <see cref="Message"/>.</summary>
     public IReadOnlyList<DeltaSpan> Deltas()
@@ -478,7 +481,10 @@ public sealed partial class ReplyFold(string provider, string modelId, Func<stri
         {
             var text = _text.ToString();
             var input = ToolArguments.Parse(text);
-            return new(Id, Name, input ?? ToolArguments.Empty, ToolKind, ToolKind == HarnessToolUseType.McpToolUse ? Spec?.Server : null, input is null ? text : null);
+            return new(Id, Name, input ?? ToolArguments.Empty, ToolKind, ToolKind == HarnessToolUseType.McpToolUse ? Spec?.Server : null, input is null ? text : null)
+            {
+                InputText = input is null || text is "" or ['{', .., '}'] ? null : text,
+            };
         }
 
         private HarnessContentBlockDelta ToDelta(string piece) => Kind switch

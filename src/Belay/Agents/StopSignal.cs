@@ -17,6 +17,9 @@ public enum StopCause
 
     /// <summary>The server shuts down.</summary>
     ShuttingDown,
+
+    /// <summary>Somebody cancelled it; the session stays as it is.</summary>
+    Cancelled,
 }
 
 /// <summary>
@@ -80,7 +83,7 @@ public sealed class StopSignal : IDisposable
     {
         StopCause.TimedOut => HarnessStopReason.TimeoutExceeded,
         StopCause.ShuttingDown => HarnessStopReason.PartialTurn,
-        StopCause.Stopped or StopCause.ClientLeft => HarnessStopReason.Interrupted,
+        StopCause.Stopped or StopCause.ClientLeft or StopCause.Cancelled => HarnessStopReason.Interrupted,
         _ => throw new UnreachableException(),
     };
 
@@ -91,6 +94,7 @@ public sealed class StopSignal : IDisposable
         StopCause.TimedOut => "The time limit was reached.",
         StopCause.Stopped => "The session was stopped.",
         StopCause.ShuttingDown => "The server shut down.",
+        StopCause.Cancelled => "The invocation was cancelled.",
         _ => throw new UnreachableException(),
     };
 

@@ -51,6 +51,8 @@ internal sealed partial class InvocationWork(SessionServices services, SessionKe
             Log.InvocationBroke(services.Logger, run.Invocation.Id, exception is StorageException ? null : exception);
         }
 
+        // What is still being stored for it comes before its end.
+        await run.Steering.CloseAsync();
         if (run.GoesOnLater)
         {
             Log.InvocationWaits(services.Logger, run.Invocation.Id);
@@ -65,7 +67,7 @@ internal sealed partial class InvocationWork(SessionServices services, SessionKe
         // Read before the session is free, because the next invocation begins its own count.
         var usage = run.Usage;
         var metadata = MetadataOf(run);
-        fault = await JournalEndAsync(run, reason, why, fault);
+        fault = await JournalEndAsync(run, reason, why, metadata.Metrics.LatencyMs, fault);
         run.Telemetry.End(reason, fault, usage);
         free();
         running.End();
@@ -77,11 +79,11 @@ internal sealed partial class InvocationWork(SessionServices services, SessionKe
         new() { Usage = Usage.ToWire(run.Usage), Metrics = new() { LatencyMs = (long)run.Signal.Elapsed.TotalMilliseconds } };
 
     // 10. The end, synced before the client hears of it. Calls that never ran get an answer, so that the conversation is whole.
-    private async Task<Exception?> JournalEndAsync(InvocationRun run, HarnessStopReason? reason, string why, Exception? fault)
+    private async Task<Exception?> JournalEndAsync(InvocationRun run, HarnessStopReason? reason, string why, long latency, Exception? fault)
     {
         IReadOnlyList<EntryBody> cancelled = run.Conversation.Open is { Paused: false } open ? [History.Repair(open, History.Cancelled, why)] : [];
         var code = fault is null ? null : fault is ServiceException { Code: var known } ? known.ToString() : nameof(FaultCode.InternalServerException);
-        Log.InvocationEnded(services.Logger, run.Invocation.Id, reason?.ToString() ?? code, (long)run.Signal.Elapsed.TotalMilliseconds);
+        Log.InvocationEnded(services.Logger, run.Invocation.Id, reason?.ToString() ?? code, latency);
         if (fault is ServiceException)
         {
             // What the model's server said may repeat what it was told; whoever may read the trace finds it there.
@@ -92,7 +94,7 @@ internal sealed partial class InvocationWork(SessionServices services, SessionKe
         {
             await run.AppendAsync(
                 Durability.Synced,
-                [.. cancelled, new InvocationEnded(run.Invocation.Id, reason, why, run.Usage, run.Conversation.Iterations, (long)run.Signal.Elapsed.TotalMilliseconds, code)]);
+                [.. cancelled, new InvocationEnded(run.Invocation.Id, reason, why, run.Usage, run.Conversation.Iterations, latency, code)]);
             return fault;
         }
 #pragma warning disable CA1031 // The stream ends with it; the session is opened again, and repaired, by the next call.

@@ -42,7 +42,7 @@ public sealed partial class LiveSession : IAsyncDisposable
         _journal = journal;
         _conversation = conversation;
         _services = services;
-        _mailbox = new(journal, conversation, services.Settings.MailboxDepth, services.Telemetry);
+        _mailbox = new(journal, conversation, Live, services.Settings.MailboxDepth, services.Telemetry);
         _sandboxes = sandboxes;
         (_sandbox, _idleTime, _version) = EnvironmentOf(harness);
         _lastActivity = services.Time.GetTimestamp();
@@ -50,6 +50,9 @@ public sealed partial class LiveSession : IAsyncDisposable
 
     /// <summary>Its name.</summary>
     public SessionKey Key => _journal.Session;
+
+    /// <summary>What the model call that runs now has said.</summary>
+    public LiveReply Live { get; } = new();
 
     /// <summary>Whether it occupies a slot: something runs, or its sandbox does.</summary>
     public bool Active
@@ -254,7 +257,11 @@ public sealed partial class LiveSession : IAsyncDisposable
     }
 
     /// <summary>Gives the session back. Nothing may run.</summary>
-    public ValueTask DisposeAsync() => _mailbox.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await _mailbox.DisposeAsync();
+        _oneSteer.Dispose();
+    }
 
     // Whoever calls has made sure that nothing new begins. An invocation that has been taken and does not run yet is told when it does.
     private async Task EndAsync(StopCause cause, string reason, Task commands, CancellationToken cancellationToken)
@@ -371,6 +378,7 @@ public sealed partial class LiveSession : IAsyncDisposable
                 Written = _written,
                 Journal = _mailbox.AppendAsync,
                 Events = new(events.Writer),
+                Live = Live,
                 Signal = new(_services.Time, TimeSpan.FromSeconds(invocation.Limits.TimeoutSeconds), already),
                 Sandbox = _sandbox,
             },

@@ -29,7 +29,7 @@ public enum SessionActivity
 /// <param name="sandboxes">Makes their sandboxes.</param>
 /// <param name="services">What they share.</param>
 /// <param name="owner">Name of this server in leases.</param>
-public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandboxFactory sandboxes, SessionServices services, string owner) : IAsyncDisposable
+public sealed partial class SessionHost(IJournal journal, ISealer sealer, SessionSandboxFactory sandboxes, SessionServices services, string owner) : IAsyncDisposable
 {
     private const int LooksPerRelease = 2;
 

@@ -12,15 +12,17 @@ internal sealed class SessionMailbox : IAsyncDisposable
 {
     private readonly SessionJournal _journal;
     private readonly Conversation _conversation;
+    private readonly LiveReply _live;
     private readonly Channel<Post> _posts;
     private readonly Instrumentation _telemetry;
     private readonly Task _pump;
 
-    public SessionMailbox(SessionJournal journal, Conversation conversation, int depth, Instrumentation telemetry)
+    public SessionMailbox(SessionJournal journal, Conversation conversation, LiveReply live, int depth, Instrumentation telemetry)
     {
         _telemetry = telemetry;
         _journal = journal;
         _conversation = conversation;
+        _live = live;
         // Whoever posts runs the pump up to its first wait, and the pump runs whoever waits for it: an append that need not wait for the disk
         // changes no thread. The pump never holds a lock, and who goes on inside it only comes as far as the next wait.
         _posts = Channel.CreateBounded<Post>(new BoundedChannelOptions(depth) { SingleReader = true, AllowSynchronousContinuations = true });
@@ -78,9 +80,19 @@ internal sealed class SessionMailbox : IAsyncDisposable
                 var began = _telemetry.Time.GetTimestamp();
                 await _journal.AppendAsync(post.Entries, post.Durability, CancellationToken.None);
                 _telemetry.JournalAppended(began, post.Durability);
+                var sequence = _journal.LastSequence - post.Entries.Count;
                 foreach (var entry in post.Entries)
                 {
+                    sequence++;
                     _conversation.Apply(entry);
+                    if (entry is ModelIntent)
+                    {
+                        _live.Begin(sequence);
+                    }
+                    else if (entry is ModelOutcome)
+                    {
+                        _live.End();
+                    }
                 }
 
                 post.Done.SetResult();

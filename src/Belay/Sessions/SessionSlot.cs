@@ -1,3 +1,5 @@
+using Belay.Agents;
+
 namespace Belay.Sessions;
 
 /// <summary>The place of a session that <see cref="SessionHost"/> has in memory. Its gate guards what changes.</summary>
@@ -26,6 +28,9 @@ internal sealed class SessionSlot
     public bool Busy => !Opening.IsCompletedSuccessfully || Live.Busy;
 
     public bool IsSpent => Opening.IsFaulted || Opening.IsCanceled || (Opening.IsCompletedSuccessfully && Live.Broken);
+
+    /// <summary>What its model call that runs now has said; null while it is being opened.</summary>
+    public LiveReply? Reply => Opening.IsCompletedSuccessfully ? Live.Live : null;
 
     // Only read when it has completed.
     private LiveSession Live => Opening.GetAwaiter().GetResult();

@@ -58,6 +58,7 @@ public static class SessionView
     {
         InvocationId = fold.Id,
         TraceId = fold.TraceId,
+        Sequence = fold.Sequence,
         Endpoint = fold.Endpoint,
         HarnessVersion = fold.Version,
         StartedAt = fold.StartedAt,

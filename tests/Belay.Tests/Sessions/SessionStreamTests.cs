@@ -244,34 +244,13 @@ public sealed class SessionStreamTests : IAsyncLifetime
         return await _server.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Token);
     }
 
-    /// <summary>Reads events as the standard says: fields until an empty line, comments ignored, lines of data joined.</summary>
-    private async IAsyncEnumerable<Event> ReadAsync(string target, string? lastEventId = null)
+    private async IAsyncEnumerable<ServerSentEventReader.Event> ReadAsync(string target, string? lastEventId = null)
     {
         using var response = await SendAsync(target, lastEventId);
         Assert.Equal(200, (int)response.StatusCode);
-        using var reader = new StreamReader(await response.Content.ReadAsStreamAsync(Token));
-        var (id, name, data) = ((string?)null, "message", new List<string>());
-        while (await reader.ReadLineAsync(Token) is { } line)
+        await foreach (var one in ServerSentEventReader.ReadAsync(await response.Content.ReadAsStreamAsync(Token), Token))
         {
-            if (line.Length == 0 && data.Count > 0)
-            {
-                yield return new(id, name, JsonElement.Parse(string.Join('\n', data)));
-                (name, data) = ("message", []);
-            }
-            else if (line.StartsWith("id: ", StringComparison.Ordinal))
-            {
-                id = line[4..];
-            }
-            else if (line.StartsWith("event: ", StringComparison.Ordinal))
-            {
-                name = line[7..];
-            }
-            else if (line.StartsWith("data: ", StringComparison.Ordinal))
-            {
-                data.Add(line[6..]);
-            }
+            yield return one;
         }
     }
-
-    private sealed record Event(string? Id, string Name, JsonElement Data);
 }

@@ -1,0 +1,94 @@
+using System.Text.Json.Serialization;
+using Belay.Contracts.Invocations;
+
+namespace Belay.Contracts.Sessions;
+
+/// <summary>What the event stream of a session tells beside the events of its invocations' own streams. The set is closed.</summary>
+public abstract record SessionNotice : InvocationEvent
+{
+    private protected SessionNotice()
+    {
+    }
+}
+
+/// <summary>An invocation begins.</summary>
+public sealed record InvocationStartedNotice : SessionNotice
+{
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override string EventType => "invocationStarted";
+
+    /// <summary>Endpoint that was invoked.</summary>
+    public required string Endpoint { get; init; }
+
+    /// <summary>Version that serves.</summary>
+    public required string HarnessVersion { get; init; }
+
+    /// <summary>When it was accepted.</summary>
+    public required DateTimeOffset StartedAt { get; init; }
+
+    /// <summary>Its trace; absent in journals that knew none.</summary>
+    public string? TraceId { get; init; }
+
+    /// <summary>Whether it goes on without its client.</summary>
+    public required bool Detached { get; init; }
+}
+
+/// <summary>The invocation ends, or pauses, because the caller must answer tool calls.</summary>
+public sealed record InvocationPausedNotice : SessionNotice
+{
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override string EventType => "invocationPaused";
+
+    /// <summary>Ids of the calls that the caller was given.</summary>
+    public required IReadOnlyList<string> ToolUseIds { get; init; }
+}
+
+/// <summary>A model call was cut off by a crash: whoever saw events of it forgets them. The call that replaces it has an id of its own.</summary>
+public sealed record ModelVoidedNotice : SessionNotice
+{
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override string EventType => "modelVoided";
+
+    /// <summary>The entry whose events are void: those whose ids begin with it.</summary>
+    public required long Void { get; init; }
+}
+
+/// <summary>A message for the running invocation was stored.</summary>
+public sealed record SteeredNotice : SessionNotice
+{
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override string EventType => "steered";
+
+    /// <summary>Id that its sender chose.</summary>
+    public required string SteerId { get; init; }
+
+    /// <summary>Its text.</summary>
+    public required string Text { get; init; }
+}
+
+/// <summary>An invocation is over; the last event that names it.</summary>
+public sealed record InvocationEndedNotice : SessionNotice
+{
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override string EventType => "invocationEnded";
+
+    /// <summary>Last stop reason; absent when it ended with a fault.</summary>
+    public HarnessStopReason? StopReason { get; init; }
+
+    /// <summary>Code of the fault that ended it; absent when it ended normally.</summary>
+    public string? Fault { get; init; }
+
+    /// <summary>Why it ended, in words.</summary>
+    public required string Why { get; init; }
+
+    /// <summary>Model calls that were made.</summary>
+    public required int Iterations { get; init; }
+
+    /// <summary>Wall time in milliseconds.</summary>
+    public required long LatencyMs { get; init; }
+}
