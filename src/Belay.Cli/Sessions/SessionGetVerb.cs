@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using Belay.Cli.Client;
 using Belay.Cli.CommandLine;
 using Belay.Cli.Harnesses;
@@ -27,9 +26,8 @@ internal static class SessionGetVerb
         {
             using var client = connection.Connect(parsed, host);
             var sessionId = parsed.GetRequiredValue(id);
-            var answer = await target.FindIdAsync(parsed, client, cancellationToken) is { } harnessId
-                ? await client.GetSessionAsync(harnessId, sessionId, cancellationToken)
-                : await FindAsync(client, sessionId, cancellationToken);
+            var harnessId = await target.FindIdAsync(parsed, client, cancellationToken) ?? await HarnessOfAsync(client, sessionId, cancellationToken);
+            var answer = await client.GetSessionAsync(harnessId, sessionId, cancellationToken);
             if (connection.Json(parsed))
             {
                 JsonOutput.Write(host.Terminal.Output, JsonOutput.Node(answer));
@@ -50,8 +48,8 @@ internal static class SessionGetVerb
             """);
     }
 
-    // Callers choose session ids, so that two harnesses may have the same one.
-    private static async Task<JsonElement> FindAsync(BelayClient client, string sessionId, CancellationToken cancellationToken)
+    /// <summary>The harness that has a session. Callers choose session ids, so that two may have the same one.</summary>
+    public static async Task<string> HarnessOfAsync(BelayClient client, string sessionId, CancellationToken cancellationToken)
     {
         var found = new List<string>();
         await foreach (var session in client.ListSessionsAsync([("sessionId", sessionId)], MostNamed, cancellationToken))
@@ -61,7 +59,7 @@ internal static class SessionGetVerb
 
         return found switch
         {
-            [var harnessId] => await client.GetSessionAsync(harnessId, sessionId, cancellationToken),
+            [var harnessId] => harnessId,
             [] => throw new CliException(ExitCode.Failed, $"No harness has a session {Terminal.OneLine(sessionId, 256)}.", "See what there is: belay list sessions")
             {
                 Fault = nameof(FaultCode.ResourceNotFoundException),

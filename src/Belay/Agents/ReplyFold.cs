@@ -93,7 +93,7 @@ public sealed partial class ReplyFold(string provider, string modelId, Func<stri
                 Open(opened);
                 break;
             case ModelEvent.ToolInput input:
-                Existing(input.Block, PartKind.Tool).Add(Count(input.Fragment));
+                Existing(input.Block, PartKind.Tool).AddArguments(Count(input.Fragment));
                 break;
             case ModelEvent.ServerTool tool:
                 ServerTool(tool);
@@ -170,6 +170,19 @@ public sealed partial class ReplyFold(string provider, string modelId, Func<stri
         }
 
         return deltas;
+    }
+
+    /// <summary>How many blocks of <see cref="Message"/> the wire was shown to the end; null when all of them.</summary>
+    public int? Ended()
+    {
+        var (blocks, ended) = (0, 0);
+        for (var i = 0; i < _parts.Count && _live < _parts.Count; i++)
+        {
+            blocks += _parts[i].IsBlock ? 1 : 0;
+            ended += i < _live && _parts[i].IsBlock ? 1 : 0;
+        }
+
+        return ended == blocks ? null : ended;
     }
 
     private void Open(ModelEvent.ToolOpened opened)
@@ -388,6 +401,7 @@ public sealed partial class ReplyFold(string provider, string modelId, Func<stri
         private readonly StringBuilder _text = new();
         private readonly List<byte[]> _bytes = [];
         private StringBuilder? _signature;
+        private StringBuilder? _space;
 
         public PartKind Kind { get; set; }
 
@@ -427,6 +441,23 @@ public sealed partial class ReplyFold(string provider, string modelId, Func<stri
             foreach (var piece in Utf8Pieces.Split(text))
             {
                 Pieces.Add((ToDelta(piece), piece.Length));
+            }
+        }
+
+        // White space around arguments says nothing, and the value that is kept of them has none: it waits for what follows it.
+        public void AddArguments(string text)
+        {
+            var end = text.AsSpan().TrimEnd().Length;
+            if (end > 0)
+            {
+                var said = end == text.Length ? text : text[..end];
+                Add(_text.Length == 0 ? said.TrimStart() : _space is { Length: > 0 } ? _space.Append(said).ToString() : said);
+                _space?.Clear();
+            }
+
+            if (end < text.Length && _text.Length > 0)
+            {
+                (_space ??= new()).Append(text.AsSpan(end));
             }
         }
 

@@ -10,6 +10,9 @@ namespace Belay.Sessions;
 /// <summary>Carries a running invocation from its acceptance to its last event (steps 5 to 10).</summary>
 internal sealed partial class InvocationWork(SessionServices services, SessionKey key, ISessionSandbox sandbox, RunningInvocation running)
 {
+    /// <summary>Why an invocation ended that met a fault of ours.</summary>
+    internal const string Broke = "Something of ours broke.";
+
     /// <summary>Runs it to its end. It never throws: what goes wrong goes to the reader of the stream.</summary>
     /// <param name="free">Sets the session free for the next invocation.</param>
     /// <param name="hold">Disposed when the end is in the journal.</param>
@@ -47,14 +50,15 @@ internal sealed partial class InvocationWork(SessionServices services, SessionKe
 #pragma warning restore CA1031
         {
             fault = exception;
-            why = "Something of ours broke.";
+            why = Broke;
             Log.InvocationBroke(services.Logger, run.Invocation.Id, exception is StorageException ? null : exception);
         }
 
         // Read before the session is free, because the next invocation begins its own count.
         var usage = run.Usage;
-        var metadata = new HarnessMetadataEvent { Usage = Usage.ToWire(usage), Metrics = new() { LatencyMs = (long)signal.Elapsed.TotalMilliseconds } };
-        fault = await JournalEndAsync(run, reason, why, fault);
+        var latency = (long)signal.Elapsed.TotalMilliseconds;
+        var metadata = new HarnessMetadataEvent { Usage = Usage.ToWire(usage), Metrics = new() { LatencyMs = latency } };
+        fault = await JournalEndAsync(run, reason, why, latency, fault);
         run.Telemetry.End(reason, fault, usage);
         free();
         running.End();
@@ -63,11 +67,11 @@ internal sealed partial class InvocationWork(SessionServices services, SessionKe
     }
 
     // 10. The end, synced before the client hears of it. Calls that never ran get an answer, so that the conversation is whole.
-    private async Task<Exception?> JournalEndAsync(InvocationRun run, HarnessStopReason? reason, string why, Exception? fault)
+    private async Task<Exception?> JournalEndAsync(InvocationRun run, HarnessStopReason? reason, string why, long latency, Exception? fault)
     {
         IReadOnlyList<EntryBody> cancelled = run.Conversation.Open is { Paused: false } open ? [History.Repair(open, History.Cancelled, why)] : [];
         var code = fault is null ? null : fault is ServiceException { Code: var known } ? known.ToString() : nameof(FaultCode.InternalServerException);
-        Log.InvocationEnded(services.Logger, run.Invocation.Id, reason?.ToString() ?? code, (long)run.Signal.Elapsed.TotalMilliseconds);
+        Log.InvocationEnded(services.Logger, run.Invocation.Id, reason?.ToString() ?? code, latency);
         if (fault is ServiceException)
         {
             // What the model's server said may repeat what it was told; whoever may read the trace finds it there.
@@ -78,7 +82,7 @@ internal sealed partial class InvocationWork(SessionServices services, SessionKe
         {
             await run.AppendAsync(
                 Durability.Synced,
-                [.. cancelled, new InvocationEnded(run.Invocation.Id, reason, why, run.Usage, run.Conversation.Iterations, (long)run.Signal.Elapsed.TotalMilliseconds, code)]);
+                [.. cancelled, new InvocationEnded(run.Invocation.Id, reason, why, run.Usage, run.Conversation.Iterations, latency, code)]);
             return fault;
         }
 #pragma warning disable CA1031 // The stream ends with it; the session is opened again, and repaired, by the next call.
@@ -93,18 +97,21 @@ internal sealed partial class InvocationWork(SessionServices services, SessionKe
     private async Task CloseAsync(HarnessStopReason? reason, HarnessMetadataEvent metadata, Exception? fault)
     {
         var run = running.Run;
-        if (fault is null)
+        using var closing = new CancellationTokenSource(services.Invocations.ClosingTime, services.Time);
+        try
         {
-            using var closing = new CancellationTokenSource(services.Invocations.ClosingTime, services.Time);
-            try
+            if (fault is null)
             {
-                await run.Events.StopAsync(reason ?? throw new UnreachableException(), closing.Token);
-                await run.Events.WriteAsync(metadata, closing.Token);
+                await run.Events.EndAsync(reason ?? throw new UnreachableException(), metadata, closing.Token);
             }
-            catch (OperationCanceledException exception)
+            else
             {
-                fault = exception;
+                await run.Events.FlushAsync(closing.Token);
             }
+        }
+        catch (OperationCanceledException exception)
+        {
+            fault ??= exception;
         }
 
         running.Events.Writer.TryComplete(fault);
