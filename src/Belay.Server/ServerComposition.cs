@@ -146,10 +146,17 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
         var catalog = new HarnessCatalog(store.Documents, secrets.MasterKey, settings.Catalog, Time, Ids);
         var turn = new ModelTurn(Time, Ids, new RetryPolicy(settings.Models.RetryBaseSeconds));
         var loop = new AgentLoop(turn, new ContextReduction(turn), new ToolDispatch(settings.Invocations, Time));
-        var services = new SessionServices(loop, BuiltInTools.All, settings.Sessions, settings.Invocations, Time, Ids, logging.CreateLogger<LiveSession>()) { Telemetry = telemetry };
+        var resolver = new InvocationResolver(models.Resolve, settings.Invocations, settings.Catalog, Ids);
+        var services = new SessionServices(loop, BuiltInTools.All, settings.Sessions, settings.Invocations, Time, Ids, logging.CreateLogger<LiveSession>(), RestoreAsync) { Telemetry = telemetry };
         var sessions = Own(new SessionHost(store.Journal, secrets.Sealer, sandboxes.Sessions.For, services, Ids.NewUuid()));
         telemetry.Observe(() => sessions.Active, () => sandboxes.Sessions.Running);
-        return new(catalog, new InvocationResolver(models.Resolve, settings.Invocations, settings.Catalog, Ids), sessions);
+        return new(catalog, resolver, sessions);
+
+        async Task<RestoredInvocation> RestoreAsync(SessionKey session, InvocationStarted started, CancellationToken cancellationToken)
+        {
+            var (harness, belay) = await catalog.GetWithSettingsAsync(session.Scope, session.HarnessId, started.Version, cancellationToken);
+            return new(resolver.Restore(new(harness, started.Endpoint, belay), started), belay.Recovery);
+        }
     }
 
     // 6. Whoever comes in without a signature, and where lists go on.
@@ -182,7 +189,11 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
             Time = Time,
             Ids = Ids,
             Logging = logging,
-            Background = [new HarnessReconciler(engine.Catalog, engine.Sessions.StopHarnessAsync, Time, logging.CreateLogger<HarnessReconciler>())],
+            Background =
+            [
+                new HarnessReconciler(engine.Catalog, engine.Sessions.StopHarnessAsync, Time, logging.CreateLogger<HarnessReconciler>()),
+                new SessionRecovery(store.Journal, engine.Sessions, engine.Catalog.FindAsync, logging.CreateLogger<SessionRecovery>()),
+            ],
             DrainAsync = async hurry =>
             {
                 try

@@ -9,6 +9,7 @@ public sealed class ManualTime(DateTimeOffset start) : TimeProvider
     private readonly Lock _gate = new();
     private readonly List<ManualTimer> _timers = [];
     private DateTimeOffset _now = start;
+    private TimeSpan _jumped;
     private long _made;
 
     public ManualTime()
@@ -36,11 +37,26 @@ public sealed class ManualTime(DateTimeOffset start) : TimeProvider
     {
         lock (_gate)
         {
-            return _now;
+            return _now + _jumped;
         }
     }
 
-    public override long GetTimestamp() => GetUtcNow().UtcTicks;
+    public override long GetTimestamp()
+    {
+        lock (_gate)
+        {
+            return _now.UtcTicks;
+        }
+    }
+
+    /// <summary>Sets the wall clock forward or back. No time passes: timers and timestamps do not notice.</summary>
+    public void Jump(TimeSpan by)
+    {
+        lock (_gate)
+        {
+            _jumped += by;
+        }
+    }
 
     /// <summary>Moves the clock and fires what falls due, timers armed by callbacks included.</summary>
     public void Advance(TimeSpan by)

@@ -6,6 +6,16 @@ namespace Belay.Agents;
 /// <summary>The loop. It only sequences; the numbers are those of the invocation's path in ARCHITECTURE.md.</summary>
 public sealed class AgentLoop(ModelTurn turn, ContextReduction context, ToolDispatch tools)
 {
+    /// <summary>Runs calls again whose first run a crash took the end of. No model is asked.</summary>
+    public async Task RunAgainAsync(InvocationRun run, CancellationToken cancellationToken)
+    {
+        if (run.Conversation.Open is { } open && ToolStep.Again(open, run.Toolbox) is ToolStep.Run again)
+        {
+            await run.AppendAsync(Durability.Synced, again.Intents(run.Invocation.Id));
+            await tools.RunAsync(run, again, cancellationToken);
+        }
+    }
+
     /// <summary>
     /// Runs an invocation whose messages are in the conversation, until a stop reason. Throws when it is cancelled or ends with a fault;
     /// the journal is whole up to there.

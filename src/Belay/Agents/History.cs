@@ -10,6 +10,9 @@ public static class History
     /// <summary>Answer of a call that nobody answered.</summary>
     public const string Interrupted = "Tool was interrupted.";
 
+    /// <summary>Answer of a call that was running when the server died.</summary>
+    public const string MaybeDone = "Tool was interrupted: the server ended while it ran, and it is not run again. It may have taken effect, wholly or in part; look before you repeat it.";
+
     /// <summary>Answer of a call that was cancelled with its invocation.</summary>
     public const string Cancelled = "Tool execution cancelled";
 

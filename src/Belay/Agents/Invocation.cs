@@ -32,6 +32,12 @@ public sealed record Invocation
     /// <summary>Instructions.</summary>
     public required IReadOnlyList<string> System { get; init; }
 
+    /// <summary>The model configuration that the call gave in place of the version's; null when it gave none.</summary>
+    public HarnessModelConfiguration? GivenModel { get; init; }
+
+    /// <summary>Whether the call gave the instructions.</summary>
+    public bool SystemGiven { get; init; }
+
     /// <summary>Tool entries, each with its name.</summary>
     public required IReadOnlyList<HarnessTool> Tools { get; init; }
 

@@ -3,6 +3,7 @@ using Belay.Contracts.Harnesses;
 using Belay.Contracts.Invocations;
 using Belay.Harnesses;
 using Belay.Models;
+using Belay.Sessions;
 using Belay.Storage;
 using Belay.Telemetry;
 using Belay.Tools;
@@ -42,7 +43,9 @@ public sealed class InvocationResolver(Func<HarnessModelConfiguration, ResolvedM
             Endpoint = served.Endpoint,
             Model = model.Model,
             Parameters = model.Parameters,
-            System = [.. (request.SystemPrompt ?? harness.SystemPrompt).Select(block => block.Text).OfType<string>()],
+            GivenModel = request.Model,
+            System = Texts(request.SystemPrompt ?? harness.SystemPrompt),
+            SystemGiven = request.SystemPrompt is not null,
             Tools = Tools(served, request),
             ToolsGiven = request.Tools is not null,
             AllowedTools = request.AllowedTools ?? harness.AllowedTools,
@@ -57,6 +60,41 @@ public sealed class InvocationResolver(Func<HarnessModelConfiguration, ResolvedM
             DefaultActorId = harness.Memory?.AgentCoreMemoryConfiguration?.ActorId ?? request.RuntimeUserId ?? DefaultActor,
             ToolConcurrency = served.Settings.ToolConcurrency ?? settings.ToolConcurrency,
             Detached = served.Settings.Detach || settings.FinishOnDisconnect,
+        };
+    }
+
+    /// <summary>
+    /// An invocation that was accepted before, as it goes on after a crash: what its call gave comes from the journal, the rest from its version.
+    /// </summary>
+    /// <param name="served">The version that it began on.</param>
+    /// <param name="started">Its beginning.</param>
+    /// <exception cref="ServiceException">Its model cannot be reached through this server any more.</exception>
+    public Invocation Restore(ServedHarness served, InvocationStarted started)
+    {
+        var harness = served.Harness;
+        var model = resolve(started.Model ?? harness.Model);
+        return new()
+        {
+            Id = started.InvocationId,
+            Trace = started.TraceId is { } trace ? new(trace, null, Sampled: true, null) : TraceContext.Begin(ids),
+            Harness = harness,
+            Endpoint = started.Endpoint,
+            Model = model.Model,
+            Parameters = model.Parameters,
+            GivenModel = started.Model,
+            System = started.System ?? Texts(harness.SystemPrompt),
+            SystemGiven = started.System is not null,
+            Tools = started.Tools,
+            ToolsGiven = true,
+            AllowedTools = started.AllowedTools,
+            AllowedToolsGiven = true,
+            Limits = started.Limits,
+            Truncation = harness.Truncation,
+            Sent = [],
+            ActorId = started.ActorId,
+            DefaultActorId = started.ActorId ?? DefaultActor,
+            ToolConcurrency = served.Settings.ToolConcurrency ?? settings.ToolConcurrency,
+            Detached = started.Detached,
         };
     }
 
@@ -153,6 +191,8 @@ public sealed class InvocationResolver(Func<HarnessModelConfiguration, ResolvedM
     }
 
     private static IReadOnlyList<HarnessTool> Tools(ServedHarness served, InvokeHarnessRequest request) => HarnessRules.NameTools(request.Tools ?? served.Harness.Tools);
+
+    private static IReadOnlyList<string> Texts(IReadOnlyList<HarnessSystemContentBlock> blocks) => [.. blocks.Select(block => block.Text).OfType<string>()];
 
     private static bool Allows(IReadOnlyList<string>? names, string name) => names is null || names.Contains(name, StringComparer.Ordinal);
 }

@@ -36,6 +36,9 @@ public sealed class InvocationRun
     /// <summary>What is told about it.</summary>
     public InvocationTelemetry Telemetry { get; init; } = InvocationTelemetry.None;
 
+    /// <summary>Whether it stops here to go on with the next start of a server: then what is cut off gets no outcome, and no end is written.</summary>
+    public bool GoesOnLater => Invocation.Detached && Signal.Cause == StopCause.ShuttingDown;
+
     /// <summary>Tokens of its model calls so far.</summary>
     public TokenUsage Usage => Conversation.Usage;
 

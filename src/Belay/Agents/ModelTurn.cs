@@ -51,7 +51,7 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retri
                 await run.AppendAsync(Durability.Queued, Outcome(call, fold, request, null, failure.Message, failure.Failure));
                 throw Fault(call, failure);
             }
-            catch (OperationCanceledException) when (run.Signal.Cause is { } cause)
+            catch (OperationCanceledException) when (run.Signal.Cause is { } cause && !run.GoesOnLater)
             {
                 // What was said stays, unless nobody was there to read it.
                 var failure = cause == StopCause.ClientLeft ? StopSignal.Describe(cause) : null;
@@ -91,7 +91,7 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retri
                 await run.AppendAsync(Durability.Queued, Outcome(call, fold, request, null, failure.Message, failure.Failure));
                 return failure.Failure == ModelFailure.ContextTooLong ? null : throw Fault(call, failure);
             }
-            catch (OperationCanceledException) when (run.Signal.Cause is { } cause)
+            catch (OperationCanceledException) when (run.Signal.Cause is { } cause && !run.GoesOnLater)
             {
                 await run.AppendAsync(Durability.Queued, Outcome(call, fold, request, null, StopSignal.Describe(cause)));
                 throw;
@@ -106,7 +106,7 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retri
         {
             await Task.Delay(delay, time, cancellationToken);
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (!call.Run.GoesOnLater)
         {
             await call.Run.AppendAsync(Durability.Queued, Outcome(call, fold, request, null, failure.Message, failure.Failure));
             throw;

@@ -30,17 +30,28 @@ public sealed class StopSignal : IDisposable
     private readonly TimeProvider _time;
     private readonly long _started;
     private readonly TimeSpan _limit;
+    private readonly TimeSpan _already;
     private readonly ITimer _timer;
     private int _cause = -1;
 
     /// <summary>Starts the clock.</summary>
-    public StopSignal(TimeProvider time, TimeSpan limit)
+    /// <param name="time">The clock.</param>
+    /// <param name="limit">How long it may take in all.</param>
+    /// <param name="already">How long it took before, in a server that died.</param>
+    public StopSignal(TimeProvider time, TimeSpan limit, TimeSpan already = default)
     {
+        _already = already;
         _time = time;
         _limit = limit;
         _started = time.GetTimestamp();
+        if (already >= limit)
+        {
+            Fire(StopCause.TimedOut);
+        }
+
         // Timers refuse more than about 49 days; a limit beyond that is no limit of ours.
-        _timer = time.CreateTimer(_ => Fire(StopCause.TimedOut), null, limit < TimeSpan.FromDays(49) ? limit : Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        var left = already < limit ? limit - already : TimeSpan.Zero;
+        _timer = time.CreateTimer(_ => Fire(StopCause.TimedOut), null, left < TimeSpan.FromDays(49) ? left : Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>Fires when the invocation must stop.</summary>
@@ -49,8 +60,8 @@ public sealed class StopSignal : IDisposable
     /// <summary>Why it fired; null while it has not.</summary>
     public StopCause? Cause => Volatile.Read(ref _cause) is var cause and >= 0 ? (StopCause)cause : null;
 
-    /// <summary>Time since the start.</summary>
-    public TimeSpan Elapsed => _time.GetElapsedTime(_started);
+    /// <summary>Time since the start, with what it took before.</summary>
+    public TimeSpan Elapsed => _already + _time.GetElapsedTime(_started);
 
     /// <summary>Time that is left, never negative.</summary>
     public TimeSpan Remaining => Elapsed < _limit ? _limit - Elapsed : TimeSpan.Zero;

@@ -43,7 +43,10 @@ public sealed class ToolDispatch(InvocationSettings settings, TimeProvider time)
         {
             await stop.CancelAsync();
             var outcomes = await Task.WhenAll(calls);
-            await run.AppendAsync(Durability.Queued, [.. outcomes.Skip(stored).Select(outcome => outcome with { Shown = false })]);
+            if (!run.GoesOnLater)
+            {
+                await run.AppendAsync(Durability.Queued, [.. outcomes.Skip(stored).Select(outcome => outcome with { Shown = false })]);
+            }
         }
     }
 

@@ -72,6 +72,13 @@ public abstract record ToolStep
         return run.Count > 0 ? new Run(run) : inline.Count > 0 ? new HandOver(inline) : new Nothing();
     }
 
+    /// <summary>The open calls whose run has begun before.</summary>
+    public static ToolStep Again(OpenCalls open, Toolbox toolbox)
+    {
+        var calls = open.Unanswered.Where(call => open.Begun.Contains(call.Id)).Select(call => (call, toolbox.Judge(call))).ToList();
+        return calls.Count > 0 ? new Run(calls) : new Nothing();
+    }
+
     private static ToolIntent Intent(string invocationId, Block.ToolUse call, string? server, string verdict) =>
         new(invocationId, call.Id, call.Name, server ?? string.Empty, call.Input, verdict);
 }

@@ -7,6 +7,7 @@ using System.Threading.Channels;
 using Belay.Contracts.Faults;
 using Belay.Contracts.Harnesses;
 using Belay.Identity;
+using Belay.Sessions;
 using Belay.Storage;
 
 namespace Belay.Harnesses;
@@ -99,6 +100,19 @@ public sealed partial class HarnessCatalog(IDocumentStore store, MasterKey maste
     /// <summary>The current configuration, or that of a version.</summary>
     public async Task<Harness> GetAsync(Scope scope, string harnessId, string? version, CancellationToken cancellationToken) =>
         (await GetWithSettingsAsync(scope, harnessId, version, cancellationToken)).Harness;
+
+    /// <summary>The current configuration of a session's harness; null when the harness is gone.</summary>
+    public async Task<Harness?> FindAsync(SessionKey session, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await GetAsync(session.Scope, session.HarnessId, version: null, cancellationToken);
+        }
+        catch (ServiceException fault) when (fault.Code == FaultCode.ResourceNotFoundException)
+        {
+            return null;
+        }
+    }
 
     /// <summary>The current configuration, or that of a version, with our settings.</summary>
     public async Task<(Harness Harness, BelaySettings Settings)> GetWithSettingsAsync(Scope scope, string harnessId, string? version, CancellationToken cancellationToken)

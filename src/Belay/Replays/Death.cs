@@ -15,6 +15,7 @@ internal static class Death
     {
         SandboxEnded { Reason: "serverRestarted" } or ModelVoided => true,
         HistoryRepaired { Reason: SessionRepair.Reason } => true,
+        ToolOutcome { Result.Content: [ToolContent.Text { Value: History.MaybeDone }] } => true,
         InvocationEnded ended => SessionRepair.IsRepair(ended),
         _ => false,
     };
@@ -28,6 +29,9 @@ internal static class Death
             switch (entries[i].Body)
             {
                 case var body when IsRepair(body):
+                case InvocationEnded { LatencyMs: 0, Fault: not null }:
+                    // It could not go on, or it took no time: then nothing is left to compare but this.
+                    return i;
                 case ToolIntent { Verdict: "run" } again when !running.Add(again.ToolUseId):
                     return i;
                 case ToolOutcome outcome:

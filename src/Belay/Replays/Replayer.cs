@@ -101,7 +101,7 @@ public sealed class Replayer(Func<string, CancellationToken, Task<Harness?>> ver
     {
         var clock = new ReplayClock();
         var events = System.Threading.Channels.Channel.CreateUnbounded<InvocationEvent>();
-        var signal = new StopSignal(clock, Timeout.InfiniteTimeSpan);
+        var signal = new StopSignal(clock, TimeSpan.MaxValue);
         var life = new ReplayLife(entries, start, end, conversation, clock) { Fire = signal.Fire };
         var run = new InvocationRun
         {
@@ -133,7 +133,7 @@ public sealed class Replayer(Func<string, CancellationToken, Task<Harness?>> ver
         var settings = new InvocationSettings { ToolResultBytes = int.MaxValue };
         var turn = new ModelTurn(clock, new ReplayIds(), new ReplayRetries(life));
         var loop = new AgentLoop(turn, new ContextReduction(turn), new ToolDispatch(settings, clock));
-        return new(loop, [], new(), settings, clock, new ReplayIds(), Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
+        return new(loop, [], new(), settings, clock, new ReplayIds(), Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance, (_, _, _) => throw new UnreachableException("A replay restores nothing."));
     }
 
     private static Invocation Restore(InvocationStarted started, Harness harness, ReplayLife life, ReplayClock clock, ModelIntent? asked) => new()

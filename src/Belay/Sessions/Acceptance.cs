@@ -39,5 +39,10 @@ internal static class Acceptance
     }
 
     private static InvocationStarted Started(Invocation invocation, IReadOnlyList<Message> messages) =>
-        new(invocation.Id, invocation.Endpoint, invocation.Harness.HarnessVersion ?? string.Empty, messages, invocation.Tools, invocation.AllowedTools, invocation.Limits, invocation.Trace.TraceId);
+        new(invocation.Id, invocation.Endpoint, invocation.Harness.HarnessVersion ?? string.Empty, messages, invocation.Tools, invocation.AllowedTools, invocation.Limits, invocation.Trace.TraceId)
+        {
+            Detached = invocation.Detached,
+            Model = invocation.GivenModel,
+            System = invocation.SystemGiven ? invocation.System : null,
+        };
 }

@@ -42,6 +42,10 @@ public interface IJournal
     /// becomes active while the list is read may be missing from the rest of it; none comes twice.</summary>
     IAsyncEnumerable<SessionRow> ListAsync(Scope scope, string? harnessId, SessionMark? after, CancellationToken cancellationToken);
 
+    /// <summary>Sessions of all scopes whose newest <see cref="EntryKind.InvocationStarted"/> has no <see cref="EntryKind.InvocationEnded"/> after
+    /// it, the oldest session first. The cost is that of the answer, however many sessions are stored.</summary>
+    IAsyncEnumerable<SessionRow> ListUnfinishedAsync(CancellationToken cancellationToken);
+
     /// <summary>Entries of all sessions of a scope in the order in which they were stored, paged from disk; it ends with what was accepted
     /// when it began. Nothing is held between pages.</summary>
     IAsyncEnumerable<FeedEntry> ReadFeedAsync(Scope scope, FeedQuery query, CancellationToken cancellationToken);
@@ -73,6 +77,7 @@ public sealed record SessionLease(SessionKey Session, long Number, long Token);
 /// <param name="LastActivityAt">Time of the last entry; of its creation when there is none.</param>
 /// <param name="LastKind">Kind of the last entry; null when there is none.</param>
 /// <param name="Number">Number of the session inside the store; see <see cref="SessionLease"/>.</param>
+/// <param name="Unfinished">Whether its newest invocation has no end.</param>
 public sealed record SessionRow(
     SessionKey Session,
     long LastSequence,
@@ -81,7 +86,8 @@ public sealed record SessionRow(
     DateTimeOffset CreatedAt,
     DateTimeOffset LastActivityAt,
     EntryKind? LastKind,
-    long Number)
+    long Number,
+    bool Unfinished)
 {
     /// <summary>Where it stands in a list by activity.</summary>
     public SessionMark Mark => new(LastActivityAt.ToUnixTimeMilliseconds(), Number);

@@ -54,17 +54,30 @@ internal sealed partial class InvocationWork(SessionServices services, SessionKe
             Log.InvocationBroke(services.Logger, run.Invocation.Id, exception is StorageException ? null : exception);
         }
 
+        if (run.GoesOnLater)
+        {
+            Log.InvocationWaits(services.Logger, run.Invocation.Id);
+            run.Telemetry.End(reason, fault, run.Usage);
+            free();
+            running.End();
+            hold.Dispose();
+            await CloseAsync(HarnessStopReason.PartialTurn, MetadataOf(run), fault: null);
+            return;
+        }
+
         // Read before the session is free, because the next invocation begins its own count.
         var usage = run.Usage;
-        var latency = (long)signal.Elapsed.TotalMilliseconds;
-        var metadata = new HarnessMetadataEvent { Usage = Usage.ToWire(usage), Metrics = new() { LatencyMs = latency } };
-        fault = await JournalEndAsync(run, reason, why, latency, fault);
+        var metadata = MetadataOf(run);
+        fault = await JournalEndAsync(run, reason, why, metadata.Metrics.LatencyMs, fault);
         run.Telemetry.End(reason, fault, usage);
         free();
         running.End();
         hold.Dispose();
         await CloseAsync(reason, metadata, fault);
     }
+
+    private static HarnessMetadataEvent MetadataOf(InvocationRun run) =>
+        new() { Usage = Usage.ToWire(run.Usage), Metrics = new() { LatencyMs = (long)run.Signal.Elapsed.TotalMilliseconds } };
 
     // 10. The end, synced before the client hears of it. Calls that never ran get an answer, so that the conversation is whole.
     private async Task<Exception?> JournalEndAsync(InvocationRun run, HarnessStopReason? reason, string why, long latency, Exception? fault)
@@ -121,6 +134,9 @@ internal sealed partial class InvocationWork(SessionServices services, SessionKe
     {
         [LoggerMessage(LogLevel.Debug, "Invocation {InvocationId} begins.")]
         public static partial void InvocationBegan(ILogger logger, string invocationId);
+
+        [LoggerMessage(LogLevel.Information, "Invocation {InvocationId} goes on with the next start of a server.")]
+        public static partial void InvocationWaits(ILogger logger, string invocationId);
 
         [LoggerMessage(LogLevel.Warning, "Invocation {InvocationId} failed with {Code}; trace {TraceId} says why.")]
         public static partial void InvocationFailed(ILogger logger, string invocationId, string code, string traceId);

@@ -6,6 +6,24 @@ public static class JournalRules
     /// <summary>Bytes of a hash.</summary>
     public const int HashBytes = 32;
 
+    /// <summary>Whether a session's newest invocation has no end, after a batch.</summary>
+    /// <param name="before">The same before it.</param>
+    /// <param name="entries">The batch.</param>
+    public static bool Unfinished(bool before, IReadOnlyList<StoredEntry> entries)
+    {
+        foreach (var entry in entries)
+        {
+            before = entry.Kind switch
+            {
+                EntryKind.InvocationStarted => true,
+                EntryKind.InvocationEnded => false,
+                _ => before,
+            };
+        }
+
+        return before;
+    }
+
     /// <summary>Throws when a batch is not one that can be appended.</summary>
     /// <param name="lastSequence">Sequence of the last accepted entry.</param>
     /// <param name="actorRef">The session's actor; null when none is fixed.</param>

@@ -14,7 +14,7 @@ namespace Belay.Sessions;
 /// A session that this server holds: its journal, its conversation, its sandbox. One invocation at a time; commands beside it. Everything
 /// that is written goes through one mailbox.
 /// </summary>
-public sealed class LiveSession : IAsyncDisposable
+public sealed partial class LiveSession : IAsyncDisposable
 {
     private static readonly TimeSpan DefaultIdle = TimeSpan.FromSeconds(900);
 
@@ -78,7 +78,8 @@ public sealed class LiveSession : IAsyncDisposable
     /// <summary>Whether its journal failed, so that it must be opened again.</summary>
     public bool Broken => _mailbox.Broken is not null;
 
-    /// <summary>Opens a session: takes its lease, folds its journal page by page, repairs what a crash left (step 3).</summary>
+    /// <summary>Opens a session: takes its lease, folds its journal page by page, ends what ran in a server that died (step 3). An invocation that
+    /// was cut off is still unfinished; <see cref="RecoverAsync"/> comes next.</summary>
     public static async Task<LiveSession> OpenAsync(SessionJournal journal, Harness harness, SessionSandboxFactory sandboxes, SessionServices services, CancellationToken cancellationToken)
     {
         if (journal.LastSequence == 0)
@@ -87,22 +88,21 @@ public sealed class LiveSession : IAsyncDisposable
         }
 
         var conversation = new Conversation();
+        var (asking, startedAt) = (0L, default(DateTimeOffset));
         await foreach (var entry in journal.ReadAsync(0, cancellationToken))
         {
             conversation.Apply(entry.Body);
+            asking = entry.Body is ModelIntent ? entry.Sequence : asking;
+            startedAt = entry.Body is InvocationStarted ? entry.At : startedAt;
         }
 
-        var repair = SessionRepair.Of(conversation);
-        if (repair.Count > 0)
+        var session = new LiveSession(journal, conversation, harness, sandboxes, services) { _startedAt = startedAt };
+        if (SessionRepair.Over(conversation, asking) is { Count: > 0 } over)
         {
-            await journal.AppendAsync(repair, Durability.Queued, cancellationToken);
-            foreach (var entry in repair)
-            {
-                conversation.Apply(entry);
-            }
+            await session._mailbox.AppendAsync(over, Durability.Queued);
         }
 
-        return new(journal, conversation, harness, sandboxes, services);
+        return session;
     }
 
     /// <summary>
@@ -344,7 +344,7 @@ public sealed class LiveSession : IAsyncDisposable
         return actor;
     }
 
-    private RunningInvocation Start(Invocation invocation)
+    private RunningInvocation Start(Invocation invocation, TimeSpan already = default)
     {
         var events = Channel.CreateBounded<InvocationEvent>(new BoundedChannelOptions(_services.Invocations.BufferedEvents) { SingleReader = true });
         var toolbox = Toolbox.For(_services.BuiltIns, invocation.Tools, invocation.AllowedTools);
@@ -358,7 +358,7 @@ public sealed class LiveSession : IAsyncDisposable
                 Written = _written,
                 Journal = _mailbox.AppendAsync,
                 Events = new(events.Writer),
-                Signal = new(_services.Time, TimeSpan.FromSeconds(invocation.Limits.TimeoutSeconds)),
+                Signal = new(_services.Time, TimeSpan.FromSeconds(invocation.Limits.TimeoutSeconds), already),
                 Sandbox = _sandbox,
             },
             events);

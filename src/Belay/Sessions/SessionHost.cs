@@ -110,6 +110,13 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
         }
     }
 
+    /// <summary>Takes a session that has an unfinished invocation, so that it is settled; see <see cref="LiveSession.RecoverAsync"/>.</summary>
+    public async Task RecoverAsync(SessionKey key, Harness harness, CancellationToken cancellationToken)
+    {
+        var (_, hold) = await TakeAsync(key, harness, cancellationToken, counted: false);
+        hold.Dispose();
+    }
+
     /// <summary>Ends a session's compute; its conversation and storage stay.</summary>
     public async Task StopAsync(SessionKey key, string? clientToken, CancellationToken cancellationToken)
     {
@@ -230,7 +237,8 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
         }
     }
 
-    private async Task<(LiveSession Session, IDisposable Hold)> TakeAsync(SessionKey key, Harness harness, CancellationToken cancellationToken)
+    // What ran before a crash goes on even where an account has too many sessions since: they were not too many then.
+    private async Task<(LiveSession Session, IDisposable Hold)> TakeAsync(SessionKey key, Harness harness, CancellationToken cancellationToken, bool counted = true)
     {
         while (true)
         {
@@ -254,7 +262,7 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
                 }
 
                 closing = existing?.Closing;
-                if (closing is null && (existing is null || existing.Place.List == _idle))
+                if (counted && closing is null && (existing is null || existing.Place.List == _idle))
                 {
                     ThrowIfFull(key.Scope.Account);
                 }
@@ -262,7 +270,7 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
                 if (existing is null)
                 {
                     existing = new SessionSlot(key);
-                    existing.Opening = OpenAsync(key, harness);
+                    existing.Opening = OpenAsync(existing, harness);
                     _slots.Add(key, existing);
                 }
 
@@ -316,16 +324,19 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
     }
 
     // Opening belongs to the session, not to the first caller, who may leave; so it has its own deadline.
-    private async Task<LiveSession> OpenAsync(SessionKey key, Harness harness)
+    private async Task<LiveSession> OpenAsync(SessionSlot slot, Harness harness)
     {
         await Task.Yield();
+        var key = slot.Key;
         using var deadline = new CancellationTokenSource(services.Settings.OpenTime, services.Time);
         try
         {
             var opened = await SessionJournal.OpenAsync(journal, sealer, services.Time, key, owner, deadline.Token);
             try
             {
-                return await LiveSession.OpenAsync(opened, harness, sandboxes, services, deadline.Token);
+                var session = await LiveSession.OpenAsync(opened, harness, sandboxes, services, deadline.Token);
+                await session.RecoverAsync(() => Hold(slot), deadline.Token);
+                return session;
             }
             catch
             {
@@ -345,6 +356,16 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
         {
             throw new ServiceException(FaultCode.RuntimeClientError, $"Session {key.SessionId} took too long to open.", exception);
         }
+    }
+
+    private Release Hold(SessionSlot slot)
+    {
+        lock (_gate)
+        {
+            Enter(slot);
+        }
+
+        return new(() => Leave(slot));
     }
 
     private void Leave(SessionSlot slot)

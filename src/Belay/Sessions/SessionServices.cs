@@ -1,4 +1,5 @@
 using Belay.Agents;
+using Belay.Contracts.Faults;
 using Belay.Storage;
 using Belay.Telemetry;
 using Belay.Tools;
@@ -14,6 +15,7 @@ namespace Belay.Sessions;
 /// <param name="Time">The clock.</param>
 /// <param name="Ids">Where ids come from.</param>
 /// <param name="Logger">Where a session reports what we broke.</param>
+/// <param name="RestoreAsync">Finds out what an invocation is that a crash cut off. Throws <see cref="ServiceException"/> when it cannot go on here.</param>
 public sealed record SessionServices(
     AgentLoop Loop,
     IReadOnlyList<ITool> BuiltIns,
@@ -21,8 +23,14 @@ public sealed record SessionServices(
     InvocationSettings Invocations,
     TimeProvider Time,
     IdSource Ids,
-    ILogger Logger)
+    ILogger Logger,
+    Func<SessionKey, InvocationStarted, CancellationToken, Task<RestoredInvocation>> RestoreAsync)
 {
     /// <summary>Who is told what happens; nobody by default.</summary>
     public Instrumentation Telemetry { get; init; } = Instrumentation.None;
 }
+
+/// <summary>An invocation as it goes on after a crash.</summary>
+/// <param name="Invocation">What it is.</param>
+/// <param name="Recovery">What its harness says about running tools again, by name, in place of what the tools say.</param>
+public sealed record RestoredInvocation(Invocation Invocation, IReadOnlyDictionary<string, ToolRecovery> Recovery);

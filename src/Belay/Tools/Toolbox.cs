@@ -30,6 +30,9 @@ public sealed class Toolbox
     /// <summary>How the model knows a tool; null when there is none of that name in force.</summary>
     public ToolSpec? Find(string name) => _byName.GetValueOrDefault(name)?.Spec;
 
+    /// <summary>What the tool of a call says about running it again when nobody knows how it ended.</summary>
+    public ToolRecovery RecoveryOf(Block.ToolUse call) => _byName.TryGetValue(call.Name, out var tool) ? tool.RecoveryOf(call.Input) : ToolRecovery.Unknown;
+
     /// <summary>Decides about one call. A tool that is not allowed is answered like one that does not exist.</summary>
     public ToolVerdict Judge(Block.ToolUse call)
     {

@@ -15,6 +15,11 @@ public sealed class FakeModel : IModel
 
     public string ModelId { get; init; } = "fake-1";
 
+    private readonly TaskCompletionSource _called = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Completes when the model has been asked.</summary>
+    public Task CalledAsync() => _called.Task;
+
     /// <summary>What answers when nothing is queued.</summary>
     public Func<ModelRequest, CancellationToken, IAsyncEnumerable<ModelEvent>>? Otherwise { get; set; }
 
@@ -66,6 +71,7 @@ public sealed class FakeModel : IModel
             reply = _replies.TryDequeue(out var next) ? next : Otherwise ?? throw new InvalidOperationException("The fake model was asked once more than the test says.");
         }
 
+        _called.TrySetResult();
         return reply(request, cancellationToken);
     }
 

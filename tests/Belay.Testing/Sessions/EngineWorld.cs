@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Belay.Agents;
+using Belay.Contracts.Faults;
 using Belay.Contracts.Harnesses;
 using Belay.Contracts.Invocations;
 using Belay.Harnesses;
@@ -57,6 +58,9 @@ public sealed class EngineWorld : IAsyncDisposable
     public SessionSettings Sessions { get; init; } = new();
 
     public InvocationSettings Invocations { get; init; } = new();
+
+    /// <summary>Why no invocation can be restored; null when they can.</summary>
+    public ServiceException? RestoreFails { get; set; }
 
     /// <summary>Who is told what happens; nobody by default.</summary>
     public Instrumentation Telemetry { get; init; } = Instrumentation.None;
@@ -124,6 +128,10 @@ public sealed class EngineWorld : IAsyncDisposable
 
     public Task<AcceptedInvocation> StartAsync(InvokeHarnessRequest request) =>
         Host.InvokeAsync(Key, Resolver.Resolve(new(Harness, "DEFAULT", Belay), request), CancellationToken.None);
+
+    /// <summary>What a server does as it starts.</summary>
+    public Task<int> RecoverAsync() =>
+        new SessionRecovery(Journal, Host, (_, _) => Task.FromResult<Harness?>(Harness), NullLogger<SessionRecovery>.Instance).RunOnceAsync(CancellationToken.None);
 
     /// <summary>Invokes and reads the stream to its end.</summary>
     public async Task<IReadOnlyList<InvocationEvent>> InvokeAsync(InvokeHarnessRequest request)
@@ -203,10 +211,16 @@ public sealed class EngineWorld : IAsyncDisposable
     {
         var turn = new ModelTurn(Time, _ids, new RetryPolicy(RetryPolicy.DefaultBaseSeconds));
         var services = new SessionServices(
-            new AgentLoop(turn, new ContextReduction(turn), new ToolDispatch(Invocations, Time)), BuiltIns, Sessions, Invocations, Time, _ids, NullLogger.Instance)
+            new AgentLoop(turn, new ContextReduction(turn), new ToolDispatch(Invocations, Time)), BuiltIns, Sessions, Invocations, Time, _ids, NullLogger.Instance, RestoreAsync)
         { Telemetry = Telemetry };
         return new(Decorate?.Invoke(Journal) ?? Journal, Sealer, MakeSandbox, services, $"host-{++Servers}");
     }
+
+    // The harness may have been changed since; what matters here is what the journal says.
+    private Task<RestoredInvocation> RestoreAsync(SessionKey session, InvocationStarted started, CancellationToken cancellationToken) =>
+        RestoreFails is { } fault
+            ? Task.FromException<RestoredInvocation>(fault)
+            : Task.FromResult(new RestoredInvocation(Resolver.Restore(new(Harness, started.Endpoint, Belay), started), Belay.Recovery));
 
     private InMemorySessionSandbox MakeSandbox(SessionKey session, Harness harness, Func<EntryBody, Task> report)
     {

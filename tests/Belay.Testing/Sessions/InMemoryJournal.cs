@@ -202,6 +202,22 @@ public sealed class InMemoryJournal : IJournal
         }
     }
 
+    public async IAsyncEnumerable<SessionRow> ListUnfinishedAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        SessionRow[] rows;
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_closed, this);
+            rows = [.. _sessions.Select(pair => pair.Value.Row(pair.Key)).Where(row => row.Unfinished).OrderBy(row => row.Number)];
+        }
+
+        foreach (var row in rows)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            yield return row;
+        }
+    }
+
     public async IAsyncEnumerable<FeedEntry> ReadFeedAsync(Scope scope, FeedQuery query, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         FeedEntry[] entries;
@@ -261,6 +277,7 @@ public sealed class InMemoryJournal : IJournal
             createdAt,
             LastActivityAt,
             Entries.Count == 0 ? null : Entries[^1].Kind,
-            Number);
+            Number,
+            JournalRules.Unfinished(before: false, Entries));
     }
 }

@@ -221,6 +221,44 @@ public abstract partial class JournalContract : IAsyncLifetime
     }
 
     [Fact]
+    public async Task ListUnfinished_EveryScope_OldestSessionFirst()
+    {
+        var other = new SessionKey(new("111111111111", "us-west-2"), "h", "other");
+        SessionKey[] keys = [Key("ended"), Key("begun"), Key("again"), other, Key("never"), Key("batch")];
+        EntryKind[][] kinds =
+        [
+            [EntryKind.InvocationStarted, EntryKind.InvocationEnded, EntryKind.CommandIntent],
+            [EntryKind.InvocationStarted, EntryKind.ModelIntent],
+            [EntryKind.InvocationStarted, EntryKind.InvocationEnded, EntryKind.InvocationStarted, EntryKind.SandboxStarted],
+            [EntryKind.InvocationStarted],
+            [EntryKind.CommandIntent],
+            [EntryKind.InvocationStarted, EntryKind.InvocationEnded],
+        ];
+        foreach (var (key, all) in keys.Zip(kinds))
+        {
+            var lease = await Journal.TakeAsync(key, "a", Token);
+            var entries = all.Select((kind, i) => Entry(i + 1, [1]) with { Kind = kind }).ToList();
+            if (key == Key("batch"))
+            {
+                await Journal.AppendAsync(lease, entries, Durability.Synced, Token);
+                continue;
+            }
+
+            foreach (var entry in entries)
+            {
+                await Journal.AppendAsync(lease, [entry], Durability.Queued, Token);
+            }
+        }
+
+        var rows = await Journal.ListUnfinishedAsync(Token).ToListAsync(Token);
+
+        Assert.Equal(["begun", "again", "other"], rows.Select(row => row.Session.SessionId));
+        Assert.Equal(other, rows[^1].Session);
+        Assert.All(rows, row => Assert.True(row.Unfinished));
+        Assert.False((await Journal.FindAsync(Key("ended"), Token))!.Unfinished);
+    }
+
+    [Fact]
     public async Task List_ManySessions_EachOnce()
     {
         foreach (var i in Enumerable.Range(0, 600))

@@ -65,6 +65,14 @@ public static class JournalCheck
                     usage += one.Usage;
                     calls += one.Iteration > 0 ? 1 : 0;
                     break;
+                case ModelVoided one:
+                    if (!modelOpen || entries[(int)one.Intent - 1].Body is not ModelIntent)
+                    {
+                        yield return $"{entry.Sequence}: voids {one.Intent}, where no model call is open";
+                    }
+
+                    modelOpen = false;
+                    break;
                 case ToolIntent one:
                     toolIntents[one.ToolUseId] = one;
                     break;

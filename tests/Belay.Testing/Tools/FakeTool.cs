@@ -10,6 +10,9 @@ public sealed class FakeTool(string name, Func<ToolCall, ToolContext, Cancellati
     /// <summary>Completes when the tool is called for the first time.</summary>
     public TaskCompletionSource Called { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    /// <summary>What it says about a second run.</summary>
+    public ToolRecovery Recovery { get; init; }
+
     public ToolSpec Spec { get; } = new()
     {
         Name = name,
@@ -18,6 +21,8 @@ public sealed class FakeTool(string name, Func<ToolCall, ToolContext, Cancellati
         Server = AllowedTools.BuiltIn,
         Kind = HarnessToolUseType.ToolUse,
     };
+
+    public ToolRecovery RecoveryOf(JsonElement input) => Recovery;
 
     public async Task<ToolResult> RunAsync(ToolCall call, ToolContext context, CancellationToken cancellationToken)
     {

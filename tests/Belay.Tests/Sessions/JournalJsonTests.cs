@@ -34,7 +34,7 @@ public sealed class JournalJsonTests
 
     public static TheoryData<EntryKind> Kinds => [.. Enum.GetValues<EntryKind>()];
 
-    private static HarnessModelConfiguration Model() => new() { LiteLlmModelConfig = new() { ModelId = "openai/gpt" } };
+    private static HarnessModelConfiguration Model() => new() { OpenAiModelConfig = new() { ModelId = "gpt", ApiKeyArn = "arn" } };
 
     [Fact]
     public void Map_IsTotal()

@@ -33,7 +33,7 @@ public sealed class LogFoldTests
             Debug CommandIntent -: Running a command for at most 30 s: ls
             Warn CommandOutcome -: Command ended with exit code 3, COMPLETED: 10 bytes of output, 20 of errors.
             Warn ModelVoided inv: The server ended during a model call; what was streamed of it is void.
-            Info Steered inv: The running invocation was sent a message: 5 bytes.
+            Info Steered inv: The running invocation was sent a message: 8 bytes.
             Info SessionForked -: Forked from session session of harness other-0123456789 at entry 7.
             Debug WorkspaceSaved -: The workspace was saved as saved: 2 files, 300 bytes.
             """.ReplaceLineEndings("\n"),

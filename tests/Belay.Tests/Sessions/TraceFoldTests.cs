@@ -84,13 +84,13 @@ public sealed class TraceFoldTests
 
         AssertTree(
             $"""
-            0 invoke_agent my-agent - Error: The server ended before this was finished.
+            0 invoke_agent my-agent - Error: It was cut off.
               10 execute_event_loop_cycle - Error: It was cut off.
                 10 chat m1 40 Ok
                 50 execute_tool shell - Error: {History.Interrupted}
             """,
             runs: false,
-            [.. before, .. SessionRepair.Of(conversation).Select(body => (900_000, body))]);
+            [.. before, .. SessionRepair.Interrupted(conversation, conversation.Unfinished!).Select(body => (900_000, body))]);
     }
 
     [Fact]

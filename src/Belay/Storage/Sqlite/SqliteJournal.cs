@@ -56,7 +56,7 @@ public sealed partial class SqliteJournal(SqliteDatabase database, TimeProvider 
                 else
                 {
                     var now = DateTimeOffset.FromUnixTimeMilliseconds(time.GetUtcNow().ToUnixTimeMilliseconds());
-                    held = new Held(owner, ++_lastNumber, new SessionRow(session, 0, EntryChain.Start, null, now, now, null, _lastNumber)) { Queued = 1 };
+                    held = new Held(owner, ++_lastNumber, new SessionRow(session, 0, EntryChain.Start, null, now, now, null, _lastNumber, Unfinished: false)) { Queued = 1 };
                     database.Enqueue(new Creation(this, held));
                 }
 
@@ -157,6 +157,27 @@ public sealed partial class SqliteJournal(SqliteDatabase database, TimeProvider 
     }
 
     /// <inheritdoc/>
+    public async IAsyncEnumerable<SessionRow> ListUnfinishedAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await database.FlushAsync(cancellationToken);
+        for (var after = 0L; ;)
+        {
+            var page = await database.ReadAsync(reader => UnfinishedPage(reader, after), cancellationToken);
+            foreach (var row in page)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                yield return row;
+                after = row.Number;
+            }
+
+            if (page.Count < PageEntries)
+            {
+                yield break;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
     public async Task ReleaseAsync(SessionLease lease, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
@@ -247,7 +268,7 @@ public sealed partial class SqliteJournal(SqliteDatabase database, TimeProvider 
                 held.ThrowIfFailed(onlyNews: false);
                 var actorRef = JournalRules.Check(held.Row.LastSequence, held.Row.ActorRef, entries);
                 var last = entries[^1];
-                var row = held.Row with { LastSequence = last.Sequence, LastHash = last.Hash, LastKind = last.Kind, LastActivityAt = last.At, ActorRef = actorRef };
+                var row = held.Row with { LastSequence = last.Sequence, LastHash = last.Hash, LastKind = last.Kind, LastActivityAt = last.At, ActorRef = actorRef, Unfinished = JournalRules.Unfinished(held.Row.Unfinished, entries) };
                 var append = new Append(this, held, entries, row, durability) { Cost = cost };
                 database.Enqueue(append);
                 accepted = true;
@@ -295,7 +316,7 @@ public sealed partial class SqliteJournal(SqliteDatabase database, TimeProvider 
             reader,
             session,
             """
-            SELECT last_sequence, last_hash, actor_ref, created_at, last_at, last_kind, number FROM sessions JOIN heads ON session = number
+            SELECT last_sequence, last_hash, actor_ref, created_at, last_at, last_kind, number, unfinished FROM sessions JOIN heads ON session = number
             WHERE account = ?1 AND region = ?2 AND harness_id = ?3 AND session_id = ?4
             """);
         return row.Step() ? new Stored(row.Int64(6), Row(row, session)) : null;
@@ -306,7 +327,7 @@ public sealed partial class SqliteJournal(SqliteDatabase database, TimeProvider 
         using var rows = reader
             .Statement(
                 """
-                SELECT last_sequence, last_hash, actor_ref, created_at, last_at, last_kind, number, harness_id, session_id
+                SELECT last_sequence, last_hash, actor_ref, created_at, last_at, last_kind, number, unfinished, harness_id, session_id
                 FROM sessions JOIN heads ON session = number
                 WHERE account = ?1 AND region = ?2 AND (?3 IS NULL OR harness_id = ?3) AND (last_at, number) < (?4, ?5)
                 ORDER BY last_at DESC, number DESC LIMIT ?6
@@ -320,7 +341,27 @@ public sealed partial class SqliteJournal(SqliteDatabase database, TimeProvider 
         var page = new List<SessionRow>();
         while (rows.Step())
         {
-            page.Add(Row(rows, new SessionKey(scope, rows.Text(7), rows.Text(8))));
+            page.Add(Row(rows, new SessionKey(scope, rows.Text(8), rows.Text(9))));
+        }
+
+        return page;
+    }
+
+    private static List<SessionRow> UnfinishedPage(SqliteConnection reader, long after)
+    {
+        using var rows = reader
+            .Statement(
+                """
+                SELECT last_sequence, last_hash, actor_ref, created_at, last_at, last_kind, number, unfinished, harness_id, session_id, account, region
+                FROM heads INDEXED BY heads_unfinished JOIN sessions ON number = session
+                WHERE unfinished = 1 AND session > ?1 ORDER BY session LIMIT ?2
+                """)
+            .Bind(1, after)
+            .Bind(2, PageEntries);
+        var page = new List<SessionRow>();
+        while (rows.Step())
+        {
+            page.Add(Row(rows, new SessionKey(new Scope(rows.Text(10), rows.Text(11)), rows.Text(8), rows.Text(9))));
         }
 
         return page;
@@ -334,7 +375,8 @@ public sealed partial class SqliteJournal(SqliteDatabase database, TimeProvider 
         DateTimeOffset.FromUnixTimeMilliseconds(row.Int64(3)),
         DateTimeOffset.FromUnixTimeMilliseconds(row.Int64(4)),
         row.IsNull(5) ? null : (EntryKind)row.Int64(5),
-        row.Int64(6));
+        row.Int64(6),
+        row.Int64(7) != 0);
 
     private static (List<StoredEntry> Entries, bool More) ReadPage(SqliteConnection reader, long number, long after)
     {
@@ -519,13 +561,14 @@ public sealed partial class SqliteJournal(SqliteDatabase database, TimeProvider 
 
             held.Newest = null;
             connection
-                .Statement("UPDATE heads SET last_sequence = ?2, last_hash = ?3, last_kind = ?4, last_at = ?5, actor_ref = ?6 WHERE session = ?1")
+                .Statement("UPDATE heads SET last_sequence = ?2, last_hash = ?3, last_kind = ?4, last_at = ?5, actor_ref = ?6, unfinished = ?7 WHERE session = ?1")
                 .Bind(1, held.Number)
                 .Bind(2, row.LastSequence)
                 .Bind(3, row.LastHash.Span)
                 .Bind(4, (int)entries[^1].Kind)
                 .Bind(5, row.LastActivityAt.ToUnixTimeMilliseconds())
                 .Bind(6, row.ActorRef)
+                .Bind(7, row.Unfinished ? 1 : 0)
                 .Run();
         }
 

@@ -35,6 +35,15 @@ internal static class SqliteSchema
             actor_ref TEXT, key_id TEXT NOT NULL, previous_hash BLOB NOT NULL, hash BLOB NOT NULL, body BLOB NOT NULL);
         CREATE UNIQUE INDEX entries_by_session ON entries (session, sequence);
         """,
+
+        // Which sessions have an invocation without an end (kinds 1 and 9), so that a start finds them among any number of others.
+        """
+        ALTER TABLE heads ADD COLUMN unfinished INTEGER NOT NULL DEFAULT 0;
+        UPDATE heads SET unfinished = 1 WHERE
+            (SELECT max(sequence) FROM entries WHERE session = heads.session AND kind = 1) >
+            coalesce((SELECT max(sequence) FROM entries WHERE session = heads.session AND kind = 9), 0);
+        CREATE INDEX heads_unfinished ON heads (session) WHERE unfinished = 1;
+        """,
     ];
 
     /// <summary>Brings a database to the newest form, each migration in a transaction of its own.</summary>

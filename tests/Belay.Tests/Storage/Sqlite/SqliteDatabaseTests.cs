@@ -43,7 +43,7 @@ public sealed class SqliteDatabaseTests : IDisposable
     {
         await using var database = Open();
 
-        foreach (var (pragma, value) in new[] { ("page_size", 4096), ("synchronous", 2), ("secure_delete", 1), ("wal_autocheckpoint", 1000), ("user_version", 1) })
+        foreach (var (pragma, value) in new[] { ("page_size", 4096), ("synchronous", 2), ("secure_delete", 1), ("wal_autocheckpoint", 1000), ("user_version", 2) })
         {
             Assert.Equal(value, await database.WriteAsync(writer => writer.Number("PRAGMA " + pragma), cost: 0, synced: true, erases: false, Token));
         }
