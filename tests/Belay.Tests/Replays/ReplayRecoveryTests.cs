@@ -22,11 +22,11 @@ public sealed class ReplayRecoveryTests
     public async Task ToolThatRanWhenTheServerDied_IsReplayed(bool detached, ToolRecovery recovery)
     {
         await using var world = New(detached);
-        var stuck = Stuck(recovery);
-        world.BuiltIns.Add(stuck);
+        var runs = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        world.BuiltIns.Add(Stuck(recovery, runs));
         world.Model.Call(("a0", "shell", """{"command":"effect a0; echo ok"}"""), ("a1", "stuck", "{}"), ("a2", "shell", """{"command":"effect a2; echo ok"}""")).Say("Well.").Say("Yes.");
         await using var accepted = await world.StartAsync(world.Request(EngineWorld.User("Go")));
-        await stuck.Called.Task;
+        await runs.Task;
         world.Crash();
 
         await GoOnAsync(world);
@@ -73,13 +73,14 @@ public sealed class ReplayRecoveryTests
     }
 
     // Its first run never ends.
-    private static FakeTool Stuck(ToolRecovery recovery)
+    private static FakeTool Stuck(ToolRecovery recovery, TaskCompletionSource first)
     {
         var runs = 0;
         return new FakeTool("stuck", async (_, _, cancellationToken) =>
         {
             if (Interlocked.Increment(ref runs) == 1)
             {
+                first.SetResult();
                 await new TaskCompletionSource().Task.WaitAsync(cancellationToken);
             }
 
