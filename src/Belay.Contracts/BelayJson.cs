@@ -2,10 +2,12 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Belay.Contracts.Bundles;
 using Belay.Contracts.Doctor;
 using Belay.Contracts.Harnesses;
 using Belay.Contracts.Identity;
 using Belay.Contracts.Invocations;
+using Belay.Contracts.Replays;
 using Belay.Contracts.Runtimes;
 using Belay.Contracts.Sessions;
 using Belay.Contracts.Tags;
@@ -90,6 +92,10 @@ namespace Belay.Contracts;
 [JsonSerializable(typeof(ModelVoidedNotice))]
 [JsonSerializable(typeof(SteeredNotice))]
 [JsonSerializable(typeof(InvocationEndedNotice))]
+[JsonSerializable(typeof(ExportSessionRequest))]
+[JsonSerializable(typeof(ReplaySessionRequest))]
+[JsonSerializable(typeof(ReplaySessionResponse))]
+[JsonSerializable(typeof(ReplayProgress))]
 [JsonSerializable(typeof(ListTracesRequest))]
 [JsonSerializable(typeof(ListTracesResponse))]
 [JsonSerializable(typeof(GetTraceRequest))]

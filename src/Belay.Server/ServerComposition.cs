@@ -1,6 +1,7 @@
 using System.Net;
 using Belay.Agents;
 using Belay.Backups;
+using Belay.Bundles;
 using Belay.Harnesses;
 using Belay.Identity;
 using Belay.Models;
@@ -8,6 +9,7 @@ using Belay.Sandboxes;
 using Belay.Sandboxes.Unconfined;
 using Belay.Server.Auth;
 using Belay.Server.Backups;
+using Belay.Server.Bundles;
 using Belay.Server.Doctor;
 using Belay.Server.Harnesses;
 using Belay.Server.Health;
@@ -16,6 +18,7 @@ using Belay.Server.Invocations;
 using Belay.Server.Logging;
 using Belay.Server.OpenApi;
 using Belay.Server.Runtimes;
+using Belay.Server.Replays;
 using Belay.Server.Sessions;
 using Belay.Server.Telemetry;
 using Belay.Server.Usages;
@@ -226,6 +229,7 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
         var reader = new SessionReader(store.Journal, secrets.Sealer, engine.Sessions.Look, new()) { Quarantine = heads.Quarantine };
         var lists = new SessionLists(reader, settings.Prices);
         var events = new SessionEventStreams(reader, engine.Sessions.Listen);
+        var signer = Own(BundleKey.LoadOrCreate(settings.DataDirectory, secrets.MasterKey));
         var backups = new BackupWriter(store.Database, settings.DataDirectory, Time, Ids);
         return
         [
@@ -235,6 +239,8 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
             .. RunEndpoints.Operations(engine.Catalog, engine.Resolver, engine.Sessions),
             .. EventEndpoints.Operations(reader, events, subscriptions, Time),
             .. ChannelEndpoints.Operations(new(engine.Catalog, engine.Resolver, engine.Sessions, reader, events, subscriptions, Time)),
+            .. ReplayEndpoints.Operations(reader, engine.Catalog, Time),
+            .. BundleEndpoints.Operations(reader, engine.Catalog, signer, Time),
             .. UsageEndpoints.Operations(lists, Time),
             .. IdentityEndpoints.Operations(secrets.Keys, access.Bearers, access.Tickets, settings.DefaultAccount),
             DoctorEndpoints.Operation(settings, store.Documents, sandboxes.Driver.Name, () => sandboxes.Trial.Value, sandboxes.Label, engine.Sessions.CountOf, heads.Quarantine.CountOf, Time),

@@ -60,5 +60,6 @@ internal sealed record Row(string Name, Func<Run, CancellationToken, Task> RunAs
         new(StartRow.Name, StartRow.RunAsync),
         new(SandboxRow.Name, SandboxRow.RunAsync),
         new(RecoveryRow.Name, RecoveryRow.RunAsync),
+        new(ReplayRow.Name, ReplayRow.RunAsync),
     ];
 }

@@ -3,6 +3,7 @@ using System.CommandLine.Help;
 using System.CommandLine.Parsing;
 using System.Text.Json.Nodes;
 using Belay.Cli.Backups;
+using Belay.Cli.Bundles;
 using Belay.Cli.Completion;
 using Belay.Cli.Demo;
 using Belay.Cli.Doctor;
@@ -10,6 +11,7 @@ using Belay.Cli.Harnesses;
 using Belay.Cli.Invocations;
 using Belay.Cli.Keys;
 using Belay.Cli.Projects;
+using Belay.Cli.Replays;
 using Belay.Cli.Runtimes;
 using Belay.Cli.Serving;
 using Belay.Cli.Sessions;
@@ -101,6 +103,9 @@ internal static class BelayProgram
             LogsVerb.Create(host),
             LogLevelVerb.Create(host),
             TracesVerb.Create(host),
+            ReplayVerb.Create(host),
+            ExportSessionVerb.Create(host),
+            TestSessionVerb.Create(host),
             KeysVerb.Create(host),
             DoctorVerb.Create(host),
             CompletionVerb.Create(host, root),

@@ -35,11 +35,7 @@ public abstract record Block
     public sealed record RedactedReasoning(byte[] Value) : Block;
 
     /// <summary>The model asks for a tool. <paramref name="RawInput"/> keeps the argument text when it is not valid JSON.</summary>
-    public sealed record ToolUse(string Id, string Name, JsonElement Input, HarnessToolUseType Kind, string? Server, string? RawInput = null) : Block
-    {
-        /// <summary>The argument text as it arrived, where it is valid JSON with something around it; null when <see cref="Input"/> says it all.</summary>
-        public string? InputText { get; init; }
-    }
+    public sealed record ToolUse(string Id, string Name, JsonElement Input, HarnessToolUseType Kind, string? Server, string? RawInput = null) : Block;
 
     /// <summary>What a tool answered.</summary>
     public sealed record ToolResult(string ToolUseId, HarnessToolUseStatus Status, IReadOnlyList<ToolContent> Content, JsonElement? Metadata = null) : Block;

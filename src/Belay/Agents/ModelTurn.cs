@@ -46,7 +46,7 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retri
             }
             catch (ModelException failure) when (fold.Started && failure.Failure == ModelFailure.Malformed)
             {
-                return new(Outcome(call, fold, request, HarnessStopReason.MalformedModelOutput, null), ContextTooLong: false);
+                return new(Outcome(call, fold, request, HarnessStopReason.MalformedModelOutput, null, failure.Failure), ContextTooLong: false);
             }
             catch (ModelException failure) when (!fold.Started && failure.Failure == ModelFailure.ContextTooLong)
             {
@@ -54,7 +54,7 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retri
             }
             catch (ModelException failure)
             {
-                await run.AppendAsync(Durability.Queued, Outcome(call, fold, request, null, failure.Message));
+                await run.AppendAsync(Durability.Queued, Outcome(call, fold, request, null, failure.Message, failure.Failure));
                 throw Fault(call, failure);
             }
             catch (OperationCanceledException) when (run.Signal.Cause is { } cause && !run.GoesOnLater)
@@ -94,7 +94,7 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retri
             }
             catch (ModelException failure)
             {
-                await run.AppendAsync(Durability.Queued, Outcome(call, fold, request, null, failure.Message));
+                await run.AppendAsync(Durability.Queued, Outcome(call, fold, request, null, failure.Message, failure.Failure));
                 return failure.Failure == ModelFailure.ContextTooLong ? null : throw Fault(call, failure);
             }
             catch (OperationCanceledException) when (run.Signal.Cause is { } cause && !run.GoesOnLater)
@@ -114,7 +114,7 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retri
         }
         catch (OperationCanceledException) when (!call.Run.GoesOnLater)
         {
-            await call.Run.AppendAsync(Durability.Queued, Outcome(call, fold, request, null, failure.Message));
+            await call.Run.AppendAsync(Durability.Queued, Outcome(call, fold, request, null, failure.Message, failure.Failure));
             throw;
         }
     }
@@ -139,7 +139,7 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retri
     private async Task<Reply> TooLongAsync(Call call, ReplyFold fold, ModelRequest request, string failure)
     {
         // Iteration 0, because the same iteration is tried again with less.
-        var outcome = Outcome(call, fold, request, null, failure) with { Iteration = 0 };
+        var outcome = Outcome(call, fold, request, null, failure, ModelFailure.ContextTooLong) with { Iteration = 0 };
         await call.Run.AppendAsync(Durability.Queued, outcome);
         return new(outcome, ContextTooLong: true);
     }
@@ -160,13 +160,12 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retri
     private static ModelIntent Intent(Call call, ModelRequest request, int steers) => new(
         call.Run.Invocation.Id, call.Iteration, call.Run.Invocation.Model.Provider, call.Run.Invocation.Model.ModelId, request.Messages.Count, steers);
 
-    private ModelOutcome Outcome(Call call, ReplyFold fold, ModelRequest request, HarnessStopReason? reason, string? failure)
+    private ModelOutcome Outcome(Call call, ReplyFold fold, ModelRequest request, HarnessStopReason? reason, string? failure, ModelFailure? kind = null)
     {
         // A call that failed before it said anything has cost nothing that we know of.
         var usage = fold.Reported ?? (failure is not null && fold.Characters == 0 ? default : Usage.Estimate(request, fold.Characters));
         return new(
-            call.Run.Invocation.Id, call.Iteration, fold.Message(), reason, usage, fold.Deltas(), call.Attempts, Elapsed(call), call.FirstMs, failure,
-            Ended: fold.Ended());
+            call.Run.Invocation.Id, call.Iteration, fold.Message(), reason, usage, fold.Deltas(), call.Attempts, Elapsed(call), call.FirstMs, failure, kind, fold.Ended());
     }
 
     private long Elapsed(Call call) => (long)time.GetElapsedTime(call.Started).TotalMilliseconds;

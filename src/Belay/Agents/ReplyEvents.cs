@@ -96,7 +96,7 @@ public static class ReplyEvents
         {
             Block.Text said => said.Value,
             Block.Reasoning reasoning => reasoning.Value,
-            Block.ToolUse use => use.RawInput ?? use.InputText ?? use.Input.GetRawText(),
+            Block.ToolUse use => use.RawInput ?? use.Input.GetRawText(),
             Block.Image image => Label(image.MediaType, image.Bytes.Length),
             _ => string.Empty,
         };

@@ -93,7 +93,7 @@ public sealed partial class ReplyFold(string provider, string modelId, Func<stri
                 Open(opened);
                 break;
             case ModelEvent.ToolInput input:
-                Existing(input.Block, PartKind.Tool).Add(Count(input.Fragment));
+                Existing(input.Block, PartKind.Tool).AddArguments(Count(input.Fragment));
                 break;
             case ModelEvent.ServerTool tool:
                 ServerTool(tool);
@@ -153,9 +153,6 @@ public sealed partial class ReplyFold(string provider, string modelId, Func<stri
         return blocks.Count == 0 ? null : new(HarnessConversationRole.Assistant, blocks);
     }
 
-    /// <summary>How many blocks of <see cref="Message"/> the wire saw end; null when the reply is complete, so that all of them did.</summary>
-    public int? Ended() => Complete ? null : _parts.Take(_live).Count(part => part.IsBlock);
-
     /// <summary>Lengths of the pieces that the wire was shown, by position of their block in <see cref="Message"/>.</summary>
     public IReadOnlyList<DeltaSpan> Deltas()
     {
@@ -173,6 +170,19 @@ public sealed partial class ReplyFold(string provider, string modelId, Func<stri
         }
 
         return deltas;
+    }
+
+    /// <summary>How many blocks of <see cref="Message"/> the wire was shown to the end; null when all of them.</summary>
+    public int? Ended()
+    {
+        var (blocks, ended) = (0, 0);
+        for (var i = 0; i < _parts.Count && _live < _parts.Count; i++)
+        {
+            blocks += _parts[i].IsBlock ? 1 : 0;
+            ended += i < _live && _parts[i].IsBlock ? 1 : 0;
+        }
+
+        return ended == blocks ? null : ended;
     }
 
     private void Open(ModelEvent.ToolOpened opened)
@@ -391,6 +401,7 @@ public sealed partial class ReplyFold(string provider, string modelId, Func<stri
         private readonly StringBuilder _text = new();
         private List<byte[]>? _bytes;
         private StringBuilder? _signature;
+        private StringBuilder? _space;
 
         public PartKind Kind { get; set; }
 
@@ -443,6 +454,23 @@ public sealed partial class ReplyFold(string provider, string modelId, Func<stri
             }
         }
 
+        // White space around arguments says nothing, and the value that is kept of them has none: it waits for what follows it.
+        public void AddArguments(string text)
+        {
+            var end = text.AsSpan().TrimEnd().Length;
+            if (end > 0)
+            {
+                var said = end == text.Length ? text : text[..end];
+                Add(_text.Length == 0 ? said.TrimStart() : _space is { Length: > 0 } ? _space.Append(said).ToString() : said);
+                _space?.Clear();
+            }
+
+            if (end < text.Length && _text.Length > 0)
+            {
+                (_space ??= new()).Append(text.AsSpan(end));
+            }
+        }
+
         public void Add(ReadOnlyMemory<byte> bytes)
         {
             foreach (var piece in bytes.ToArray().Chunk(Utf8Pieces.FrameBytes))
@@ -481,10 +509,7 @@ public sealed partial class ReplyFold(string provider, string modelId, Func<stri
         {
             var text = _text.ToString();
             var input = ToolArguments.Parse(text);
-            return new(Id, Name, input ?? ToolArguments.Empty, ToolKind, ToolKind == HarnessToolUseType.McpToolUse ? Spec?.Server : null, input is null ? text : null)
-            {
-                InputText = input is null || text is "" or ['{', .., '}'] ? null : text,
-            };
+            return new(Id, Name, input ?? ToolArguments.Empty, ToolKind, ToolKind == HarnessToolUseType.McpToolUse ? Spec?.Server : null, input is null ? text : null);
         }
 
         private HarnessContentBlockDelta ToDelta(string piece) => Kind switch

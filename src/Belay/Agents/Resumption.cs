@@ -57,7 +57,7 @@ public sealed record Resumption(Message Assistant, IReadOnlyList<Block.ToolResul
             [
                 .. open.Assistant.Blocks.Select(block =>
                     block is Block.ToolUse call && !open.Results.ContainsKey(call.Id) && sent.TryGetValue(call.Id, out var changed)
-                        ? call with { Input = changed.Input, RawInput = null, InputText = null }
+                        ? call with { Input = changed.Input, RawInput = null }
                         : block),
             ],
         };

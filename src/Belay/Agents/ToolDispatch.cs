@@ -45,7 +45,7 @@ public sealed class ToolDispatch(InvocationSettings settings, TimeProvider time)
             var outcomes = await Task.WhenAll(calls);
             if (!run.GoesOnLater)
             {
-                await run.AppendAsync(Durability.Queued, [.. outcomes.Skip(stored)]);
+                await run.AppendAsync(Durability.Queued, [.. outcomes.Skip(stored).Select(outcome => outcome with { Shown = false })]);
             }
         }
     }
@@ -65,7 +65,8 @@ public sealed class ToolDispatch(InvocationSettings settings, TimeProvider time)
         }
         catch (OperationCanceledException)
         {
-            return new(run.Invocation.Id, History.Error(call.Id, History.Cancelled), 0, call.Name);
+            // Like one that was stopped as it began: which of the two it was is a matter of chance.
+            return new(run.Invocation.Id, ToBlock(call, tool, ToolResult.Error(History.Cancelled), 0), 0, call.Name);
         }
 
         using var span = run.Telemetry.Tool(new(call.Id, call.Input), tool.Spec);
@@ -80,7 +81,7 @@ public sealed class ToolDispatch(InvocationSettings settings, TimeProvider time)
             gate.Release();
         }
 
-        var duration = (long)time.GetElapsedTime(started).TotalMilliseconds;
+        var duration = (long)(result.Took ?? time.GetElapsedTime(started)).TotalMilliseconds;
         span.Done(result, duration);
         return new(run.Invocation.Id, ToBlock(call, tool, result, duration), duration, call.Name);
     }

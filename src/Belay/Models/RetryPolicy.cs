@@ -2,7 +2,7 @@ namespace Belay.Models;
 
 /// <summary>When a failed model call is tried again. Pure: the caller waits and counts.</summary>
 /// <param name="baseSeconds">The first delay after a provider throttled or broke; every delay of our own scales with it.</param>
-public sealed class RetryPolicy(double baseSeconds)
+public class RetryPolicy(double baseSeconds)
 {
     /// <summary>Calls in all for a provider that throttles or breaks.</summary>
     public const int MaxAttempts = 6;
@@ -24,7 +24,7 @@ public sealed class RetryPolicy(double baseSeconds)
     /// <param name="attempt">Attempts made so far, counting from 1.</param>
     /// <param name="deltaSent">Whether the caller has seen any of the reply; then a second one would contradict it.</param>
     /// <param name="remaining">Time that is left of the invocation.</param>
-    public TimeSpan? Next(ModelException failure, int attempt, bool deltaSent, TimeSpan remaining)
+    public virtual TimeSpan? Next(ModelException failure, int attempt, bool deltaSent, TimeSpan remaining)
     {
         if (deltaSent || Delay(failure, attempt) is not { } delay || delay >= remaining)
         {

@@ -168,7 +168,8 @@ public sealed record ToolIntent(string InvocationId, string ToolUseId, string To
 /// <param name="Result">The answer as the conversation keeps it.</param>
 /// <param name="DurationMs">Wall time; 0 when the caller answered.</param>
 /// <param name="Tool">Name as the model knows it, so that the entry can be read by itself; null in journals that do not say.</param>
-public sealed record ToolOutcome(string InvocationId, Block.ToolResult Result, long DurationMs, string? Tool = null) : EntryBody;
+/// <param name="Shown">False when the invocation was stopped before the stream showed it; null when it was shown.</param>
+public sealed record ToolOutcome(string InvocationId, Block.ToolResult Result, long DurationMs, string? Tool = null, bool? Shown = null) : EntryBody;
 
 /// <summary>The invocation ended because the caller must answer tool calls. The pending calls are a fold: tool uses of the last
 /// model outcome without an outcome of their own.</summary>

@@ -10,6 +10,9 @@ namespace Belay.Sessions;
 /// <summary>Carries a running invocation from its acceptance to its last event (steps 5 to 10).</summary>
 internal sealed partial class InvocationWork(SessionServices services, SessionKey key, ISessionSandbox sandbox, RunningInvocation running)
 {
+    /// <summary>Why an invocation ended that met a fault of ours.</summary>
+    internal const string Broke = "Something of ours broke.";
+
     /// <summary>Runs it to its end. It never throws: what goes wrong goes to the reader of the stream.</summary>
     /// <param name="free">Sets the session free for the next invocation.</param>
     /// <param name="hold">Disposed when the end is in the journal.</param>
@@ -47,7 +50,7 @@ internal sealed partial class InvocationWork(SessionServices services, SessionKe
 #pragma warning restore CA1031
         {
             fault = exception;
-            why = "Something of ours broke.";
+            why = Broke;
             Log.InvocationBroke(services.Logger, run.Invocation.Id, exception is StorageException ? null : exception);
         }
 
@@ -109,18 +112,21 @@ internal sealed partial class InvocationWork(SessionServices services, SessionKe
     private async Task CloseAsync(HarnessStopReason? reason, HarnessMetadataEvent metadata, Exception? fault)
     {
         var run = running.Run;
-        if (fault is null)
+        using var closing = new CancellationTokenSource(services.Invocations.ClosingTime, services.Time);
+        try
         {
-            using var closing = new CancellationTokenSource(services.Invocations.ClosingTime, services.Time);
-            try
+            if (fault is null)
             {
-                await run.Events.StopAsync(reason ?? throw new UnreachableException(), closing.Token);
-                await run.Events.WriteAsync(metadata, closing.Token);
+                await run.Events.EndAsync(reason ?? throw new UnreachableException(), metadata, closing.Token);
             }
-            catch (OperationCanceledException exception)
+            else
             {
-                fault = exception;
+                await run.Events.FlushAsync(closing.Token);
             }
+        }
+        catch (OperationCanceledException exception)
+        {
+            fault ??= exception;
         }
 
         running.Events.Writer.TryComplete(fault);

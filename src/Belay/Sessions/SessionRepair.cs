@@ -8,7 +8,8 @@ namespace Belay.Sessions;
 /// <summary>What a session's journal needs after a server died in the middle of something. Pure; the rule is decision 0015.</summary>
 public static class SessionRepair
 {
-    private const string Reason = "The server ended before this was finished.";
+    /// <summary>Why an entry was written after a crash.</summary>
+    internal const string Reason = "The server ended before this was finished.";
 
     /// <summary>Whether an end was written after a crash, long after the invocation itself had ended.</summary>
     public static bool IsRepair(InvocationEnded ended) => ended is { Why: Reason, LatencyMs: 0 };

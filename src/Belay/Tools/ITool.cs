@@ -63,6 +63,9 @@ public sealed record ToolContext(Sandboxes.ISandboxSource Sandbox, TimeSpan Rema
 /// <param name="Metadata">For the stream's tool-result metadata; not shown to the model.</param>
 public sealed record ToolResult(HarnessToolUseStatus Status, IReadOnlyList<ToolContent> Content, JsonElement? Metadata = null)
 {
+    /// <summary>How long the run took, where whoever ran it knows; else it is measured from outside.</summary>
+    public TimeSpan? Took { get; init; }
+
     /// <summary>An error that the model can read and act on.</summary>
     public static ToolResult Error(string text) => new(HarnessToolUseStatus.Error, [new ToolContent.Text(text)]);
 }

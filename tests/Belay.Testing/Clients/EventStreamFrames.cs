@@ -9,7 +9,11 @@ namespace Belay.Testing.Clients;
 /// <param name="MessageType"><c>event</c>, <c>exception</c> or <c>error</c>.</param>
 /// <param name="Type">Name of the event or of the exception.</param>
 /// <param name="Payload">Its JSON.</param>
-public sealed record WireFrame(string MessageType, string Type, JsonObject Payload);
+public sealed record WireFrame(string MessageType, string Type, JsonObject Payload)
+{
+    /// <summary>The payload as it came.</summary>
+    public string Raw { get; init; } = "";
+}
 
 /// <summary>
 /// Reads frames and checks both checksums. Written apart from the server's framing on purpose, so that a shared mistake cannot hide.
@@ -75,7 +79,7 @@ public static class EventStreamFrames
 
         var payload = frame[(12 + headersLength)..^4];
         var type = headers.GetValueOrDefault(":event-type") ?? headers.GetValueOrDefault(":exception-type") ?? headers[":error-code"];
-        return new WireFrame(headers[":message-type"], type, payload.IsEmpty ? [] : JsonNode.Parse(payload)!.AsObject());
+        return new WireFrame(headers[":message-type"], type, payload.IsEmpty ? [] : JsonNode.Parse(payload)!.AsObject()) { Raw = Encoding.UTF8.GetString(payload) };
     }
 
     private static uint Crc(ReadOnlySpan<byte> bytes)

@@ -6,6 +6,7 @@ using Belay.Contracts.Invocations;
 using Belay.Harnesses;
 using Belay.Identity;
 using Belay.Models;
+using Belay.Replays;
 using Belay.Sessions;
 using Belay.Storage;
 using Belay.Telemetry;
@@ -162,6 +163,20 @@ public sealed class EngineWorld : IAsyncDisposable
         }
 
         return entries;
+    }
+
+    /// <summary>Runs what the journal holds again.</summary>
+    public async Task<IReadOnlyList<ReplayedInvocation>> ReplayAsync(Func<RecordedEntry, RecordedEntry>? change = null)
+    {
+        var entries = SessionJournal.ReadOpenedAsync(Journal, Sealer, Key, 0, CancellationToken.None).Select(RecordedEntry.Of).Select(entry => change?.Invoke(entry) ?? entry);
+        var replayer = new Replayer((_, _) => Task.FromResult<Harness?>(Harness), BuiltIns);
+        var invocations = new List<ReplayedInvocation>();
+        await foreach (var invocation in replayer.RunAsync(entries, new(), CancellationToken.None))
+        {
+            invocations.Add(invocation);
+        }
+
+        return invocations;
     }
 
     /// <summary>The fold over what the journal holds.</summary>

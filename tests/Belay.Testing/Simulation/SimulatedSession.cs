@@ -39,6 +39,12 @@ public sealed class SimulatedSession
     /// <summary>Paused invocations that were answered.</summary>
     public int Resumed { get; private set; }
 
+    /// <summary>Its world, for what a test looks at when the day is over.</summary>
+    public EngineWorld World => _world;
+
+    /// <summary>What readers saw of each invocation, and whether it was all there was to see.</summary>
+    public Dictionary<string, (IReadOnlyList<InvocationEvent> Events, bool Whole)> Streams { get; } = [];
+
     public SimulatedSession(int seed, BrokenRule broken = BrokenRule.None)
     {
         _random = new(seed);
@@ -155,6 +161,7 @@ public sealed class SimulatedSession
     {
         var events = new List<InvocationEvent>();
         var complete = false;
+        var faulted = false;
         try
         {
             await using (accepted)
@@ -186,6 +193,7 @@ public sealed class SimulatedSession
         catch (ServiceException fault) when (fault.Code == FaultCode.RuntimeClientError)
         {
             // The simulated provider failed.
+            faulted = true;
         }
         catch (Exception exception)
         {
@@ -197,6 +205,10 @@ public sealed class SimulatedSession
         finally
         {
             _problems.AddRange(JournalCheck.StreamProblems(events, complete));
+            lock (Streams)
+            {
+                Streams[accepted.InvocationId] = (events, (complete || faulted) && !_journal.Crashed);
+            }
         }
     }
 

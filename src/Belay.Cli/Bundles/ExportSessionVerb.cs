@@ -1,0 +1,92 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using Belay.Bundles;
+using Belay.Cli.CommandLine;
+using Belay.Cli.Harnesses;
+using Belay.Cli.Sessions;
+
+namespace Belay.Cli.Bundles;
+
+/// <summary><c>belay export-session</c>: writes a session to one signed file.</summary>
+internal static class ExportSessionVerb
+{
+    /// <summary>The verb.</summary>
+    public static Verb Create(CliHost host)
+    {
+        var id = new Argument<string>("session") { Description = "Id of the session." };
+        var target = SessionTarget.NewHarness();
+        var file = new Option<string?>("--output", "-o") { Description = "Where to (default SESSION.belay).", HelpName = "FILE" };
+        var connection = new ConnectionOptions();
+        var command = new Command("export-session", "Write a session to one signed file, to replay it elsewhere.") { id };
+        target.AddTo(command);
+        command.Add(file);
+        connection.AddTo(command);
+
+        command.SetAction(async (parsed, cancellationToken) =>
+        {
+            using var client = connection.Connect(parsed, host);
+            var sessionId = parsed.GetRequiredValue(id);
+            var harnessId = await SessionTarget.HarnessIdAsync(target, parsed, client, sessionId, cancellationToken);
+            var name = parsed.GetValue(file) ?? string.Concat(sessionId.Select(one => char.IsAsciiLetterOrDigit(one) || one is '-' or '_' ? one : '_')) + ".belay";
+            var path = Path.GetFullPath(name, host.WorkingDirectory);
+            var bundle = await WriteAsync(path, output => client.ExportSessionAsync(harnessId, sessionId, output, cancellationToken), cancellationToken);
+            if (connection.Json(parsed))
+            {
+                JsonOutput.Write(host.Terminal.Output, new JsonObject { ["file"] = path, ["entries"] = bundle.Entries.Count, ["fingerprint"] = bundle.Fingerprint });
+                return (int)ExitCode.Done;
+            }
+
+            host.Terminal.Output.WriteLine($"Wrote {path} ({bundle.Entries.Count} entries), signed by {bundle.Fingerprint}.");
+            host.Terminal.Error.WriteLine($"Replay it anywhere with: belay test-session {ShellQuote.Quote(path)}");
+            return (int)ExitCode.Done;
+        });
+        return new Verb(command, """
+            The file has the conversation, in clear: keep it as you keep the conversation. Instructions, variables, headers and addresses
+            of the harness are left out of it. It is read back before the verb ends with 0.
+
+            Examples:
+              belay export-session "$SESSION"
+              belay export-session "$SESSION" --harness hello -o tests/refund.belay
+            """);
+    }
+
+    // Under another name until it is whole and was read back.
+    private static async Task<SessionBundle> WriteAsync(string path, Func<Stream, Task> fill, CancellationToken cancellationToken)
+    {
+        if (Path.Exists(path))
+        {
+            throw new CliException(ExitCode.Failed, $"Could not export: {path} exists.", "Name another file with -o.");
+        }
+
+        var part = path + ".part";
+        try
+        {
+            SessionBundle bundle;
+            var options = new FileStreamOptions
+            {
+                Mode = FileMode.Create,
+                Access = FileAccess.ReadWrite,
+                Options = FileOptions.Asynchronous,
+                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            };
+            await using (var output = new FileStream(part, options))
+            {
+                await fill(output);
+                output.Flush(flushToDisk: true);
+                output.Position = 0;
+                bundle = await new BundleReader(new()).ReadAsync(output, null, cancellationToken);
+            }
+
+            File.Move(part, path, overwrite: false);
+            return bundle;
+        }
+        catch (Exception cause) when (cause is BundleException or IOException or UnauthorizedAccessException)
+        {
+            throw new CliException(ExitCode.Failed, $"Could not export: {cause.Message}", cause: cause);
+        }
+        finally
+        {
+            File.Delete(part);
+        }
+    }
+}

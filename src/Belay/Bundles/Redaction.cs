@@ -1,0 +1,80 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization.Metadata;
+using Belay.Contracts;
+using Belay.Contracts.Harnesses;
+using Belay.Contracts.Validation;
+using Belay.Sessions;
+
+namespace Belay.Bundles;
+
+/// <summary>
+/// Leaves out of configuration what the service model marks as sensitive: instructions, variables, headers, addresses, descriptions. A member that must
+/// be there says that it was left out. What was said in the session is not configuration: it is what a bundle is for. Pure.
+/// </summary>
+public static class Redaction
+{
+    /// <summary>Stands for a text that was left out.</summary>
+    public const string LeftOut = "[left out]";
+
+    /// <summary>A version of a harness.</summary>
+    public static Harness Of(Harness harness) => Of(harness, BelayJson.Default.Harness);
+
+    /// <summary>An entry: what it says of configuration is redacted, the rest is as it was.</summary>
+    public static EntryBody Of(EntryBody body) => body is InvocationStarted started
+        ? started with
+        {
+            Tools = [.. started.Tools.Select(tool => Of(tool, BelayJson.Default.HarnessTool))],
+            Model = started.Model is { } model ? Of(model, BelayJson.Default.HarnessModelConfiguration) : null,
+            System = null,
+        }
+        : body;
+
+    private static T Of<T>(T value, JsonTypeInfo<T> type)
+    {
+        var json = JsonSerializer.SerializeToNode(value, type)!;
+        Strip(json, Shape.Of(type));
+        return json.Deserialize(type)!;
+    }
+
+    private static void Strip(JsonNode? json, Shape shape)
+    {
+        switch (json)
+        {
+            case JsonObject values when shape.Kind == ShapeKind.Structure:
+                foreach (var member in shape.Members.Where(member => values.ContainsKey(member.Name)))
+                {
+                    if (!member.Sensitive)
+                    {
+                        Strip(values[member.Name], member.Shape);
+                    }
+                    else if (member.Required || shape.IsUnion)
+                    {
+                        values[member.Name] = member.Shape.Kind == ShapeKind.Text ? LeftOut : new JsonObject();
+                    }
+                    else
+                    {
+                        values.Remove(member.Name);
+                    }
+                }
+
+                break;
+            case JsonObject map when shape is { Kind: ShapeKind.Map, Item: { } item }:
+                foreach (var (_, value) in map)
+                {
+                    Strip(value, item);
+                }
+
+                break;
+            case JsonArray list when shape.Item is { } item:
+                foreach (var value in list)
+                {
+                    Strip(value, item);
+                }
+
+                break;
+            default:
+                break;
+        }
+    }
+}
