@@ -36,21 +36,34 @@ public sealed class CrashingJournal(InMemoryJournal inner) : IJournal
     /// <summary>Last entry that a crash now would leave.</summary>
     public long Durable { get; private set; }
 
+    /// <summary>What else is wrong with the disk.</summary>
+    public DiskTrouble Trouble { get; private set; } = DiskTrouble.None;
+
+    /// <summary>The clock that a slow disk waits by.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>Appends and syncs of this server that failed.</summary>
+    public int Failures { get; private set; }
+
+    /// <summary>Whether one has: a session may be broken until it is opened again.</summary>
+    public bool Failed => Failures > 0;
+
     /// <summary>Begins to count appends anew.</summary>
-    public void Arm(int crashAt, bool after, int surviving)
+    public void Arm(int crashAt, bool after, int surviving, DiskTrouble? trouble = null)
     {
         lock (_gate)
         {
-            (_appends, CrashAt, CrashAfter, Surviving) = (0, crashAt, after, surviving);
+            (_appends, CrashAt, CrashAfter, Surviving, Trouble) = (0, crashAt, after, surviving, trouble ?? DiskTrouble.None);
         }
     }
 
     public async Task AppendAsync(SessionLease lease, IReadOnlyList<StoredEntry> entries, Durability durability, CancellationToken cancellationToken)
     {
-        bool crash;
+        bool crash, fail;
         lock (_gate)
         {
             crash = ++_appends == CrashAt;
+            fail = _appends == Trouble.FailAt;
         }
 
         if (crash && !CrashAfter)
@@ -58,6 +71,8 @@ public sealed class CrashingJournal(InMemoryJournal inner) : IJournal
             Crash();
         }
 
+        await TakeTimeAsync();
+        Fail(fail && !Trouble.FailAfter);
         if (HoldIntents)
         {
             entries = [.. _held, .. entries];
@@ -83,15 +98,18 @@ public sealed class CrashingJournal(InMemoryJournal inner) : IJournal
             Crash();
             throw new ObjectDisposedException(nameof(CrashingJournal), "The simulated server died.");
         }
+
+        Fail(fail);
     }
 
     public async Task SyncAsync(SessionLease lease, CancellationToken cancellationToken)
     {
-        bool crash;
+        bool crash, fail;
         long accepted;
         lock (_gate)
         {
             crash = ++_appends == CrashAt;
+            fail = _appends == Trouble.FailAt;
             accepted = _accepted;
         }
 
@@ -106,6 +124,8 @@ public sealed class CrashingJournal(InMemoryJournal inner) : IJournal
             Crash();
         }
 
+        await TakeTimeAsync();
+        Fail(fail);
         if (!LieAboutSyncs)
         {
             await inner.SyncAsync(lease, cancellationToken);
@@ -137,6 +157,17 @@ public sealed class CrashingJournal(InMemoryJournal inner) : IJournal
     public Task NextAsync(Scope scope, SessionKey? session, CancellationToken cancellationToken) => inner.NextAsync(scope, session, cancellationToken);
 
     public Task ReleaseAsync(SessionLease lease, CancellationToken cancellationToken) => inner.ReleaseAsync(lease, cancellationToken);
+
+    private Task TakeTimeAsync() => Trouble.Slow > TimeSpan.Zero ? Task.Delay(Trouble.Slow, Time, CancellationToken.None) : Task.CompletedTask;
+
+    private void Fail(bool now)
+    {
+        if (now)
+        {
+            Failures++;
+            throw new StorageException("The simulated disk failed.");
+        }
+    }
 
     private void Crash()
     {

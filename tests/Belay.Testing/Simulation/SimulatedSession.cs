@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text.Json;
 using Belay.Agents;
 using Belay.Contracts.Faults;
 using Belay.Contracts.Invocations;
@@ -7,15 +9,19 @@ using Belay.Testing.Sessions;
 namespace Belay.Testing.Simulation;
 
 /// <summary>
-/// One session's bad day, from a seed: the real engine on a journal in memory, with crashes between any two appends, readers that leave,
-/// second callers, stops, commands, slow tools and models that fail. After every event the checks run; after every crash a new server opens
+/// One session's bad day, from a seed: the real engine on a journal in memory, with crashes between any two appends, disks that fail or are
+/// slow, a wall clock that jumps, readers that leave or never were, second callers, stops, cancels, steers, commands, slow tools and models that fail. After every event the checks run; after every crash a new server opens
 /// the journal and goes on.
 /// </summary>
 #pragma warning disable CA1001 // It disposes its world at the end of the day.
-public sealed class SimulatedSession
+public sealed partial class SimulatedSession
 #pragma warning restore CA1001
 {
+    private const int MostTools = 3;
+
     private readonly Random _random;
+    private readonly bool _orderly;
+    private readonly bool _quiet;
     private readonly SimulatedModel _model;
     private readonly EngineWorld _world;
     private readonly BrokenRule _broken;
@@ -39,22 +45,33 @@ public sealed class SimulatedSession
     /// <summary>Paused invocations that were answered.</summary>
     public int Resumed { get; private set; }
 
+    /// <summary>Hash of everything that was journaled and everything that readers saw; empty when something was wrong.</summary>
+    public string Trace { get; private set; } = "";
+
     /// <summary>Its world, for what a test looks at when the day is over.</summary>
     public EngineWorld World => _world;
 
     /// <summary>What readers saw of each invocation, and whether it was all there was to see.</summary>
     public Dictionary<string, (IReadOnlyList<InvocationEvent> Events, bool Whole)> Streams { get; } = [];
 
-    public SimulatedSession(int seed, BrokenRule broken = BrokenRule.None)
+    /// <summary>A day.</summary>
+    /// <param name="seed">What chance begins with.</param>
+    /// <param name="broken">What the journal does wrong.</param>
+    /// <param name="orderly">Leaves out what goes through the thread pool whatever the context says, so that the seed alone decides: tools that wait
+    /// for their turn (a semaphore's waiters) and stops of the session (a wait with a deadline).</param>
+    /// <param name="quiet">Leaves out disks that fail, detached runs and steers.</param>
+    public SimulatedSession(int seed, BrokenRule broken = BrokenRule.None, bool orderly = false, bool quiet = false)
     {
+        _orderly = orderly;
+        _quiet = quiet;
         _random = new(seed);
         _broken = broken;
         _model = new(new(seed + 1));
         _world = new(seed)
         {
-            Decorate = inner => _journal = new((InMemoryJournal)inner) { HoldIntents = _broken == BrokenRule.IntentBeforeEffect, LieAboutSyncs = _broken == BrokenRule.SafeBeforeStream },
+            Decorate = inner => _journal = new((InMemoryJournal)inner) { HoldIntents = _broken == BrokenRule.IntentBeforeEffect, LieAboutSyncs = _broken == BrokenRule.SafeBeforeStream, Time = _world!.Time },
             // The simulated clock runs ahead of a reader that only waits for a processor.
-            Invocations = new() { BufferedEvents = 1 + _random.Next(8), ToolConcurrency = 1 + _random.Next(3), ClosingTime = TimeSpan.FromDays(1) },
+            Invocations = new() { BufferedEvents = 1 + _random.Next(8), ToolConcurrency = 1 + _random.Next(3) + (orderly ? MostTools : 0), ClosingTime = TimeSpan.FromDays(1) },
         };
         _world.Harness = _world.Harness with { Tools = [EngineWorld.Inline("approve")] };
         _world.Model.Otherwise = _model.Answer;
@@ -78,16 +95,21 @@ public sealed class SimulatedSession
         for (var i = 0; i < days && _problems.Count == 0; i++)
         {
             _ = _world.Host;
+            var failures = _journal.Failures;
+            var crashes = _random.Next(2) == 0;
+            _journal.Arm(crashes ? 1 + _random.Next(14) : 0, _random.Next(2) == 0, _random.Next(3), Trouble());
+            if (_random.Next(4) == 0)
+            {
+                _world.Time.Jump(TimeSpan.FromMinutes(_random.Next(-60, 61)));
+            }
+
             if (_random.Next(2) == 0)
             {
-                _journal.Arm(1 + _random.Next(14), _random.Next(2) == 0, _random.Next(3));
-            }
-            else
-            {
-                _journal.Arm(0, false, 0);
+                await WaitAsync(RecoverAsync());
             }
 
             await StepAsync();
+            DiskFailures += _journal.Failures - failures;
             if (_journal.Crashed)
             {
                 Restart();
@@ -100,7 +122,29 @@ public sealed class SimulatedSession
         return _problems;
     }
 
+    private DiskTrouble Trouble() => new(
+        _random.Next(6) == 0 && !_quiet ? 1 + _random.Next(10) : 0,
+        _random.Next(2) == 0,
+        _random.Next(6) == 0 ? TimeSpan.FromSeconds(_random.Next(1, 4)) : TimeSpan.Zero);
+
     private async Task StepAsync()
+    {
+        if (_random.Next(4) == 0 && !_quiet)
+        {
+            await WaitAsync(StartDetachedAsync());
+            await WaitAsync(OthersAsync(Task.CompletedTask));
+            if (!await IdleAsync())
+            {
+                _problems.Add("a detached invocation does not end");
+            }
+
+            return;
+        }
+
+        await WaitAsync(InvokeAsync());
+    }
+
+    private async Task InvokeAsync()
     {
         AcceptedInvocation accepted;
         try
@@ -108,31 +152,26 @@ public sealed class SimulatedSession
             accepted = await _world.StartAsync(await RequestAsync());
             _begun[accepted.InvocationId] = _journal.Durable;
         }
-        catch (Exception) when (_journal.Crashed)
+        catch (ServiceException fault) when (fault.Code == FaultCode.RuntimeClientError)
+        {
+            // A detached invocation goes on.
+            return;
+        }
+        catch (Exception) when (_journal.Crashed || _journal.Failed)
         {
             return;
         }
 
-        var reading = ReadAsync(accepted, _random.Next(4) == 0 ? _random.Next(10) : int.MaxValue);
-        Task[] others =
-        [
-            _random.Next(4) == 0 ? AgainAsync() : Task.CompletedTask,
-            _random.Next(5) == 0 ? CommandAsync() : Task.CompletedTask,
-            _random.Next(8) == 0 ? StopAsync() : Task.CompletedTask,
-        ];
-        var all = Task.WhenAll([reading, .. others]);
-        for (var turns = 0; !all.IsCompleted; turns++)
-        {
-            // Nothing moves by itself in a world whose clock stands still: after a while of nothing, time passes.
-            await Task.Yield();
-            if (turns % 64 == 63)
-            {
-                _world.Time.Advance(TimeSpan.FromSeconds(2));
-            }
-        }
-
-        await all;
+        await OthersAsync(ReadAsync(accepted, _random.Next(4) == 0 ? _random.Next(10) : int.MaxValue));
     }
+
+    private Task OthersAsync(Task reading) => Task.WhenAll(
+        reading,
+        _random.Next(4) == 0 ? AgainAsync() : Task.CompletedTask,
+        _random.Next(5) == 0 ? CommandAsync() : Task.CompletedTask,
+        _random.Next(8) == 0 && !_orderly ? StopAsync() : Task.CompletedTask,
+        _random.Next(5) == 0 && !_quiet ? SteerAsync() : Task.CompletedTask,
+        _random.Next(8) == 0 ? CancelAsync() : Task.CompletedTask);
 
     private async Task<InvokeHarnessRequest> RequestAsync()
     {
@@ -166,7 +205,7 @@ public sealed class SimulatedSession
         {
             await using (accepted)
             {
-                await foreach (var item in accepted.ReadAsync(CancellationToken.None))
+                while (await NextAsync(accepted) is { } item)
                 {
                     events.Add(item);
                     if (item is HarnessMetadataEvent metadata)
@@ -197,7 +236,7 @@ public sealed class SimulatedSession
         }
         catch (Exception exception)
         {
-            if (!_journal.Crashed)
+            if (!_journal.Crashed && !_journal.Failed)
             {
                 _problems.Add($"the stream ended with {exception}");
             }
@@ -209,55 +248,6 @@ public sealed class SimulatedSession
             {
                 Streams[accepted.InvocationId] = (events, (complete || faulted) && !_journal.Crashed);
             }
-        }
-    }
-
-    private async Task AgainAsync()
-    {
-        try
-        {
-            await using var accepted = await _world.StartAsync(_world.Request(EngineWorld.User("Me too.")));
-            await ReadAsync(accepted, 3);
-        }
-        catch (ServiceException fault) when (fault.Code == FaultCode.RuntimeClientError)
-        {
-            // Busy, as it should be.
-        }
-        catch (Exception) when (_journal.Crashed)
-        {
-        }
-    }
-
-    private async Task CommandAsync()
-    {
-        try
-        {
-            await using var command = await _world.Host.RunCommandAsync(_world.Key, _world.Harness, $"effect c{++_commands}", 60, CancellationToken.None);
-            await foreach (var chunk in command.ReadAsync(CancellationToken.None))
-            {
-            }
-        }
-        catch (ServiceException)
-        {
-            // The session was stopped under it.
-        }
-        catch (Exception) when (_journal.Crashed)
-        {
-        }
-    }
-
-    private async Task StopAsync()
-    {
-        try
-        {
-            await _world.Host.StopAsync(_world.Key, null, CancellationToken.None);
-        }
-        catch (ServiceException)
-        {
-            // It had ended by itself.
-        }
-        catch (Exception) when (_journal.Crashed)
-        {
         }
     }
 
@@ -284,6 +274,7 @@ public sealed class SimulatedSession
         lock (_effects)
         {
             _problems.AddRange(JournalCheck.EffectProblems(entries, _effects));
+            _problems.AddRange(_effects.GroupBy(effect => effect.Id).Where(same => same.Count() > 1).Select(same => $"effect {same.Key} happened {same.Count()} times"));
         }
 
         foreach (var (invocation, usage) in _acknowledged)
@@ -299,6 +290,9 @@ public sealed class SimulatedSession
             }
         }
 
+        _problems.AddRange(_steered
+            .Except(entries.Select(entry => entry.Body).OfType<Steered>().Select(steered => steered.SteerId))
+            .Select(steer => $"{steer} was acknowledged and is lost"));
         foreach (var (invocation, durable) in _begun)
         {
             var start = entries.Find(entry => entry.Body is InvocationStarted started && started.InvocationId == invocation);
@@ -338,14 +332,59 @@ public sealed class SimulatedSession
         _model.Calm = true;
         _ = _world.Host;
         _journal.Arm(0, false, 0);
-        var events = await _world.InvokeAsync(EngineWorld.User("Are you well?"));
+        for (var i = 0; i < 2; i++)
+        {
+            // A session that a failing disk broke is opened again by whoever asks for it next, when everybody has left it.
+            await WaitAsync(RecoverAsync());
+            if (!await IdleAsync())
+            {
+                _problems.Add("a detached invocation does not end although nothing is wrong any more");
+            }
+        }
+
+        var events = await LastAnswerAsync();
         if (events is not [.., HarnessMessageStopEvent { StopReason: HarnessStopReason.EndTurn }, HarnessMetadataEvent])
         {
             _problems.Add("the session does not answer any more");
         }
 
+        var ended = (await _world.EntriesAsync()).OfType<InvocationEnded>().Select(end => end.InvocationId);
+        _problems.AddRange(_detached.Except(ended).Select(invocation => $"the detached invocation {invocation} has no end"));
         await CheckAsync();
+        Trace = Hash(await _world.EntriesAsync());
         await _world.DisposeAsync();
+    }
+
+    // What runs in a session that a failing disk broke ends with its next append, which may be as late as its time limit.
+    private async Task<IReadOnlyList<InvocationEvent>> LastAnswerAsync()
+    {
+        for (var turns = 0; ; turns++)
+        {
+            try
+            {
+                return await _world.InvokeAsync(EngineWorld.User("Are you well?"));
+            }
+            catch (ServiceException fault) when (fault.Code == FaultCode.RuntimeClientError && turns < LongestWait)
+            {
+                await TurnAsync(turns);
+            }
+        }
+    }
+
+    private string Hash(IEnumerable<EntryBody> entries)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var entry in entries)
+        {
+            hash.AppendData(JournalJson.Serialize(entry));
+        }
+
+        foreach (var item in Streams.SelectMany(stream => stream.Value.Events))
+        {
+            hash.AppendData(JsonSerializer.SerializeToUtf8Bytes(item, item.GetType()));
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 }
 

@@ -21,8 +21,8 @@ public sealed class ReplayTests(ITestOutputHelper output)
         {
             try
             {
-                var session = new SimulatedSession(seed);
-                Assert.Empty(await session.RunAsync().WaitAsync(TimeSpan.FromSeconds(60), CancellationToken.None));
+                var session = new SimulatedSession(seed, quiet: true);
+                Assert.Empty(OneThread.Run(session.RunAsync));
                 var replayed = await session.World.ReplayAsync().WaitAsync(TimeSpan.FromSeconds(60), CancellationToken.None);
                 foreach (var invocation in replayed)
                 {

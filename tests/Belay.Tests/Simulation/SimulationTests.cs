@@ -2,27 +2,43 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using Belay.Contracts.Invocations;
 using Belay.Sessions;
+using Belay.Testing;
 using Belay.Testing.Simulation;
 
 namespace Belay.Tests.Simulation;
 
 public sealed class SimulationTests(ITestOutputHelper output)
 {
-    private const int Seeds = 1000;
+    private const int Seeds = 2000;
 
     private int _crashes;
     private int _acknowledged;
     private int _effects;
     private int _resumed;
+    private int _detached;
+    private int _steered;
+    private int _diskFailures;
 
     [Fact]
-    public async Task ThousandBadDays_NothingIsLost()
+    public async Task BadDays_NothingIsLost()
     {
-        var failures = await RunAsync(Seeds, BrokenRule.None);
+        var seeds = BelayTestSettings.Seeds ?? Seeds;
+        var failures = await RunAsync(seeds, BrokenRule.None);
 
-        output.WriteLine($"{_crashes} servers died, {_acknowledged} turns were acknowledged, {_effects} effects happened, {_resumed} pauses were answered.");
-        Assert.True(_crashes > Seeds / 2 && _acknowledged > Seeds && _effects > Seeds && _resumed > Seeds / 10, "The days were too quiet to prove anything.");
+        output.WriteLine($"{seeds} days: {_crashes} servers died, {_acknowledged} turns were acknowledged, {_effects} effects happened, {_resumed} pauses were answered.");
+        output.WriteLine($"{_detached} detached invocations were accepted, {_steered} messages were handed to running ones, disks failed on {_diskFailures} days.");
+        Assert.True(
+            seeds < 100 || (_crashes > seeds / 2 && _acknowledged > seeds / 2 && _effects > seeds && _resumed > seeds / 20 && _detached > seeds / 4 && _steered > seeds / 20 && _diskFailures > seeds / 10),
+            "The days were too quiet to prove anything.");
         Assert.True(failures.IsEmpty, string.Join('\n', failures.OrderBy(pair => pair.Key).Take(5).Select(pair => $"seed {pair.Key}: {pair.Value}")));
+    }
+
+    [Fact]
+    public void SameSeed_IsTheSameDay()
+    {
+        var different = Enumerable.Range(0, 50).Where(seed => TraceOf(seed) != TraceOf(seed)).ToList();
+
+        Assert.True(different.Count == 0, $"Seeds whose days differ: {string.Join(' ', different)}");
     }
 
     [Fact]
@@ -74,20 +90,30 @@ public sealed class SimulationTests(ITestOutputHelper output)
         Assert.Equal(["4: a second outcome of a"], JournalCheck.Problems(entries));
     }
 
+    private static string TraceOf(int seed)
+    {
+        var session = new SimulatedSession(seed, orderly: true);
+        Assert.Empty(OneThread.Run(session.RunAsync));
+        return session.Trace;
+    }
+
     private async Task<ConcurrentDictionary<int, string>> RunAsync(int seeds, BrokenRule broken)
     {
         var failures = new ConcurrentDictionary<int, string>();
-        await Parallel.ForAsync(0, seeds, async (seed, cancellationToken) =>
+        await Parallel.ForAsync(0, seeds, (seed, _) =>
         {
             string[] problems;
             try
             {
                 var session = new SimulatedSession(seed, broken);
-                problems = [.. await session.RunAsync().WaitAsync(TimeSpan.FromSeconds(60), cancellationToken)];
+                problems = [.. OneThread.Run(session.RunAsync)];
                 Interlocked.Add(ref _crashes, session.Crashes);
                 Interlocked.Add(ref _acknowledged, session.Acknowledged);
                 Interlocked.Add(ref _effects, session.Effects);
                 Interlocked.Add(ref _resumed, session.Resumed);
+                Interlocked.Add(ref _detached, session.Detached);
+                Interlocked.Add(ref _steered, session.Steered);
+                Interlocked.Add(ref _diskFailures, session.DiskFailures);
             }
             catch (Exception exception)
             {
@@ -99,6 +125,8 @@ public sealed class SimulationTests(ITestOutputHelper output)
                 failures[seed] = string.Join("; ", problems);
                 output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"seed {seed}: {problems[0]}"));
             }
+
+            return ValueTask.CompletedTask;
         });
         return failures;
     }
