@@ -42,6 +42,8 @@ public sealed partial class SessionSandbox : ISessionSandbox, IAsyncDisposable
     {
         while (true)
         {
+            // Who has given up starts nothing: a start that is quick would not notice.
+            cancellationToken.ThrowIfCancellationRequested();
             Task<Life>? starting;
             Task? ending = null;
             lock (_gate)
