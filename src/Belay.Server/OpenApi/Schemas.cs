@@ -95,7 +95,8 @@ internal sealed class Schemas(ContractDocumentation documentation)
 
         if (shape.IsUnion)
         {
-            schema["minProperties"] = schema["maxProperties"] = 1;
+            schema["minProperties"] = 1;
+            schema["maxProperties"] = 1;
         }
 
         schema["properties"] = new JsonObject(members.Select(member => KeyValuePair.Create(member.Name, (JsonNode?)Of(shape, member))));

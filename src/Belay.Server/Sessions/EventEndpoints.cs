@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Diagnostics;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
@@ -78,9 +79,9 @@ public static class EventEndpoints
                         break;
                     }
 
-                    var data = JsonSerializer.SerializeToUtf8Bytes(item.Event, TypeOf(item.Event));
+                    var data = Data(item.Event);
                     bytes += data.Length;
-                    events.Add(new() { Id = item.Id.ToString(), Type = item.Event.EventType, InvocationId = item.InvocationId, Data = JsonElement.Parse(data, Deep) });
+                    events.Add(new() { Id = item.Id.ToString(), Type = item.Event.EventType, InvocationId = item.InvocationId, Data = JsonElement.Parse(data.Span, Deep) });
                 }
             }
             catch (JournalUnknownEntryException) when (events.Count > 0)
@@ -90,6 +91,14 @@ public static class EventEndpoints
             }
         });
         return new() { Events = events, NextAfter = next };
+    }
+
+    private static ReadOnlyMemory<byte> Data(InvocationEvent item)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using var json = new Utf8JsonWriter(buffer, OperationCall.WriterOptions);
+        JsonSerializer.Serialize(json, item, TypeOf(item));
+        return buffer.WrittenMemory;
     }
 
     private static JsonTypeInfo TypeOf(InvocationEvent item) =>

@@ -66,7 +66,7 @@ public sealed class SessionEventStreams(SessionReader reader, Func<SessionKey, L
                     yield break;
                 }
 
-                await Task.WhenAny(next, said).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await Task.WhenAny(next, said);
                 cancellationToken.ThrowIfCancellationRequested();
             }
         }

@@ -24,8 +24,9 @@ public static class ToolArguments
             using var document = JsonDocument.Parse(text, Options);
             return document.RootElement.ValueKind == JsonValueKind.Object && IsText(document.RootElement) ? document.RootElement.Clone() : null;
         }
-        catch (JsonException)
+        catch (Exception problem) when (problem is JsonException or ArgumentException)
         {
+            // Half a surrogate pair is no JSON text at all, and is told in another way.
             return null;
         }
     }
@@ -58,6 +59,10 @@ public static class ToolArguments
             return document.RootElement.ValueKind == JsonValueKind.Object
                 ? "must be text, but hold half a surrogate pair"
                 : $"must be a JSON object, but are of kind {document.RootElement.ValueKind}";
+        }
+        catch (ArgumentException)
+        {
+            return "must be text, but hold half a surrogate pair";
         }
         catch (JsonException exception)
         {

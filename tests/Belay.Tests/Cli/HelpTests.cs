@@ -18,6 +18,8 @@ public sealed class HelpTests
     [InlineData("delete")]
     [InlineData("invoke")]
     [InlineData("exec")]
+    [InlineData("wait")]
+    [InlineData("cancel")]
     [InlineData("stop")]
     [InlineData("logs")]
     [InlineData("traces")]

@@ -196,6 +196,32 @@ public sealed class SessionEventTests
         }
     }
 
+    [Fact]
+    public async Task ServerThatDiesInAReply_TellsThatItIsVoid_AndTheReaderGoesOn()
+    {
+        await using var world = new EngineWorld { Invocations = new() { FinishOnDisconnect = true } };
+        world.Model.Call(("a1", "shell", """{"command":"echo one"}""")).Hang(new ModelEvent.Text(0, "one"), new ModelEvent.Text(0, "two")).Say("three");
+        await using var accepted = await world.StartAsync(world.Request(Hi));
+        var seen = await UntilTextAsync(world, SessionEventId.Start, "two");
+
+        // A real store has synced within 10 ms what a reader was shown.
+        world.Crash(survivingAppends: world.Journal.UnsyncedAppends);
+        await world.RecoverAsync();
+        await foreach (var told in StreamsOf(world).ReadAsync(world.Key, seen[^1].Id, follow: true, CancellationToken.None, Token))
+        {
+            seen.Add(told);
+            if (told.Event is InvocationEndedNotice)
+            {
+                break;
+            }
+        }
+
+        var gone = Assert.Single(seen.Select(told => told.Event).OfType<ModelVoidedNotice>());
+        Assert.Equal("two", ((HarnessContentBlockDeltaEvent)seen.Last(told => told.Id.Entry == gone.Void).Event).Delta.Text);
+        Assert.Equal(Lines(await ToldAsync(world)), Lines(seen.Where(told => told.Id.Entry != gone.Void)));
+        Assert.Equal(seen.Select(told => told.Id).Distinct().Order(), seen.Select(told => told.Id));
+    }
+
     /// <summary>Runs invocations one after another, and compares what was sent with what the journal tells.</summary>
     private static async Task CheckAsync(Action<EngineWorld> prepare, params HarnessMessage[][] invocations)
     {

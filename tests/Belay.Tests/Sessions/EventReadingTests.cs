@@ -9,7 +9,7 @@ using Belay.Tests.Wire;
 namespace Belay.Tests.Sessions;
 
 /// <summary>ReadEvents over a socket: pages, and the stream with its ids.</summary>
-public sealed class EventStreamTests : IAsyncLifetime
+public sealed class EventReadingTests : IAsyncLifetime
 {
     private readonly EngineWorld _world = new();
     private readonly Subscriptions _subscriptions = new(200);
