@@ -25,6 +25,8 @@ public sealed class BelayServer : IAsyncDisposable
 
     private const double MinResponseBytesPerSecond = 240;
 
+    private static readonly TimeSpan ChannelPing = TimeSpan.FromSeconds(5);
+
     private readonly WebApplication _app;
     private readonly ServerParts _parts;
 
@@ -71,6 +73,9 @@ public sealed class BelayServer : IAsyncDisposable
         var app = builder.Build();
         var front = new WireFront(
             parts.Operations, parts.Open, parts.Authenticator, settings.Wire, parts.Time, parts.Ids, parts.Telemetry, parts.Logging.CreateLogger<WireFront>());
+
+        // A peer that is gone is noticed by its silence, and makes room for itself when it comes back.
+        app.UseWebSockets(new() { KeepAliveInterval = ChannelPing, KeepAliveTimeout = ChannelPing });
         app.Run(front.HandleAsync);
         return new BelayServer(app, parts);
     }

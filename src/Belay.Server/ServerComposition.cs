@@ -212,6 +212,7 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
     {
         var reader = new SessionReader(store.Journal, secrets.Sealer, engine.Sessions.Look, new());
         var lists = new SessionLists(reader, settings.Prices);
+        var events = new SessionEventStreams(reader, engine.Sessions.Listen);
         var backups = new BackupWriter(store.Database, settings.DataDirectory, Time, Ids);
         return
         [
@@ -219,7 +220,8 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
             .. SessionEndpoints.Operations(lists, access.Pages, Time),
             .. JournalEndpoints.Operations(reader, new SessionStreams(reader), subscriptions, Time),
             .. RunEndpoints.Operations(engine.Catalog, engine.Resolver, engine.Sessions),
-            .. EventEndpoints.Operations(reader, new SessionEventStreams(reader, engine.Sessions.Listen), subscriptions, Time),
+            .. EventEndpoints.Operations(reader, events, subscriptions, Time),
+            .. ChannelEndpoints.Operations(new(engine.Catalog, engine.Resolver, engine.Sessions, reader, events, subscriptions, Time)),
             .. UsageEndpoints.Operations(lists, Time),
             .. IdentityEndpoints.Operations(secrets.Keys, access.Bearers, access.Tickets, settings.DefaultAccount),
             DoctorEndpoints.Operation(settings, store.Documents, sandboxes.Driver.Name, () => sandboxes.Trial.Value, sandboxes.Label, engine.Sessions.CountOf, Time),

@@ -88,6 +88,9 @@ internal sealed class NativeServer : IAsyncDisposable
         return (made.GetProperty("token").GetProperty("tokenId").GetString()!, made.GetProperty("bearerToken").GetString()!);
     }
 
+    /// <summary>Stops as the program does when it is told to.</summary>
+    public Task StopAsync() => _server.StopAsync(CancellationToken.None);
+
     public async ValueTask DisposeAsync()
     {
         Http.Dispose();
