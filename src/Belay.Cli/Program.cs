@@ -12,6 +12,7 @@ var environment = Environment.GetEnvironmentVariables()
 using var stop = new CancellationTokenSource();
 using var hurry = new CancellationTokenSource();
 var serving = false;
+Action? interrupted = null;
 var colour = !environment.TryGetValue("NO_COLOR", out var noColor) || noColor.Length == 0;
 var dumb = environment.TryGetValue("TERM", out var term) && term == "dumb";
 
@@ -30,6 +31,11 @@ var host = new CliHost
     },
     Input = Console.In,
     InputIsTerminal = !Console.IsInputRedirected,
+    OnInterrupt = Console.IsInputRedirected || !outputIsTerminal ? null : instead =>
+    {
+        interrupted = instead;
+        return new Undo(() => interrupted = null);
+    },
     Environment = environment,
     WorkingDirectory = Environment.CurrentDirectory,
     Time = TimeProvider.System,
@@ -50,6 +56,13 @@ return await BelayProgram.RunAsync(args, host, stop.Token);
 
 void Stop(PosixSignalContext signal)
 {
+    if (signal.Signal == PosixSignal.SIGINT && Interlocked.Exchange(ref interrupted, null) is { } instead)
+    {
+        signal.Cancel = true;
+        instead();
+        return;
+    }
+
     var source = stop.IsCancellationRequested ? hurry : stop;
     if (!source.IsCancellationRequested && (source == stop || serving))
     {

@@ -74,6 +74,15 @@ internal sealed partial class BelayClient
         Detached(body),
         cancellationToken);
 
+    /// <summary>SteerInvocation.</summary>
+    public Task SteerInvocationAsync(string harnessId, string sessionId, string steerId, string text, CancellationToken cancellationToken) => AnswerAsync(
+        $"steer session {sessionId}",
+        HttpMethod.Post,
+        Connection.Data,
+        $"{Session(harnessId, sessionId)}/steer",
+        new JsonObject { ["steerId"] = steerId, ["text"] = text },
+        cancellationToken);
+
     /// <summary>CancelInvocation.</summary>
     public Task<JsonElement> CancelInvocationAsync(string harnessId, string sessionId, CancellationToken cancellationToken) =>
         AnswerAsync($"cancel session {sessionId}", HttpMethod.Post, Connection.Data, $"{Session(harnessId, sessionId)}/cancel", null, cancellationToken);

@@ -16,6 +16,9 @@ internal sealed record CliHost
     /// <summary>Whether a person types <see cref="Input"/>, so that a verb may ask.</summary>
     public bool InputIsTerminal { get; init; }
 
+    /// <summary>Puts something in the place of the first interrupt, until it is disposed; null where nobody sits at a terminal who could interrupt.</summary>
+    public Func<Action, IDisposable>? OnInterrupt { get; init; }
+
     /// <summary>The process's environment variables.</summary>
     public required IReadOnlyDictionary<string, string> Environment { get; init; }
 

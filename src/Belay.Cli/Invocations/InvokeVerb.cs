@@ -31,6 +31,24 @@ internal static class InvokeVerb
             }
 
             string? trace = null;
+            if (IsAttended(host, options, parsed) && !connection.Json(parsed))
+            {
+                var sessionId = options.SessionId(parsed, host);
+                if (options.SessionIsNew(parsed))
+                {
+                    host.Terminal.Error.WriteLine(host.Terminal.Dim($"session {sessionId}"));
+                }
+
+                try
+                {
+                    return (int)await new AttendedRun(client, host, harnessId, sessionId).RunAsync(options.Qualifier(parsed), body, id => trace = id, cancellationToken);
+                }
+                finally
+                {
+                    ShowTrace(host, trace);
+                }
+            }
+
             var call = new InvokeCall(arn, options.Qualifier(parsed), options.SessionId(parsed, host), options.UserId(parsed), body) { Traced = id => trace = id };
             var json = connection.Json(parsed);
             if (!json && options.SessionIsNew(parsed))
@@ -53,14 +71,12 @@ internal static class InvokeVerb
             finally
             {
                 // Who was failed needs it most.
-                if (trace is not null && !json)
-                {
-                    host.Terminal.Error.WriteLine(host.Terminal.Dim($"trace  belay traces get {trace}"));
-                }
+                ShowTrace(host, json ? null : trace);
             }
         });
         return new Verb(command, """
-            The agent's text goes to standard output; tool calls, tokens and time to standard error.
+            The agent's text goes to standard output; tool calls, tokens and time to standard error. In a terminal a line that you type while the agent
+            works is told to it, Ctrl-C cancels what it does, and a second Ctrl-C leaves.
 
             Examples:
               belay invoke --harness hello "Count the words of 'to be or not to be' with the shell."
@@ -104,6 +120,18 @@ internal static class InvokeVerb
         }
 
         return transcript;
+    }
+
+    // Where a person sits, who can type and interrupt.
+    private static bool IsAttended(CliHost host, InvokeOptions options, ParseResult parsed) =>
+        host is { OnInterrupt: not null, InputIsTerminal: true } && !options.Verbose(parsed) && options.UserId(parsed) is null;
+
+    private static void ShowTrace(CliHost host, string? trace)
+    {
+        if (trace is not null)
+        {
+            host.Terminal.Error.WriteLine(host.Terminal.Dim($"trace  belay traces get {trace}"));
+        }
     }
 
     private static void ShowStarted(CliHost host, JsonElement started, bool json)

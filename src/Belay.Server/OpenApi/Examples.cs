@@ -24,6 +24,7 @@ internal static class Examples
         ["endpoint"] = "\"DEFAULT\"",
         ["expiresInSeconds"] = "3600",
         ["groupBy"] = "\"harness,model\"",
+        ["harness"] = "\"hello-AbCdEfGhIj\"",
         ["harnessId"] = "\"hello-AbCdEfGhIj\"",
         ["harnessVersion"] = "\"2\"",
         ["hash"] = "\"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"",

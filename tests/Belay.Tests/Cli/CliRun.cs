@@ -27,6 +27,9 @@ internal sealed class CliRun : IDisposable
 
     public bool IsTerminal { get; init; }
 
+    /// <summary>What an interrupt does first; nobody interrupts when null.</summary>
+    public Func<Action, IDisposable>? OnInterrupt { get; init; }
+
     public bool Colour { get; init; }
 
     /// <summary>Columns of the terminal.</summary>
@@ -62,6 +65,7 @@ internal sealed class CliRun : IDisposable
             Terminal = new Terminal(_output, Together ? _output : _error) { OutputIsTerminal = IsTerminal, ErrorIsTerminal = IsTerminal, Colour = Colour, Width = Width, Glyphs = Glyphs },
             Input = new StringReader(Input),
             InputIsTerminal = IsTerminal,
+            OnInterrupt = OnInterrupt,
             Environment = Environment,
             WorkingDirectory = Directory,
             Time = Time,

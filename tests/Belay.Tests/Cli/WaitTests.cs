@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Belay.Cli.CommandLine;
 
 namespace Belay.Tests.Cli;
 
@@ -85,6 +86,38 @@ public sealed class WaitTests
         Assert.Contains($"belay wait {Session}", run.Error, StringComparison.Ordinal);
         Assert.True(JsonNode.DeepEquals(
             JsonNode.Parse("""{"messages":[{"role":"user","content":[{"text":"Take your time."}]}],"maxIterations":3,"detach":true}"""), run.Service.Sent[^1].Json));
+    }
+
+    [Fact]
+    public async Task InATerminal_ALineSteers_AndAnInterruptCancels()
+    {
+        Action? interrupt = null;
+        using var run = new CliRun { IsTerminal = true, Input = "\nLook at b too.\n", OnInterrupt = instead => new Undo(interrupt = instead) }.WithKey();
+        run.Service
+            .WithHarness()
+            .On($"POST {Path}/invocations", () => FakeService.Json(JsonNode.Parse($$"""{"invocationId":"i2","sessionId":"{{Session}}"}""")!))
+            .On($"POST {Path}/steer", () => new(System.Net.HttpStatusCode.NoContent))
+            .On($"POST {Path}/cancel", () => FakeService.Json(JsonNode.Parse("""{"invocationId":"i2"}""")!))
+            .On(
+                $"GET {Path}/events",
+                () => FakeService.SentEvents(Events(("3.0", "invocationStarted", "i2", """{"endpoint":"DEFAULT","traceId":"5f0c"}"""))),
+                () =>
+                {
+                    interrupt!();
+                    return FakeService.SentEvents(Events(
+                        ("5.0", "steered", "i2", """{"steerId":"x","text":"Look at b too."}"""),
+                        ("6.0", "messageStop", "i2", """{"stopReason":"interrupted"}"""),
+                        ("6.1", "invocationEnded", "i2", """{"stopReason":"interrupted","why":"The invocation was cancelled.","iterations":1,"latencyMs":1}""")));
+                })
+            .On($"GET {Path}", Summary);
+
+        Assert.Equal(1, await run.RunAsync("invoke", "--harness", "hello", "--session-id", Session, "Look at a."));
+
+        Assert.Equal("Look at b too.", (string?)Assert.Single(run.Service.Sent, sent => sent.Line == $"POST {Path}/steer").Json["text"]);
+        Assert.Single(run.Service.Sent, sent => sent.Line == $"POST {Path}/cancel");
+        Assert.Contains("told: Look at b too.", run.Error, StringComparison.Ordinal);
+        Assert.Contains("agent stopped: interrupted", run.Error, StringComparison.Ordinal);
+        Assert.Contains("belay traces get 5f0c", run.Error, StringComparison.Ordinal);
     }
 
     private static HttpResponseMessage Summary() => FakeService.Json(JsonNode.Parse("""{"session":{},"invocations":[{"invocationId":"i2","sequence":3},{"invocationId":"i1","sequence":1}],"models":[]}""")!);
