@@ -1,6 +1,5 @@
 using System.CommandLine;
 using Belay.Cli.CommandLine;
-using Belay.Cli.Harnesses;
 
 namespace Belay.Cli.Sessions;
 

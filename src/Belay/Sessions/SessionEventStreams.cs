@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using Belay.Agents;
-using Belay.Storage;
 
 namespace Belay.Sessions;
 
