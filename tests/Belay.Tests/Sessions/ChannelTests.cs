@@ -24,7 +24,10 @@ public sealed class ChannelTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _server = await NativeServer.StartAsync();
-        var made = await _server.SignedAsync(HttpMethod.Post, "/harnesses", """{"harnessName":"agent","executionRoleArn":"arn:aws:iam::000000000000:role/HarnessRole"}""");
+        var made = await _server.SignedAsync(HttpMethod.Post, "/harnesses", """
+            {"harnessName":"agent","executionRoleArn":"arn:aws:iam::000000000000:role/HarnessRole",
+             "tools":[{"type":"inline_function","name":"ask","config":{"inlineFunction":{"description":"Asks.","inputSchema":{"type":"object"}}}}]}
+            """);
         _harness = made.Json.GetProperty("harness").GetProperty("harnessId").GetString()!;
         _token = (await _server.TokenAsync()).Text;
     }
@@ -97,6 +100,20 @@ public sealed class ChannelTests : IAsyncLifetime
         Assert.Equal("interrupted", heard[^1].GetProperty("data").GetProperty("stopReason").GetString());
         await SayAsync(channel, """{"type":"send","id":"m3","text":"Run `echo one`"}""");
         Assert.Equal("end_turn", (await UntilAsync(channel, "invocationEnded"))[^1].GetProperty("data").GetProperty("stopReason").GetString());
+    }
+
+    [Fact]
+    public async Task Answer_BringsWhatThePausedAgentWaitsFor()
+    {
+        using var channel = await OpenAsync(Channel);
+        await SayAsync(channel, """{"type":"send","id":"m1","text":"!call ask#a1 {}\n!then\n!quote"}""");
+        var paused = await UntilAsync(channel, "invocationEnded");
+        var call = Assert.Single(paused, one => Type(one) == "invocationPaused").GetProperty("data").GetProperty("toolUseIds")[0].GetString();
+        await SayAsync(channel, $$"""{"type":"answer","id":"m2","results":[{"toolUseId":"{{call}}","status":"success","content":[{"text":"forty-two"}]}]}""");
+        var heard = await UntilAsync(channel, "invocationEnded");
+
+        Assert.Contains(heard, one => one.GetRawText().Contains("forty-two", StringComparison.Ordinal));
+        Assert.Equal("end_turn", heard[^1].GetProperty("data").GetProperty("stopReason").GetString());
     }
 
     [Fact]
