@@ -3,6 +3,7 @@ using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Belay.Cli.CommandLine;
 
 namespace Belay.Cli.Client;
@@ -25,6 +26,11 @@ internal sealed partial class BelayClient
     /// <summary>GetSession.</summary>
     public Task<JsonElement> GetSessionAsync(string harnessId, string sessionId, CancellationToken cancellationToken) =>
         NativeAsync($"get session {sessionId}", $"/belay/v1/harnesses/{Escape(harnessId)}/sessions/{Escape(sessionId)}", cancellationToken);
+
+    /// <summary>ForkSession.</summary>
+    public Task<JsonElement> ForkSessionAsync(string harnessId, string sessionId, JsonObject body, CancellationToken cancellationToken) =>
+        AnswerAsync(
+            $"fork session {sessionId}", HttpMethod.Post, Connection.Control, $"/belay/v1/harnesses/{Escape(harnessId)}/sessions/{Escape(sessionId)}/forks", body, cancellationToken);
 
     /// <summary>GetTrace.</summary>
     public Task<JsonElement> GetTraceAsync(string traceId, string? harnessId, string? sessionId, CancellationToken cancellationToken) =>

@@ -89,6 +89,7 @@ internal static class BelayProgram
             InvokeVerb.Create(host),
             ExecVerb.Create(host),
             StopVerb.Create(host),
+            ForkVerb.Create(host),
             BackupVerb.Create(host),
             RestoreVerb.Create(host),
             LogsVerb.Create(host),

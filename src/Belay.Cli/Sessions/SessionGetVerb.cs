@@ -1,18 +1,12 @@
 using System.CommandLine;
-using System.Text.Json;
-using Belay.Cli.Client;
 using Belay.Cli.CommandLine;
 using Belay.Cli.Harnesses;
-using Belay.Contracts.Faults;
 
 namespace Belay.Cli.Sessions;
 
 /// <summary><c>belay get session</c>: shows what a session did and what it cost.</summary>
 internal static class SessionGetVerb
 {
-    // Harnesses that are named where several have the session.
-    private const int MostNamed = 10;
-
     /// <summary>The verb.</summary>
     public static Verb Create(CliHost host)
     {
@@ -27,9 +21,8 @@ internal static class SessionGetVerb
         {
             using var client = connection.Connect(parsed, host);
             var sessionId = parsed.GetRequiredValue(id);
-            var answer = await target.FindIdAsync(parsed, client, cancellationToken) is { } harnessId
-                ? await client.GetSessionAsync(harnessId, sessionId, cancellationToken)
-                : await FindAsync(client, sessionId, cancellationToken);
+            var harnessId = await target.FindIdAsync(parsed, client, cancellationToken) ?? await SessionHarness.FindAsync(client, sessionId, cancellationToken);
+            var answer = await client.GetSessionAsync(harnessId, sessionId, cancellationToken);
             if (connection.Json(parsed))
             {
                 JsonOutput.Write(host.Terminal.Output, JsonOutput.Node(answer));
@@ -48,28 +41,5 @@ internal static class SessionGetVerb
               belay get session "$SESSION"
               belay get session "$SESSION" --harness hello --json | jq .session.usage
             """);
-    }
-
-    // Callers choose session ids, so that two harnesses may have the same one.
-    private static async Task<JsonElement> FindAsync(BelayClient client, string sessionId, CancellationToken cancellationToken)
-    {
-        var found = new List<string>();
-        await foreach (var session in client.ListSessionsAsync([("sessionId", sessionId)], MostNamed, cancellationToken))
-        {
-            found.Add(session.Text("harnessId") ?? "");
-        }
-
-        return found switch
-        {
-            [var harnessId] => await client.GetSessionAsync(harnessId, sessionId, cancellationToken),
-            [] => throw new CliException(ExitCode.Failed, $"No harness has a session {Terminal.OneLine(sessionId, 256)}.", "See what there is: belay list sessions")
-            {
-                Fault = nameof(FaultCode.ResourceNotFoundException),
-            },
-            _ => throw new CliException(
-                ExitCode.Failed,
-                $"More than one harness has a session {Terminal.OneLine(sessionId, 256)}: {string.Join(", ", found.Select(harnessId => Terminal.OneLine(harnessId, 100)))}.",
-                "Say which is meant with --harness."),
-        };
     }
 }

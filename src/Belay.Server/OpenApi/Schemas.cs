@@ -95,7 +95,9 @@ internal sealed class Schemas(ContractDocumentation documentation)
 
         if (shape.IsUnion)
         {
-            schema["minProperties"] = schema["maxProperties"] = 1;
+            // A node each: one cannot stand in two places.
+            schema["minProperties"] = 1;
+            schema["maxProperties"] = 1;
         }
 
         schema["properties"] = new JsonObject(members.Select(member => KeyValuePair.Create(member.Name, (JsonNode?)Of(shape, member))));

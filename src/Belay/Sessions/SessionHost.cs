@@ -6,19 +6,6 @@ using Belay.Storage;
 
 namespace Belay.Sessions;
 
-/// <summary>What a server does with a session.</summary>
-public enum SessionActivity
-{
-    /// <summary>Nothing: it does not hold it, and nothing of it runs.</summary>
-    Absent,
-
-    /// <summary>It holds it, perhaps with a sandbox; no invocation and no command runs.</summary>
-    Idle,
-
-    /// <summary>An invocation or a command runs, or is about to.</summary>
-    Busy,
-}
-
 /// <summary>
 /// The sessions that this server holds. It opens them on first use, keeps idle ones in memory while there is room, and gives the least
 /// recently used back. What is active is never given back: a lease is held while its sandbox lives.
@@ -28,7 +15,7 @@ public enum SessionActivity
 /// <param name="sandboxes">Makes their sandboxes.</param>
 /// <param name="services">What they share.</param>
 /// <param name="owner">Name of this server in leases.</param>
-public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandboxFactory sandboxes, SessionServices services, string owner) : IAsyncDisposable
+public sealed partial class SessionHost(IJournal journal, ISealer sealer, SessionSandboxFactory sandboxes, SessionServices services, string owner) : IAsyncDisposable
 {
     private const int LooksPerRelease = 2;
 
@@ -248,7 +235,7 @@ public sealed class SessionHost(IJournal journal, ISealer sealer, SessionSandbox
             {
                 if (_draining)
                 {
-                    throw new ServiceException(FaultCode.RuntimeClientError, "The server is shutting down.");
+                    throw ShuttingDown();
                 }
 
                 if (_slots.TryGetValue(key, out var existing) && existing is { Users: 0, Closing: null })

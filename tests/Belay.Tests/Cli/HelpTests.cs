@@ -19,6 +19,7 @@ public sealed class HelpTests
     [InlineData("invoke")]
     [InlineData("exec")]
     [InlineData("stop")]
+    [InlineData("fork")]
     [InlineData("logs")]
     [InlineData("traces")]
     [InlineData("traces list")]
