@@ -43,12 +43,12 @@ public sealed partial class SessionForks(SessionReader reader, SessionHost sessi
             }
 
             var place = await ForkPlaces.FindAsync(reader.Journal, reader.Sealer, parent, row.LastSequence, request.At, cancellationToken);
-            if (await SessionPast.DepthAsync(reader.Journal, reader.Sealer, parent, cancellationToken) >= SessionPast.Deepest)
+            var (origin, depth) = await SessionPast.DepthAsync(reader.Journal, reader.Sealer, parent, cancellationToken);
+            if (depth >= SessionPast.Deepest)
             {
                 throw ServiceException.Invalid(ValidationReason.ResourceConflict, $"The past of session {parent.SessionId} leads through {SessionPast.Deepest} sessions already, which is the most.");
             }
 
-            var origin = await SessionPast.OriginAsync(reader.Journal, reader.Sealer, parent, cancellationToken);
             var key = parent with { SessionId = request.SessionId };
             SavedFiles? restored = null;
             await sessions.BeginAsync(

@@ -13,7 +13,7 @@ public static class SessionPast
     public const int Deepest = 64;
 
     // Entries that are looked at first for where calls may be open; most turns are shorter.
-    private const int FirstLook = 64;
+    private const int FirstLook = 16;
 
     /// <summary>Every entry that a session's conversation is made of: the shared ones first, the oldest of them first, then its own.</summary>
     /// <exception cref="JournalException">An entry cannot be read, or the past is not what the session was forked from.</exception>
@@ -48,13 +48,15 @@ public static class SessionPast
         return null;
     }
 
-    /// <summary>How many sessions a session's past leads through; 0 when it began by itself.</summary>
-    public static async Task<int> DepthAsync(IJournal journal, ISealer sealer, SessionKey session, CancellationToken cancellationToken) =>
-        await OriginAsync(journal, sealer, session, cancellationToken) is { } forked ? (await PlacesAsync(journal, sealer, session, forked, cancellationToken)).Count : 0;
+    /// <summary>The same, and how many sessions the past leads through; 0 when it began by itself.</summary>
+    public static async Task<(SessionForked? Origin, int Depth)> DepthAsync(IJournal journal, ISealer sealer, SessionKey session, CancellationToken cancellationToken) =>
+        await OriginAsync(journal, sealer, session, cancellationToken) is { } forked
+            ? (forked, (await PlacesAsync(journal, sealer, session, forked, cancellationToken)).Count)
+            : (null, 0);
 
     /// <summary>
-    /// The newest entries up to one, shared ones included, from one on before which no call was open. The cost is that of the turn that the entry is in,
-    /// however long the journal is.
+    /// The newest entries up to one, shared ones included, from one on before which no call was open. The cost is that of the entries since the last
+    /// model call, however long the journal is.
     /// </summary>
     internal static async Task<IReadOnlyList<PlacedEntry>> TailAsync(IJournal journal, ISealer sealer, SessionKey session, long at, CancellationToken cancellationToken)
     {

@@ -2,7 +2,6 @@ using Belay.Agents;
 using Belay.Contracts.Faults;
 using Belay.Contracts.Harnesses;
 using Belay.Contracts.Invocations;
-using Belay.Identity;
 using Belay.Sessions;
 using Belay.Testing.Models;
 using Belay.Testing.Sessions;
@@ -114,6 +113,36 @@ public sealed class ForkTests
         Assert.Empty(world.Model.Requests[^1].System);
         var started = (await EntriesAsync(world, First)).OfType<InvocationStarted>().Single();
         Assert.Equal(("other", "Be brief."), (started.Model!.BedrockModelConfig!.ModelId, started.System!.Single()));
+    }
+
+    [Fact]
+    public async Task WhatInvocationsMayNotOverride_AForkMayNotEither()
+    {
+        await using var world = new EngineWorld { Invocations = new() { AllowedOverrides = ["systemPrompt"] } };
+
+        Assert.Equal(["Be brief."], world.Resolver.CheckFork(new(world.Harness, "DEFAULT", world.Belay), null, [new() { Text = "Be brief." }])!);
+        var refused = Assert.Throws<ServiceException>(() => world.Resolver.CheckFork(new(world.Harness, "DEFAULT", world.Belay), Named("other"), null));
+        Assert.Equal(FaultCode.AccessDeniedException, refused.Code);
+    }
+
+    [Fact]
+    public async Task Crash_InTheForksFirstCall_IsTheForksAlone()
+    {
+        await using var world = new EngineWorld();
+        world.Model.Say("One.").Hang().Say("Again.").Say("Of the parent.");
+        await world.InvokeAsync(EngineWorld.User("First"));
+        await ForkAsync(world);
+        var accepted = await world.Host.InvokeAsync(Key(world, First), world.Resolver.Resolve(new(world.Harness, "DEFAULT", world.Belay), world.Request(EngineWorld.User("Otherwise"))), CancellationToken);
+        world.Crash();
+        var before = (await world.EntriesAsync()).Count;
+
+        Assert.Equal(1, await world.RecoverAsync());
+        await InvokeAsync(world, First, EngineWorld.User("And?"));
+        Assert.Equal(before, (await world.EntriesAsync()).Count);
+
+        Assert.Equal(["First", "One.", "Otherwise", "And?"], Texts(world.Model.Requests[^1]));
+        Assert.Equal(HarnessStopReason.Interrupted, (await EntriesAsync(world, First)).OfType<InvocationEnded>().First().StopReason);
+        await accepted.DisposeAsync();
     }
 
     [Fact]
