@@ -46,7 +46,7 @@ internal static class ForkPlaces
         {
             return look.Before is { } before && (await LookAsync(journal, sealer, session, before, cancellationToken)).Place is { } earlier
                 ? earlier
-                : throw Refused($"session {session.SessionId} has no entry yet at which it can be forked.");
+                : throw Refused($"can name no entry: session {session.SessionId} has none yet at which it can be forked.");
         }
 
         var after = await AfterAsync(journal, sealer, session, at.Value, look.Conversation, cancellationToken);

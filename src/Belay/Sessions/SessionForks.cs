@@ -71,7 +71,7 @@ public sealed partial class SessionForks(SessionReader reader, SessionHost sessi
                         token);
                 },
                 cancellationToken);
-            Log.Forked(logger, parent.SessionId, place.Entry.Sequence, key.SessionId, restored?.Sequence);
+            Log.Forked(logger, parent.SessionId, place.Entry.Sequence, key.SessionId, restored is null ? "none" : $"those of entry {restored.Id}");
             return new(key, place.Entry, place.Waiting, restored);
         }
         catch (JournalException problem) when (problem is not JournalDamagedException)
@@ -82,7 +82,7 @@ public sealed partial class SessionForks(SessionReader reader, SessionHost sessi
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Information, "Session {ParentId} was forked at entry {Sequence} into session {SessionId}; its files are those of entry {Saved}.")]
-        public static partial void Forked(ILogger logger, string parentId, long sequence, string sessionId, long? saved);
+        [LoggerMessage(LogLevel.Information, "Session {ParentId} was forked at entry {Sequence} into session {SessionId}; its files: {Files}.")]
+        public static partial void Forked(ILogger logger, string parentId, long sequence, string sessionId, string files);
     }
 }

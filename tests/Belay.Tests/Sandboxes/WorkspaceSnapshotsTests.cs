@@ -49,7 +49,7 @@ public sealed class WorkspaceSnapshotsTests : IDisposable
         Write(Fork, "notes.txt", "mine");
         Assert.Equal("later", Read(Parent, "notes.txt"));
         var second = Fork with { SessionId = Fork.SessionId.Replace('1', '2') };
-        await snapshots.RestoreAsync(Fork, 5, second, _ => Task.CompletedTask, CancellationToken);
+        Assert.Equal(1, (await snapshots.RestoreAsync(Fork, 5, second, _ => Task.CompletedTask, CancellationToken))!.Sequence);
         Assert.Equal("one", Read(second, "notes.txt"));
     }
 
@@ -180,6 +180,8 @@ public sealed class WorkspaceSnapshotsTests : IDisposable
                 $$"""{"account":"{{session.Scope.Account}}","region":"{{session.Scope.Region}}","harnessId":"{{session.HarnessId}}","sessionId":"{{session.SessionId}}"}""");
         }
 
+        File.WriteAllText(Path.Combine(Directory.CreateDirectory(Path.Combine(_data.Path, "snapshots", "making-cut")).FullName, "target.json"), "{");
+        Directory.CreateDirectory(Path.Combine(_data.Path, "snapshots", "making-nothing"));
         await New().SettleAsync(world.Journal, CancellationToken);
 
         Assert.True(Directory.Exists(Workspace(Parent)));

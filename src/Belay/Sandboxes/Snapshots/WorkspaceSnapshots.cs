@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
+using Belay.Identity;
 using Belay.Sessions;
 using Belay.Storage;
 using Belay.Storage.Trees;
@@ -48,17 +49,19 @@ public sealed partial class WorkspaceSnapshots(string dataDirectory, SnapshotSet
 
         foreach (var making in Directory.EnumerateDirectories(Snapshots, MakingPrefix + "*").ToList())
         {
-            var file = Path.Join(making, TargetFile);
-            if (File.Exists(file) && JsonSerializer.Deserialize(await File.ReadAllBytesAsync(file, cancellationToken), SnapshotJson.Default.SnapshotTarget) is { } target)
+            try
             {
-                var session = new SessionKey(new(target.Account, target.Region), target.HarnessId, target.SessionId);
-                if (await journal.FindAsync(session, cancellationToken) is not { LastSequence: > 0 })
+                if (TargetOf(making) is { } session && await journal.FindAsync(session, cancellationToken) is not { LastSequence: > 0 })
                 {
                     Remove(session);
                 }
-            }
 
-            RemoveTree(making);
+                RemoveTree(making);
+            }
+            catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+            {
+                Log.NotSettled(logger, making, failure.Message);
+            }
         }
     }
 
@@ -133,11 +136,11 @@ public sealed partial class WorkspaceSnapshots(string dataDirectory, SnapshotSet
         {
             // 1. Whoever starts next knows what to clear up.
             var named = new SnapshotTarget(target.Scope.Account, target.Scope.Region, target.HarnessId, target.SessionId);
-            await File.WriteAllBytesAsync(Path.Join(making, TargetFile), JsonSerializer.SerializeToUtf8Bytes(named, SnapshotJson.Default.SnapshotTarget), cancellationToken);
+            PrivateFile.Write(Path.Join(making, TargetFile), FileMode.CreateNew, JsonSerializer.SerializeToUtf8Bytes(named, SnapshotJson.Default.SnapshotTarget));
 
             // 2. The files beside everything, then in their place. A session that never began has none of its own.
             Remove(target);
-            var saved = nearest == 0 ? null : await PlaceAsync(Archive(folder, nearest), making, target, cancellationToken);
+            var saved = nearest == 0 ? null : (await PlaceAsync(Archive(folder, nearest), making, target, cancellationToken)) with { Sequence = nearest };
 
             // 3. The session.
             await beginAsync(saved);
@@ -184,6 +187,21 @@ public sealed partial class WorkspaceSnapshots(string dataDirectory, SnapshotSet
         Directory.CreateDirectory(Path.GetDirectoryName(own)!, OnlyOwner);
         File.Move(held, own);
         return new(head.Sequence, head.SavedAt, head.Files, head.Bytes);
+    }
+
+    // Null when the server died before it had named one, so before it made anything of it.
+    private static SessionKey? TargetOf(string making)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(File.ReadAllBytes(Path.Join(making, TargetFile)), SnapshotJson.Default.SnapshotTarget) is { } target
+                ? new(new(target.Account, target.Region), target.HarnessId, target.SessionId)
+                : null;
+        }
+        catch (Exception unnamed) when (unnamed is FileNotFoundException or JsonException)
+        {
+            return null;
+        }
     }
 
     private SnapshotPart[] Parts(SessionKey session) =>
@@ -259,6 +277,9 @@ public sealed partial class WorkspaceSnapshots(string dataDirectory, SnapshotSet
     {
         [LoggerMessage(LogLevel.Debug, "The files of session {SessionId} were saved at entry {Sequence}: {Files} files, {Bytes} bytes.")]
         public static partial void Saved(ILogger logger, string sessionId, long sequence, int files, long bytes);
+
+        [LoggerMessage(LogLevel.Error, "What a fork that was cut off left cannot be removed: {Path}. {Reason}")]
+        public static partial void NotSettled(ILogger logger, string path, string reason);
 
         [LoggerMessage(LogLevel.Warning, "The files of session {SessionId} are not saved: they are more than {MiB} MiB (Snapshots:MaxMiB) or {Entries} entries. A fork of it begins with those that were saved before.")]
         public static partial void TooLarge(ILogger logger, string sessionId, int miB, int entries);
