@@ -77,7 +77,7 @@ public sealed partial class WorkspaceSnapshots(string dataDirectory, SnapshotSet
         var parts = Parts(session).Where(part => Directory.Exists(part.Path)).ToList();
         var survey = SnapshotSurvey.Of(parts, settings.MaxEntries, cancellationToken);
         var folder = SandboxEnvironment.Directory(Snapshots, session);
-        var kept = Kept(folder);
+        var kept = Kept(folder).Where(old => old <= sequence).ToList();
         if (kept.Count > 0 ? (await SnapshotArchive.HeadAsync(Archive(folder, kept[^1]), cancellationToken))?.Digest == survey.Digest : survey.Entries == 0)
         {
             return null;
@@ -113,7 +113,8 @@ public sealed partial class WorkspaceSnapshots(string dataDirectory, SnapshotSet
             }
         }
 
-        foreach (var old in kept.Where(old => old != sequence).SkipLast(settings.Keep - 1))
+        // The oldest; and what is newer than the session, which a restored backup may have, because it takes files after the journal.
+        foreach (var old in kept.Where(old => old < sequence).SkipLast(settings.Keep - 1).Concat(Kept(folder).Where(other => other > sequence)))
         {
             File.Delete(Archive(folder, old));
         }
