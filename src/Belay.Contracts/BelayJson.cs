@@ -95,6 +95,8 @@ namespace Belay.Contracts;
 [JsonSerializable(typeof(SteeredNotice))]
 [JsonSerializable(typeof(InvocationEndedNotice))]
 [JsonSerializable(typeof(ExportSessionRequest))]
+[JsonSerializable(typeof(ImportSessionRequest))]
+[JsonSerializable(typeof(ImportSessionResponse))]
 [JsonSerializable(typeof(ReplaySessionRequest))]
 [JsonSerializable(typeof(ReplaySessionResponse))]
 [JsonSerializable(typeof(ReplayProgress))]

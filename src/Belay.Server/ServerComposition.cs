@@ -246,6 +246,7 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
         var lists = new SessionLists(reader, settings.Prices);
         var events = new SessionEventStreams(reader, engine.Sessions.Listen);
         var signer = Own(BundleKey.LoadOrCreate(settings.DataDirectory, secrets.MasterKey));
+        var imports = new SessionImport(store.Journal, secrets.Sealer, engine.Catalog, engine.Sessions.Look, Time, engine.Sessions.Owner);
         var backups = new BackupWriter(store.Database, settings.DataDirectory, Time, Ids);
         return
         [
@@ -257,7 +258,7 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
             .. EventEndpoints.Operations(reader, events, subscriptions, Time),
             .. ChannelEndpoints.Operations(new(engine.Catalog, engine.Resolver, engine.Sessions, reader, events, subscriptions, Time)),
             .. ReplayEndpoints.Operations(reader, engine.Catalog, Time),
-            .. BundleEndpoints.Operations(reader, engine.Catalog, signer, Time),
+            .. BundleEndpoints.Operations(reader, engine.Catalog, signer, imports, settings.DataDirectory, Time),
             .. UsageEndpoints.Operations(lists, Time),
             .. IdentityEndpoints.Operations(secrets.Keys, access.Bearers, access.Tickets, settings.DefaultAccount),
             DoctorEndpoints.Operation(settings, store.Documents, sandboxes.Driver.Name, () => sandboxes.Trial.Value, sandboxes.Label, engine.Sessions.CountOf, heads.Quarantine.CountOf, Time),

@@ -106,6 +106,7 @@ internal static class BelayProgram
             TracesVerb.Create(host),
             ReplayVerb.Create(host),
             ExportSessionVerb.Create(host),
+            ImportSessionVerb.Create(host),
             TestSessionVerb.Create(host),
             KeysVerb.Create(host),
             DoctorVerb.Create(host),

@@ -108,10 +108,14 @@ public sealed partial class WireFront
             connection?.Prove();
         }
 
-        using var body = await _bodies.ReadAsync(http.Request, operation?.MaxBodyBytes ?? Operation.ControlBodyBytes, pending.IsVerified, http.RequestAborted);
+        var (file, hash) = operation?.File is { } spool ? await spool.ReadAsync(http.Request, pending.IsVerified, http.RequestAborted) : default;
+        await using var fileHold = file;
+        using var body = file is null
+            ? await _bodies.ReadAsync(http.Request, operation?.MaxBodyBytes ?? Operation.ControlBodyBytes, pending.IsVerified, http.RequestAborted)
+            : null;
         exchange.BodyRead = true;
-        var caller = pending.Complete(body.Hash);
-        if (!pending.IsVerified)
+        var caller = pending.Complete(hash ?? body!.Hash);
+        if (body is not null && !pending.IsVerified)
         {
             connection?.Prove();
             _bodies.Verified(body);
@@ -133,8 +137,9 @@ public sealed partial class WireFront
             throw NotServed(http.Request.Method, match?.Route);
         }
 
-        var call = new OperationCall(http, operation, caller, exchange.RequestId, match!.Value.Labels, body.Bytes)
+        var call = new OperationCall(http, operation, caller, exchange.RequestId, match!.Value.Labels, body?.Bytes ?? default)
         {
+            File = file,
             BodyHold = body,
             WriteTimeout = _settings.WriteTimeout,
             Time = _time,

@@ -20,7 +20,8 @@ namespace Belay.Agents;
 /// <param name="ids">Where the invocation's id comes from.</param>
 public sealed class InvocationResolver(Func<HarnessModelConfiguration, ResolvedModel> resolve, InvocationSettings settings, CatalogSettings catalog, IdSource ids)
 {
-    private const string DefaultActor = "default-user";
+    /// <summary>The actor of those who name none.</summary>
+    public const string DefaultActor = "default-user";
 
     /// <summary>The invocation that a call asks for.</summary>
     public Invocation Resolve(ServedHarness served, InvokeHarnessRequest request)

@@ -29,6 +29,7 @@ public sealed class HelpTests
     [InlineData("traces get")]
     [InlineData("replay")]
     [InlineData("export-session")]
+    [InlineData("import-session")]
     [InlineData("test-session")]
     [InlineData("keys")]
     [InlineData("keys create")]
