@@ -72,6 +72,8 @@ namespace Belay.Contracts;
 [JsonSerializable(typeof(ListSessionsResponse))]
 [JsonSerializable(typeof(GetSessionRequest))]
 [JsonSerializable(typeof(GetSessionResponse))]
+[JsonSerializable(typeof(ForkSessionRequest))]
+[JsonSerializable(typeof(ForkSessionResponse))]
 [JsonSerializable(typeof(ReadJournalRequest))]
 [JsonSerializable(typeof(ReadJournalResponse))]
 [JsonSerializable(typeof(JournalEntry))]

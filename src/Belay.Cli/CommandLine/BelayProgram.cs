@@ -97,6 +97,7 @@ internal static class BelayProgram
             WaitVerb.Create(host),
             CancelVerb.Create(host),
             StopVerb.Create(host),
+            ForkVerb.Create(host),
             BackupVerb.Create(host),
             RestoreVerb.Create(host),
             VerifyVerb.Create(host),

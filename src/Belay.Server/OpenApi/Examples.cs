@@ -47,6 +47,7 @@ internal static class Examples
         ["secretAccessKey"] = "\"...\"",
         ["sequence"] = "12",
         ["sessionId"] = "\"session-0123456789-0123456789-0123456789\"",
+        ["newSessionId"] = "\"session-9876543210-9876543210-9876543210\"",
         ["spanId"] = "\"00f067aa0ba902b7\"",
         ["steerId"] = "\"leave-out-hidden-files\"",
         ["stopReason"] = "\"end_turn\"",

@@ -147,7 +147,7 @@ public sealed partial class WireFront
             Trace = exchange.Telemetry.Trace,
             Span = exchange.Telemetry.Span,
         };
-        exchange.Call = call;
+        exchange.Begin(call);
         await operation.HandleAsync(call, http.RequestAborted);
         Log.Served(_logger, operation.Name, http.Response.StatusCode, Milliseconds(exchange), exchange.RequestId);
     }
@@ -225,13 +225,18 @@ public sealed partial class WireFront
 
         public bool BodyRead { get; set; }
 
-        public OperationCall? Call { get; set; }
+        public OperationCall? Call { get; private set; }
 
-        // Known only once the caller is.
-        private string? Session =>
-            (Call?.Http.Request.Headers[SessionHeader].ToString() is { Length: > 0 } header ? header : Call?.Labels.GetValueOrDefault(SessionLabel)) is { } id
-                ? id[..Math.Min(id.Length, LongestSession)]
-                : null;
+        // Known only once the caller is. Kept: what a request began may log when the request is over.
+        private string? Session { get; set; }
+
+        public void Begin(OperationCall call)
+        {
+            Call = call;
+            var header = call.Http.Request.Headers[SessionHeader].ToString();
+            var id = header.Length > 0 ? header : call.Labels.GetValueOrDefault(SessionLabel);
+            Session = id?[..Math.Min(id.Length, LongestSession)];
+        }
 
         /// <summary>What lines of the log are told to belong to.</summary>
         public IEnumerator<KeyValuePair<string, object?>> GetEnumerator()

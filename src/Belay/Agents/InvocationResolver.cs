@@ -100,6 +100,26 @@ public sealed class InvocationResolver(Func<HarnessModelConfiguration, ResolvedM
         };
     }
 
+    /// <summary>Refuses what a fork may not say about its invocations: it is refused as if each of them said it, and its model must be there now.</summary>
+    /// <param name="served">The harness as it serves now.</param>
+    /// <param name="model">Model of the fork's invocations; null for the session's.</param>
+    /// <param name="systemPrompt">Their instructions; null for the session's.</param>
+    /// <returns>The instructions' texts; null when there are none.</returns>
+    public IReadOnlyList<string>? CheckFork(ServedHarness served, HarnessModelConfiguration? model, IReadOnlyList<HarnessSystemContentBlock>? systemPrompt)
+    {
+        ThrowIfForbidden(served, new() { HarnessArn = served.Harness.Arn, RuntimeSessionId = "", Messages = [], Model = model, SystemPrompt = systemPrompt });
+        if (model is not null)
+        {
+            _ = resolve(model);
+        }
+
+        return systemPrompt is null ? null : Texts(systemPrompt);
+    }
+
+    /// <summary>Everything wrong with what a fork says about its invocations, whatever harness it is for.</summary>
+    public static IEnumerable<FieldProblem> ForkProblems(HarnessModelConfiguration? model, IReadOnlyList<HarnessSystemContentBlock>? systemPrompt) =>
+        [.. model is null ? [] : HarnessRules.Model(model, "model"), .. HarnessRules.SystemPrompt(systemPrompt, "systemPrompt")];
+
     /// <summary>Refuses callers that a harness does not let in, and environments that are not built; what commands check too.</summary>
     public static void ThrowIfUnservable(Harness harness)
     {

@@ -79,6 +79,18 @@ public sealed class SessionJournal : IAsyncDisposable
         ActorRef ??= (await _sealer.ForActorAsync(Session.Scope, actorId, cancellationToken)).ActorRef;
     }
 
+    /// <summary>Gives a session without entries to the actor of the session whose past it shares. It is stored with the first entry.</summary>
+    /// <param name="actorRef">Reference of that actor; null when that session belongs to nobody yet.</param>
+    public void TakeOver(string? actorRef)
+    {
+        if (LastSequence > 0)
+        {
+            throw new InvalidOperationException($"Session {Session.SessionId} has entries of its own.");
+        }
+
+        ActorRef = actorRef;
+    }
+
     /// <summary>Appends entries, all or none. Cancelled means that nothing was written.</summary>
     /// <exception cref="JournalErasedException">The key of the session's actor was destroyed.</exception>
     /// <exception cref="LeaseLostException">Another owner took the session.</exception>
@@ -138,6 +150,11 @@ public sealed class SessionJournal : IAsyncDisposable
 
         tail.End(afterSequence);
     }
+
+    /// <summary>Every entry that the session's conversation is made of: those that it shares with others first, then its own.</summary>
+    /// <exception cref="JournalException">As above.</exception>
+    public IAsyncEnumerable<PastEntry> ReadWithPastAsync(CancellationToken cancellationToken) => 
+        SessionPast.ReadAsync(_journal, _sealer, Session, ReadAsync(0, cancellationToken), cancellationToken);
 
     /// <summary>Entries after a sequence number, opened and verified, for readers that hold no lease.</summary>
     /// <exception cref="JournalDamagedException">An entry is not what was appended.</exception>

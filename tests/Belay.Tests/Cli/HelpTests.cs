@@ -21,6 +21,7 @@ public sealed class HelpTests
     [InlineData("wait")]
     [InlineData("cancel")]
     [InlineData("stop")]
+    [InlineData("fork")]
     [InlineData("logs")]
     [InlineData("log-level")]
     [InlineData("traces")]
