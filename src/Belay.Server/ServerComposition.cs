@@ -246,7 +246,7 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
         var lists = new SessionLists(reader, settings.Prices);
         var events = new SessionEventStreams(reader, engine.Sessions.Listen);
         var signer = Own(BundleKey.LoadOrCreate(settings.DataDirectory, secrets.MasterKey));
-        var imports = new SessionImport(store.Journal, secrets.Sealer, engine.Catalog, engine.Sessions.Look, Time, engine.Sessions.Owner);
+        var imports = new SessionImport(engine.Sessions, engine.Catalog, Time);
         var backups = new BackupWriter(store.Database, settings.DataDirectory, Time, Ids);
         return
         [

@@ -8,7 +8,6 @@ using Belay.Contracts.Faults;
 using Belay.Contracts.Harnesses;
 using Belay.Contracts.Validation;
 using Belay.Harnesses;
-using Belay.Identity;
 using Belay.Sessions;
 using Belay.Storage;
 using Belay.Tools;
@@ -19,13 +18,10 @@ namespace Belay.Bundles;
 /// Makes a bundle a session of this server: all of it or nothing. Its entries are sealed with this server's keys and keep their times; it runs
 /// nothing. What was unfinished is settled as interrupted.
 /// </summary>
-/// <param name="journal">Where sessions are recorded.</param>
-/// <param name="sealer">Seals their bodies.</param>
+/// <param name="sessions">The sessions of this server.</param>
 /// <param name="catalog">Where its harness is, or is made.</param>
-/// <param name="look">Whether a session is held by this server now.</param>
 /// <param name="time">The clock.</param>
-/// <param name="owner">Name of this server in leases.</param>
-public sealed partial class SessionImport(IJournal journal, ISealer sealer, HarnessCatalog catalog, Func<SessionKey, SessionActivity> look, TimeProvider time, string owner)
+public sealed partial class SessionImport(SessionHost sessions, HarnessCatalog catalog, TimeProvider time)
 {
     /// <summary>Imports a bundle.</summary>
     /// <param name="scope">Whose session it becomes.</param>
@@ -44,15 +40,19 @@ public sealed partial class SessionImport(IJournal journal, ISealer sealer, Harn
             throw new BundleException($"\"{OneLine.Of(session)}\" is no session id. Give it one.");
         }
 
-        var versions = bundle.Versions.ToDictionary(version => Name(bundle, version.Key), version => version.Value, StringComparer.Ordinal);
-        var (entries, interrupted) = Entries(bundle, now);
-        var (harness, missing) = (harnessId is null ? await catalog.FindByNameAsync(scope, bundle.Header.HarnessName, cancellationToken) : await catalog.GetAsync(scope, harnessId, null, cancellationToken), Nothing);
-        if (harness is not null)
+        var versions = new Dictionary<string, Harness>(StringComparer.Ordinal);
+        foreach (var (version, definition) in bundle.Versions)
         {
-            await RefuseExistingAsync(new(scope, harness.HarnessId, session), cancellationToken);
+            versions[Name(bundle, version)] = definition;
         }
 
+        var (entries, interrupted) = Entries(bundle, now);
+        var harness = harnessId is null
+            ? await catalog.FindByNameAsync(scope, bundle.Header.HarnessName, cancellationToken)
+            : await catalog.GetAsync(scope, harnessId, null, cancellationToken);
+
         // From here on it is done, or undone.
+        IReadOnlyList<string> missing = [];
         var made = harness is null;
         if (harness is null)
         {
@@ -62,22 +62,16 @@ public sealed partial class SessionImport(IJournal journal, ISealer sealer, Harn
         var key = new SessionKey(scope, harness.HarnessId, session);
         try
         {
-            await StoreAsync(key, bundle.Entries.Select(entry => entry.Body).OfType<InvocationStarted>().FirstOrDefault()?.ActorId, versions, entries);
+            await BeginAsync(key, bundle.Entries.Select(entry => entry.Body).OfType<InvocationStarted>().FirstOrDefault()?.ActorId, versions, entries);
         }
-        catch (Exception problem)
+        catch when (made)
         {
-            if (made)
-            {
-                await catalog.WithdrawAsync(scope, harness.HarnessId, CancellationToken.None);
-            }
-
-            throw problem is SessionExistsException or SessionOwnedElsewhereException or LeaseLostException ? Exists(key) : problem;
+            await catalog.WithdrawAsync(scope, harness.HarnessId, CancellationToken.None);
+            throw;
         }
 
         return new(harness, made, key, entries.Count, interrupted, missing);
     }
-
-    private static readonly IReadOnlyList<string> Nothing = [];
 
     private static string Name(SessionBundle bundle, string version) => ImportedVersion.Of(bundle.Header.HarnessId, version)
         ?? throw new BundleException($"The bundle names version \"{OneLine.Of(version)}\" of harness \"{OneLine.Of(bundle.Header.HarnessId)}\", which is no version of a harness.");
@@ -157,42 +151,26 @@ public sealed partial class SessionImport(IJournal journal, ISealer sealer, Harn
         }
     }
 
-    private async Task RefuseExistingAsync(SessionKey key, CancellationToken cancellationToken)
-    {
-        if (look(key) != SessionActivity.Absent || await journal.FindAsync(key, cancellationToken) is { LastSequence: > 0 })
+    private Task BeginAsync(SessionKey key, string? actorId, Dictionary<string, Harness> versions, List<PlainEntry> entries) => sessions.BeginAsync(
+        key,
+        async (journal, _) =>
         {
-            throw Exists(key);
-        }
-    }
-
-    private async Task StoreAsync(SessionKey key, string? actorId, Dictionary<string, Harness> versions, List<PlainEntry> entries)
-    {
-        await using var opened = await SessionJournal.OpenAsync(journal, sealer, time, key, owner, CancellationToken.None);
-        if (opened.LastSequence > 0)
-        {
-            throw new SessionExistsException();
-        }
-
-        await opened.FixActorAsync(actorId ?? InvocationResolver.DefaultActor, CancellationToken.None);
-        try
-        {
-            await catalog.KeepVersionsAsync(key, versions, CancellationToken.None);
-            await opened.AppendAsync(entries, CancellationToken.None);
-        }
-        catch
-        {
-            await catalog.DropVersionsAsync(key, versions, CancellationToken.None);
-            throw;
-        }
-    }
-
-    private static ServiceException Exists(SessionKey key) =>
-        ServiceException.Invalid(ValidationReason.ResourceConflict, $"Session {key.SessionId} of harness {key.HarnessId} exists already. Import it under another id.");
+            await journal.FixActorAsync(actorId ?? InvocationResolver.DefaultActor, CancellationToken.None);
+            try
+            {
+                await catalog.KeepVersionsAsync(key, versions, CancellationToken.None);
+                await journal.AppendAsync(entries, CancellationToken.None);
+            }
+            catch
+            {
+                await catalog.DropVersionsAsync(key, versions, CancellationToken.None);
+                throw;
+            }
+        },
+        CancellationToken.None);
 
     [GeneratedRegex(@"\A[a-zA-Z0-9][a-zA-Z0-9_-]{32,99}\z", RegexOptions.CultureInvariant)]
     private static partial Regex SessionId();
-
-    private sealed class SessionExistsException : Exception;
 }
 
 /// <summary>What an import made.</summary>

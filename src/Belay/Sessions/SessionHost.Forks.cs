@@ -2,14 +2,14 @@ using Belay.Contracts.Faults;
 
 namespace Belay.Sessions;
 
-/// <content>How a session that another one is forked into comes to be.</content>
+/// <content>How a session comes to be that goes on with another one.</content>
 public sealed partial class SessionHost
 {
     /// <summary>
     /// Makes a session that does not exist yet: nobody else can take it until it has begun. Whoever calls it meanwhile waits.
     /// </summary>
     /// <param name="key">The session.</param>
-    /// <param name="beginAsync">Appends its first entry.</param>
+    /// <param name="beginAsync">Appends its first entries.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="ServiceException">It exists already, or is just being made.</exception>
     public async Task BeginAsync(SessionKey key, Func<SessionJournal, CancellationToken, Task> beginAsync, CancellationToken cancellationToken)
@@ -84,7 +84,7 @@ public sealed partial class SessionHost
     }
 
     private static ServiceException Exists(SessionKey key) =>
-        new(FaultCode.ConflictException, $"Harness {key.HarnessId} has a session {key.SessionId} already. Choose another id, or leave it out.");
+        new(FaultCode.ConflictException, $"Harness {key.HarnessId} has a session {key.SessionId} already. Choose another id.");
 
     private static ServiceException ShuttingDown() => new(FaultCode.RuntimeClientError, "The server is shutting down.");
 }

@@ -33,9 +33,6 @@ public sealed partial class SessionHost(IJournal journal, ISealer sealer, Sessio
     private bool _draining;
     private bool _closed;
 
-    /// <summary>Name of this server in leases.</summary>
-    public string Owner => owner;
-
     /// <summary>Sessions that something runs in, or that hold a sandbox, now.</summary>
     public int Active
     {

@@ -87,7 +87,7 @@ public sealed class ImportProcessTests : IAsyncLifetime
         Assert.Empty((await _second.Client.CallAsync(HttpMethod.Get, "/belay/v1/sessions", null, CancellationToken))["sessions"]!.AsArray());
 
         await RunAsync(_second, 0, "import-session", Bundle, "--session-id", Unused);
-        await RefusedAsync("exists already", Bundle, "--session-id", Unused);
+        await RefusedAsync("already. Choose another id", Bundle, "--session-id", Unused);
     }
 
     private async Task RefusedAsync(string why, params string[] arguments)

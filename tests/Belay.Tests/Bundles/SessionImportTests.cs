@@ -1,4 +1,5 @@
 using System.Text;
+using Belay.Agents;
 using Belay.Bundles;
 using Belay.Contracts.Faults;
 using Belay.Contracts.Harnesses;
@@ -23,16 +24,18 @@ public sealed class SessionImportTests : IAsyncDisposable
     private readonly TemporaryDirectory _directory = new();
     private readonly BundleKey _key;
     private readonly EngineWorld _world = new();
-    private readonly ManualTime _time = new();
+    private readonly EngineWorld _other = new(seed: 7);
     private readonly InMemoryDocumentStore _documents = new();
     private readonly InMemoryJournal _journal;
-    private readonly Sealer _sealer;
+    private readonly ISealer _sealer;
     private readonly HarnessCatalog _catalog;
 
     public SessionImportTests()
     {
         _key = BundleKey.LoadOrCreate(_directory.Path, MasterKey.LoadOrCreate(_directory.Path));
-        var (master, ids) = (MasterKey.FromBytes([.. Enumerable.Repeat((byte)7, 32)]), new SeededIdSource(7));
+        _other.Time.Advance(TimeSpan.FromDays(3));
+        (_journal, _sealer) = (_other.Journal, _other.Sealer);
+        _catalog = new(_documents, MasterKey.FromBytes(new byte[32]), new(), _other.Time, new SeededIdSource(8));
         _world.Harness = _world.Harness with
         {
             Environment = new()
@@ -47,10 +50,6 @@ public sealed class SessionImportTests : IAsyncDisposable
                 },
             },
         };
-        _time.Advance(TimeSpan.FromDays(3));
-        _journal = new(_time);
-        _sealer = new(master, _documents, ids, new());
-        _catalog = new(_documents, master, new(), _time, ids);
     }
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -59,6 +58,7 @@ public sealed class SessionImportTests : IAsyncDisposable
     {
         _key.Dispose();
         await _world.DisposeAsync();
+        await _other.DisposeAsync();
         _directory.Dispose();
     }
 
@@ -81,6 +81,21 @@ public sealed class SessionImportTests : IAsyncDisposable
         Assert.Equal((true, "test", EngineWorld.SessionId), (imported.Made, imported.Harness.HarnessName, imported.Session.SessionId));
         Assert.All(here.Select(entry => entry.Entry.Body).OfType<InvocationStarted>(), started => Assert.Equal("test-AAAAAAAAAA/1", started.Version));
         await ReplaysAsync(imported.Session, here);
+    }
+
+    [Fact]
+    public async Task NextInvocation_HasWhatWasSaid()
+    {
+        await TalkAsync();
+        var imported = await ImportAsync(await ExportAsync());
+        _other.Harness = _other.Harness with { HarnessId = imported.Session.HarnessId };
+        _other.Model.Say("Welcome.");
+
+        await _other.InvokeAsync(EngineWorld.User("Still there?"));
+
+        Assert.Equal(
+            [.. _world.Model.Requests[^1].Messages.SelectMany(message => message.Blocks).OfType<Block.Text>().Select(block => block.Value), "Bye.", "Still there?"],
+            _other.Model.Requests[0].Messages.SelectMany(message => message.Blocks).OfType<Block.Text>().Select(block => block.Value));
     }
 
     [Fact]
@@ -157,7 +172,7 @@ public sealed class SessionImportTests : IAsyncDisposable
 
         var fault = await Assert.ThrowsAsync<ServiceException>(() => ImportAsync(bundle));
 
-        Assert.Contains("exists already", fault.Message, StringComparison.Ordinal);
+        Assert.Contains("already. Choose another id", fault.Message, StringComparison.Ordinal);
         Assert.Equal(imported.Entries, (await OpenedAsync(_journal, _sealer, imported.Session)).Count);
         Assert.Equal(Other, (await ImportAsync(bundle, sessionId: Other)).Session.SessionId);
     }
@@ -225,7 +240,7 @@ public sealed class SessionImportTests : IAsyncDisposable
     }
 
     private Task<ImportedSession> ImportAsync(SessionBundle bundle, string? harnessId = null, string? sessionId = null) =>
-        new SessionImport(_journal, _sealer, _catalog, _ => SessionActivity.Absent, _time, "here").RunAsync(EngineWorld.Scope, bundle, harnessId, sessionId, Token);
+        new SessionImport(_other.Host, _catalog, _other.Time).RunAsync(EngineWorld.Scope, bundle, harnessId, sessionId, Token);
 
     private async Task<(string, bool)> HarnessOfAsync(SessionBundle bundle, string? harnessId) =>
         await ImportAsync(bundle, harnessId) is var imported ? (imported.Harness.HarnessId, imported.Made) : default;
