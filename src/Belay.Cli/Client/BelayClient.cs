@@ -304,7 +304,8 @@ internal sealed partial class BelayClient(Connection connection, HttpMessageHand
         ExitCode.CannotConnect,
         $"Could not {attempt}: no server answers at {server.GetLeftPart(UriPartial.Authority)}{Reason(cause)}.",
         Connection.WhenAbsent(server),
-        cause) { OnOneLine = true };
+        cause)
+    { OnOneLine = true };
 
     private static string Reason(Exception cause) => cause switch
     {

@@ -128,7 +128,7 @@ public sealed class BackupRestore(string dataDirectory, TimeProvider time, IdSou
         return held;
     }
 
-    private async Task<(BackupContent Content, DateTimeOffset CreatedAt)> ExtractAsync(
+    private static async Task<(BackupContent Content, DateTimeOffset CreatedAt)> ExtractAsync(
         ArchiveReadStream archive, TreePlacement tree, IProgress<long>? progress, CancellationToken cancellationToken)
     {
         var tally = new TreeTally(progress);

@@ -153,7 +153,7 @@ public sealed class SessionJournal : IAsyncDisposable
 
     /// <summary>Every entry that the session's conversation is made of: those that it shares with others first, then its own.</summary>
     /// <exception cref="JournalException">As above.</exception>
-    public IAsyncEnumerable<PastEntry> ReadWithPastAsync(CancellationToken cancellationToken) => 
+    public IAsyncEnumerable<PastEntry> ReadWithPastAsync(CancellationToken cancellationToken) =>
         SessionPast.ReadAsync(_journal, _sealer, Session, ReadAsync(0, cancellationToken), cancellationToken);
 
     /// <summary>Entries after a sequence number, opened and verified, for readers that hold no lease.</summary>
