@@ -92,7 +92,8 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
     private Store OpenStore()
     {
         var database = Own(SqliteDatabase.Open(settings.DataDirectory, settings.Storage, Time));
-        return new(database, new SqliteDocumentStore(database), replacements.Journal?.Invoke(Time) ?? new SqliteJournal(database, Time));
+        var journal = new SqliteJournal(database, Time);
+        return new(database, new SqliteDocumentStore(database), journal, replacements.Journal?.Invoke(journal) ?? journal);
     }
 
     // 3. Secrets: the master key, the access keys, and the sealer of what is stored.
@@ -109,10 +110,8 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
     private async Task<Heads> OpenHeadsAsync(Store store, Secrets secrets, CancellationToken cancellationToken)
     {
         var quarantine = new Quarantine(logging.CreateLogger<Quarantine>());
-        return new(quarantine, store.Journal is SqliteJournal journal
-            ? Own(await HeadKeeper.OpenAsync(
-                settings.DataDirectory, secrets.MasterKey, store.Database, journal, settings.Storage, quarantine, Time, logging.CreateLogger<HeadKeeper>(), cancellationToken))
-            : null);
+        return new(quarantine, Own(await HeadKeeper.OpenAsync(
+            settings.DataDirectory, secrets.MasterKey, store.Database, store.Stored, settings.Storage, quarantine, Time, logging.CreateLogger<HeadKeeper>(), cancellationToken)));
     }
 
     // 5. Sandboxes: the driver proves itself before anything relies on it; what an earlier server left behind goes before one starts.
@@ -262,9 +261,7 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
             .. UsageEndpoints.Operations(lists, Time),
             .. IdentityEndpoints.Operations(secrets.Keys, access.Bearers, access.Tickets, settings.DefaultAccount),
             DoctorEndpoints.Operation(settings, store.Documents, sandboxes.Driver.Name, () => sandboxes.Trial.Value, sandboxes.Label, engine.Sessions.CountOf, heads.Quarantine.CountOf, Time),
-            .. heads.Keeper is { } keeper && store.Journal is SqliteJournal journal
-                ? [VerifyEndpoints.Operation(new(journal, secrets.Sealer, Time), keeper, heads.Quarantine, settings.DefaultAccount, subscriptions, Time)]
-                : Array.Empty<Operation>(),
+            VerifyEndpoints.Operation(new(store.Stored, secrets.Sealer, Time), heads.Keeper, heads.Quarantine, settings.DefaultAccount, subscriptions, Time),
             .. BackupEndpoints.Operations(backups, settings.DefaultAccount, logging.CreateLogger(typeof(BackupEndpoints).FullName!)),
             .. LogLevelEndpoints.Operations(levels, settings.DefaultAccount, logging.CreateLogger(typeof(LogLevelEndpoints).FullName!)),
         ];
@@ -293,11 +290,11 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
 
     private sealed record Watch(Instrumentation Telemetry, CollectedMetrics? Metrics);
 
-    private sealed record Store(SqliteDatabase Database, SqliteDocumentStore Documents, IJournal Journal);
+    private sealed record Store(SqliteDatabase Database, SqliteDocumentStore Documents, SqliteJournal Stored, IJournal Journal);
 
     private sealed record Secrets(MasterKey MasterKey, AccessKeys Keys, ISealer Sealer);
 
-    private sealed record Heads(Quarantine Quarantine, HeadKeeper? Keeper);
+    private sealed record Heads(Quarantine Quarantine, HeadKeeper Keeper);
 
     private sealed record Sandboxed(ISandboxDriver Driver, Lazy<Task<SandboxProbe>> Trial, string Label, SessionSandboxes Sessions);
 

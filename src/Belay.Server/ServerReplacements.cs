@@ -9,8 +9,8 @@ namespace Belay.Server;
 /// </summary>
 public sealed record ServerReplacements
 {
-    /// <summary>Makes the journal; the data directory still holds the documents.</summary>
-    public Func<TimeProvider, IJournal>? Journal { get; init; }
+    /// <summary>Makes the journal that sessions use from the usual one; the data directory still holds the documents.</summary>
+    public Func<IJournal, IJournal>? Journal { get; init; }
 
     /// <summary>Makes the sealer of journal entries from the usual one.</summary>
     public Func<ISealer, ISealer>? Sealer { get; init; }

@@ -28,7 +28,7 @@ internal static class VariantServer
         };
         var replacements = new ServerReplacements
         {
-            Journal = variant == Variant.MemoryJournal ? time => new InMemoryJournal(time) : null,
+            Journal = variant == Variant.MemoryJournal ? _ => new InMemoryJournal(TimeProvider.System) : null,
             Sealer = variant == Variant.NoSealing ? sealer => new PlainSealer(sealer) : null,
         };
         var parts = await ServerParts.OpenAsync(settings, replacements, NullLoggerFactory.Instance, new LogLevels(LogLevel.None), CancellationToken.None);
