@@ -10,7 +10,6 @@ using Belay.Replays;
 using Belay.Sessions;
 using Belay.Storage;
 using Belay.Testing;
-using Belay.Testing.Clients;
 using Belay.Testing.Sessions;
 using Belay.Testing.Storage;
 
