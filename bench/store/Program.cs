@@ -1,9 +1,13 @@
 using System.Diagnostics;
 using System.Globalization;
+using Belay.Agents;
+using Belay.Contracts.Invocations;
 using Belay.Identity;
+using Belay.Models;
 using Belay.Sessions;
 using Belay.Storage;
 using Belay.Storage.Sqlite;
+using Microsoft.Extensions.Logging.Abstractions;
 
 // What the store alone does: workers that append to sessions of their own, beside the disk's floor in the same run.
 // An iteration is the loop's: one synced append of two entries, then two queued ones. Arguments: seconds of a window (2), directory.
@@ -22,6 +26,7 @@ try
     }
 
     await NewSessionsAsync();
+    await ForksAsync();
 }
 finally
 {
@@ -106,6 +111,54 @@ async Task NewSessionsAsync()
     }
 }
 
+// A session is forked at its last entry, again and again, without files: what it costs must not depend on how long its journal is.
+async Task ForksAsync()
+{
+    var data = Path.Combine(directory, "forks");
+    await using var database = SqliteDatabase.Open(data, new StorageSettings(), TimeProvider.System);
+    var journal = new SqliteJournal(database, TimeProvider.System);
+    var sealer = new Sealer(MasterKey.LoadOrCreate(data), new SqliteDocumentStore(database), IdSource.System, new SealerSettings());
+    var turn = new ModelTurn(TimeProvider.System, IdSource.System, new RetryPolicy(RetryPolicy.DefaultBaseSeconds));
+    var services = new SessionServices(
+        new AgentLoop(turn, new ContextReduction(turn), new ToolDispatch(new(), TimeProvider.System)), [], new(), new(), TimeProvider.System, IdSource.System, NullLogger.Instance, (_, _, _) => throw new UnreachableException())
+    {
+        ResolveModel = _ => throw new UnreachableException(),
+    };
+    await using var host = new SessionHost(journal, sealer, (_, _, _) => throw new UnreachableException(), services, "bench");
+    var forks = new SessionForks(new(journal, sealer, host.Look, new()), host, files: null, NullLogger<SessionForks>.Instance);
+    int[] lengths = [12, 1_000, 10_000];
+    foreach (var length in lengths)
+    {
+        await using var session = await SessionJournal.OpenAsync(journal, sealer, TimeProvider.System, Key($"{length}"), "bench", CancellationToken.None);
+        await session.FixActorAsync("actor", CancellationToken.None);
+        for (var i = 0; i < length; i += 4)
+        {
+            await session.AppendAsync(Turn(), Durability.Queued, CancellationToken.None);
+        }
+    }
+
+    // Side by side, so that whatever else the machine does is the same for all.
+    var waits = lengths.ToDictionary(length => length, _ => new List<double>());
+    var all = Stopwatch.StartNew();
+    for (var round = 0; all.Elapsed < window * lengths.Length || round < 20; round++)
+    {
+        foreach (var length in lengths)
+        {
+            var one = Stopwatch.StartNew();
+            await forks.ForkAsync(Key($"{length}"), new($"fork-{length}-{round}", null, null, null), CancellationToken.None);
+            if (round > 10)
+            {
+                waits[length].Add(one.Elapsed.TotalMilliseconds);
+            }
+        }
+    }
+
+    foreach (var length in lengths)
+    {
+        Row($"fork of {length:N0} entries", 1, waits[length], TimeSpan.FromMilliseconds(waits[length].Sum()));
+    }
+}
+
 static async Task<List<double>> WorkAsync(SessionJournal session, long end)
 {
     var waits = new List<double>();
@@ -124,6 +177,14 @@ static async Task<List<double>> WorkAsync(SessionJournal session, long end)
 static SessionKey Key(string session) => new(new Scope("000000000000", "us-west-2"), "harness-0123456789", session);
 
 static CommandIntent Body() => new("command", new string('x', 200), 30);
+
+static IReadOnlyList<EntryBody> Turn() =>
+[
+    new InvocationStarted("invocation", "DEFAULT", "1", [new(HarnessConversationRole.User, [new Block.Text(new string('x', 200))])], [], [], new(75, null, 3600)),
+    new ModelIntent("invocation", 1, "bench", "bench", 1),
+    new ModelOutcome("invocation", 1, new(HarnessConversationRole.Assistant, [new Block.Text(new string('x', 200))]), HarnessStopReason.EndTurn, default, [], 1, 1, 1, null),
+    new InvocationEnded("invocation", HarnessStopReason.EndTurn, "", default, 1, 1, null),
+];
 
 static void Row(string what, int workers, List<double> waits, TimeSpan elapsed)
 {

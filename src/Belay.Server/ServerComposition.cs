@@ -6,6 +6,7 @@ using Belay.Harnesses;
 using Belay.Identity;
 using Belay.Models;
 using Belay.Sandboxes;
+using Belay.Sandboxes.Snapshots;
 using Belay.Sandboxes.Unconfined;
 using Belay.Server.Auth;
 using Belay.Server.Backups;
@@ -17,8 +18,8 @@ using Belay.Server.Identity;
 using Belay.Server.Invocations;
 using Belay.Server.Logging;
 using Belay.Server.OpenApi;
-using Belay.Server.Runtimes;
 using Belay.Server.Replays;
+using Belay.Server.Runtimes;
 using Belay.Server.Sessions;
 using Belay.Server.Telemetry;
 using Belay.Server.Usages;
@@ -54,7 +55,8 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
             var secrets = OpenSecrets(store);
             var heads = await OpenHeadsAsync(store, secrets, cancellationToken);
             var sandboxes = await OpenSandboxesAsync(watch.Telemetry, cancellationToken);
-            var engine = BuildEngine(watch.Telemetry, store, secrets, heads.Quarantine, sandboxes);
+            var snapshots = await OpenSnapshotsAsync(store, cancellationToken);
+            var engine = BuildEngine(watch.Telemetry, store, secrets, heads.Quarantine, sandboxes, snapshots);
             var access = BuildAccess(store, secrets);
             return Serve(watch, store, secrets, heads, sandboxes, engine, access);
         }
@@ -151,18 +153,32 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
         return (driver, $"{driver.Name} ({probe.Label}){because}");
     }
 
+    // Files of sessions that never began are gone before anybody can begin them.
+    private async Task<WorkspaceSnapshots> OpenSnapshotsAsync(Store store, CancellationToken cancellationToken)
+    {
+        var snapshots = new WorkspaceSnapshots(settings.DataDirectory, settings.Snapshots, Time, Ids, logging.CreateLogger<WorkspaceSnapshots>());
+        await snapshots.SettleAsync(store.Journal, cancellationToken);
+        return snapshots;
+    }
+
     // 6. Models, harnesses, and the loop that brings them together in sessions.
-    private Engine BuildEngine(Instrumentation telemetry, Store store, Secrets secrets, Quarantine quarantine, Sandboxed sandboxes)
+    private Engine BuildEngine(Instrumentation telemetry, Store store, Secrets secrets, Quarantine quarantine, Sandboxed sandboxes, WorkspaceSnapshots snapshots)
     {
         var models = Own(new ModelCatalog(settings.Models, Time));
         var catalog = new HarnessCatalog(store.Documents, secrets.MasterKey, settings.Catalog, Time, Ids);
         var turn = new ModelTurn(Time, Ids, new RetryPolicy(settings.Models.RetryBaseSeconds));
         var loop = new AgentLoop(turn, new ContextReduction(turn), new ToolDispatch(settings.Invocations, Time));
         var resolver = new InvocationResolver(models.Resolve, settings.Invocations, settings.Catalog, Ids);
-        var services = new SessionServices(loop, BuiltInTools.All, settings.Sessions, settings.Invocations, Time, Ids, logging.CreateLogger<LiveSession>(), RestoreAsync) { Telemetry = telemetry, Quarantine = quarantine };
+        var services = new SessionServices(loop, BuiltInTools.All, settings.Sessions, settings.Invocations, Time, Ids, logging.CreateLogger<LiveSession>(), RestoreAsync)
+        {
+            Telemetry = telemetry,
+            Quarantine = quarantine,
+            ResolveModel = models.Resolve,
+            Files = snapshots.Files,
+        };
         var sessions = Own(new SessionHost(store.Journal, secrets.Sealer, sandboxes.Sessions.For, services, Ids.NewUuid()));
         telemetry.Observe(() => sessions.Active, () => sandboxes.Sessions.Running);
-        return new(catalog, resolver, sessions);
+        return new(catalog, resolver, sessions, snapshots.Files);
 
         async Task<RestoredInvocation> RestoreAsync(SessionKey session, InvocationStarted started, CancellationToken cancellationToken)
         {
@@ -229,17 +245,19 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
         var lists = new SessionLists(reader, settings.Prices);
         var events = new SessionEventStreams(reader, engine.Sessions.Listen);
         var signer = Own(BundleKey.LoadOrCreate(settings.DataDirectory, secrets.MasterKey));
+        var imports = new SessionImport(engine.Sessions, engine.Catalog, Time);
         var backups = new BackupWriter(store.Database, settings.DataDirectory, Time, Ids);
         return
         [
             .. SettingsEndpoints.Operations(engine.Catalog),
             .. SessionEndpoints.Operations(lists, access.Pages, Time),
+            ForkEndpoints.Operation(engine.Catalog, engine.Resolver, new(reader, engine.Sessions, engine.Files, logging.CreateLogger<SessionForks>()), Ids),
             .. JournalEndpoints.Operations(reader, new SessionStreams(reader), subscriptions, Time),
             .. RunEndpoints.Operations(engine.Catalog, engine.Resolver, engine.Sessions),
             .. EventEndpoints.Operations(reader, events, subscriptions, Time),
             .. ChannelEndpoints.Operations(new(engine.Catalog, engine.Resolver, engine.Sessions, reader, events, subscriptions, Time)),
             .. ReplayEndpoints.Operations(reader, engine.Catalog, Time),
-            .. BundleEndpoints.Operations(reader, engine.Catalog, signer, Time),
+            .. BundleEndpoints.Operations(reader, engine.Catalog, signer, imports, settings.DataDirectory, Time),
             .. UsageEndpoints.Operations(lists, Time),
             .. IdentityEndpoints.Operations(secrets.Keys, access.Bearers, access.Tickets, settings.DefaultAccount),
             DoctorEndpoints.Operation(settings, store.Documents, sandboxes.Driver.Name, () => sandboxes.Trial.Value, sandboxes.Label, engine.Sessions.CountOf, heads.Quarantine.CountOf, Time),
@@ -280,7 +298,7 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
 
     private sealed record Sandboxed(ISandboxDriver Driver, Lazy<Task<SandboxProbe>> Trial, string Label, SessionSandboxes Sessions);
 
-    private sealed record Engine(HarnessCatalog Catalog, InvocationResolver Resolver, SessionHost Sessions);
+    private sealed record Engine(HarnessCatalog Catalog, InvocationResolver Resolver, SessionHost Sessions, SessionFiles Files);
 
     private sealed record Access(PaginationTokens Pages, BearerTokens Bearers, Tickets Tickets);
 

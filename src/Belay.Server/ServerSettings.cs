@@ -4,6 +4,7 @@ using Belay.Agents;
 using Belay.Harnesses;
 using Belay.Models;
 using Belay.Sandboxes;
+using Belay.Sandboxes.Snapshots;
 using Belay.Server.Wire;
 using Belay.Sessions;
 using Belay.Storage;
@@ -53,6 +54,9 @@ public sealed partial record ServerSettings
 
     /// <summary>Where tools run.</summary>
     public SandboxSettings Sandboxes { get; init; } = new();
+
+    /// <summary>Saving of sessions' files.</summary>
+    public SnapshotSettings Snapshots { get; init; } = new();
 
     /// <summary>Whether <c>auto</c> may end at <c>unconfined</c>; only a demonstration says yes, and prints what it got.</summary>
     public bool UnconfinedAsLastResort { get; init; }

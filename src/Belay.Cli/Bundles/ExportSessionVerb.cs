@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using Belay.Bundles;
 using Belay.Cli.CommandLine;
-using Belay.Cli.Harnesses;
 using Belay.Cli.Sessions;
 
 namespace Belay.Cli.Bundles;

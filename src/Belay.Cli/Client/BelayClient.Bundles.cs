@@ -1,4 +1,9 @@
+using System.Net.Http.Headers;
+using System.Security.Cryptography;
+using System.Text.Json;
 using Belay.Cli.CommandLine;
+using Belay.Contracts.Signing;
+using Belay.Server.Bundles;
 
 namespace Belay.Cli.Client;
 
@@ -20,5 +25,23 @@ internal sealed partial class BelayClient
         {
             throw new CliException(ExitCode.Failed, $"Could not {attempt}: the server ended the bundle before it was whole.", "The server's log says why.", cause);
         }
+    }
+
+    /// <summary>ImportSession: sends the bundle.</summary>
+    public async Task<JsonElement> ImportSessionAsync(
+        Stream bundle, string? harnessId, string? sessionId, string? trust, IProgress<long> progress, CancellationToken cancellationToken)
+    {
+        const string Attempt = "import the session";
+        using var request = Request(
+            HttpMethod.Post, Connection.Control, $"/belay/v1/sessions/import{Query(("harnessId", harnessId), ("sessionId", sessionId), ("trust", trust))}");
+        var hash = Convert.ToHexStringLower(await SHA256.HashDataAsync(bundle, cancellationToken));
+        bundle.Position = 0;
+        request.Content = new StreamContent(new ReportingStream(bundle, progress))
+        {
+            Headers = { ContentType = new MediaTypeHeaderValue(BundleEndpoints.MediaType), ContentLength = bundle.Length },
+        };
+        SigV4Signer.Sign(request, hash, Connection.Key.AccessKeyId, Connection.Key.Secret, Connection.Region, SigningName, time.GetUtcNow());
+        using var response = await SendAsync(Attempt, Connection.Control, request, cancellationToken);
+        return Parse(Attempt, Connection.Control, await ReadBodyAsync(Attempt, Connection.Control, response, cancellationToken));
     }
 }

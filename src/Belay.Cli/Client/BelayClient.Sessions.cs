@@ -27,6 +27,11 @@ internal sealed partial class BelayClient
     public Task<JsonElement> GetSessionAsync(string harnessId, string sessionId, CancellationToken cancellationToken) =>
         NativeAsync($"get session {sessionId}", Session(harnessId, sessionId), cancellationToken);
 
+    /// <summary>ForkSession.</summary>
+    public Task<JsonElement> ForkSessionAsync(string harnessId, string sessionId, JsonObject body, CancellationToken cancellationToken) =>
+        AnswerAsync(
+            $"fork session {sessionId}", HttpMethod.Post, Connection.Control, $"/belay/v1/harnesses/{Escape(harnessId)}/sessions/{Escape(sessionId)}/forks", body, cancellationToken);
+
     /// <summary>GetTrace.</summary>
     public Task<JsonElement> GetTraceAsync(string traceId, string? harnessId, string? sessionId, CancellationToken cancellationToken) =>
         NativeAsync($"get trace {Terminal.OneLine(traceId, 64)}", $"/belay/v1/traces/{Escape(traceId)}{Query(("harnessId", harnessId), ("sessionId", sessionId))}", cancellationToken);

@@ -185,8 +185,7 @@ internal sealed partial class BelayClient(Connection connection, HttpMessageHand
         (string Name, string? Value)[] headers,
         CancellationToken cancellationToken)
     {
-        // The target is written as it is: Uri would leave an escaped slash alone but not every escaped colon.
-        using var request = new HttpRequestMessage(method, new Uri(server.GetLeftPart(UriPartial.Authority) + pathAndQuery, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }));
+        using var request = Request(method, server, pathAndQuery);
         var bytes = body is null ? [] : Encoding.UTF8.GetBytes(body.ToJsonString());
         if (body is not null)
         {
@@ -202,6 +201,15 @@ internal sealed partial class BelayClient(Connection connection, HttpMessageHand
         }
 
         SigV4Signer.Sign(request, bytes, Connection.Key.AccessKeyId, Connection.Key.Secret, Connection.Region, SigningName, time.GetUtcNow());
+        return await SendAsync(attempt, server, request, cancellationToken);
+    }
+
+    // The target is written as it is: Uri would leave an escaped slash alone but not every escaped colon.
+    private static HttpRequestMessage Request(HttpMethod method, Uri server, string pathAndQuery) =>
+        new(method, new Uri(server.GetLeftPart(UriPartial.Authority) + pathAndQuery, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }));
+
+    private async Task<HttpResponseMessage> SendAsync(string attempt, Uri server, HttpRequestMessage request, CancellationToken cancellationToken)
+    {
         HttpResponseMessage response;
         try
         {
@@ -296,7 +304,8 @@ internal sealed partial class BelayClient(Connection connection, HttpMessageHand
         ExitCode.CannotConnect,
         $"Could not {attempt}: no server answers at {server.GetLeftPart(UriPartial.Authority)}{Reason(cause)}.",
         Connection.WhenAbsent(server),
-        cause) { OnOneLine = true };
+        cause)
+    { OnOneLine = true };
 
     private static string Reason(Exception cause) => cause switch
     {

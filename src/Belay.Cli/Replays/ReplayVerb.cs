@@ -1,7 +1,5 @@
 using System.CommandLine;
-using Belay.Cli.Client;
 using Belay.Cli.CommandLine;
-using Belay.Cli.Harnesses;
 using Belay.Cli.Sessions;
 
 namespace Belay.Cli.Replays;

@@ -4,11 +4,11 @@ using System.Text.RegularExpressions;
 namespace Belay.Cli.Runtimes;
 
 /// <summary>Names the session that a verb works on.</summary>
-internal sealed partial class SessionOption(bool required)
+internal sealed partial class SessionOption(bool required, string? description = null)
 {
     private readonly Option<string?> _option = new("--session-id")
     {
-        Description = required ? "Session." : "Session to continue; a new one when left out.",
+        Description = description ?? (required ? "Session." : "Session to continue; a new one when left out."),
         HelpName = "ID",
         Required = required,
     };

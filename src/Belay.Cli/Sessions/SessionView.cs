@@ -16,6 +16,7 @@ internal static class SessionView
             ("session", session.Text("sessionId")),
             ("harness", session.Text("harnessId")),
             ("actor", session.Text("actorId")),
+            ("forked from", session.Member("forkedFrom") is { } origin ? $"{origin.Text("sessionId")} at entry {origin.Number("entry")}" : null),
             ("state", session.Text("state")),
             ("ended", InvocationFacts.End(session) is { Tone: not Tone.Dim, Text: var reason } ? reason : null),
             ("why", session.Text("why")),

@@ -68,7 +68,7 @@ public sealed record ReplayedEvent
 }
 
 /// <summary>How the replay of an invocation came out.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<ReplayOutcome>))]
+[JsonConverter(typeof(WireEnumConverter<ReplayOutcome>))]
 public enum ReplayOutcome
 {
     /// <summary>The engine wrote what is recorded, byte for byte, to its end.</summary>

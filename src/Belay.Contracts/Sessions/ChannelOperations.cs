@@ -66,7 +66,7 @@ public sealed record OpenSessionChannelRequest
 }
 
 /// <summary>What a client does on a channel.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<ChannelMode>))]
+[JsonConverter(typeof(WireEnumConverter<ChannelMode>))]
 public enum ChannelMode
 {
     /// <summary>It hears and speaks.</summary>
@@ -126,7 +126,7 @@ public sealed record ChannelMessage
 }
 
 /// <summary>What a message on a channel is.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<ChannelMessageType>))]
+[JsonConverter(typeof(WireEnumConverter<ChannelMessageType>))]
 public enum ChannelMessageType
 {
     /// <summary>Begins an invocation, which goes on without the client.</summary>

@@ -101,6 +101,9 @@ public sealed record SessionSummary
     /// <summary>The actor that it belongs to, where a call named one; absent before the first invocation.</summary>
     public string? ActorId { get; init; }
 
+    /// <summary>The session whose past it shares, and the last entry that it shares; absent when it began by itself. What happened there counts there.</summary>
+    public ForkPoint? ForkedFrom { get; init; }
+
     /// <summary>What it does now.</summary>
     public required SessionState State { get; init; }
 

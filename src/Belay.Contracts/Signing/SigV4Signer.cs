@@ -10,11 +10,14 @@ public static class SigV4Signer
     /// <c>x-amz…</c> or <c>x-belay-…</c> header present, so those must be set before; the request's URI must be absolute and sent as it is.
     /// </summary>
     public static void Sign(
-        HttpRequestMessage request, ReadOnlySpan<byte> body, string accessKey, string secretKey, string region, string service, DateTimeOffset at)
+        HttpRequestMessage request, ReadOnlySpan<byte> body, string accessKey, string secretKey, string region, string service, DateTimeOffset at) =>
+        Sign(request, SigV4.Hash(body), accessKey, secretKey, region, service, at);
+
+    /// <summary>The same where the body is not at hand, with its SHA-256 in lower-case hex.</summary>
+    public static void Sign(HttpRequestMessage request, string hash, string accessKey, string secretKey, string region, string service, DateTimeOffset at)
     {
         var time = SigV4.Time(at);
         var scope = new CredentialScope(time[..8], region, service);
-        var hash = SigV4.Hash(body);
         request.Headers.Remove("x-amz-date");
         request.Headers.Remove("x-amz-content-sha256");
         request.Headers.Add("x-amz-date", time);

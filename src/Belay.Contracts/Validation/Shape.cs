@@ -62,7 +62,9 @@ public sealed class Shape
         Type = type;
         Kind = KindOf(type);
         IsUnion = type.Type.IsDefined(typeof(UnionAttribute), inherit: false);
-        Names = type.Converter is IWireNames set ? set.Names : [];
+        Names = type.Converter is IWireNames set ? set.Names
+            : Kind != ShapeKind.Enumeration ? []
+            : throw new NotSupportedException($"{type.Type} needs a {typeof(WireEnumConverter<>).Name} to have names on the wire.");
         _item = new(() => Kind is ShapeKind.List or ShapeKind.Map ? Of(type.Options.GetTypeInfo(type.ElementType!)) : null);
         _members = new(() => [.. type.Properties.Select((property, index) => new Member(property, index))]);
     }

@@ -101,6 +101,15 @@ public static class OpenApiDocument
             AddInput(description, input, schemas);
         }
 
+        if (operation.File is { } file)
+        {
+            description["requestBody"] = new JsonObject
+            {
+                ["required"] = true,
+                ["content"] = new JsonObject { [file.MediaType] = new JsonObject { ["schema"] = new JsonObject { ["type"] = "string", ["format"] = "binary", ["maxLength"] = file.MaxBytes } } },
+            };
+        }
+
         description["responses"] = Responses(about, schemas, documentation);
         description["security"] = Security(operation);
         return description;

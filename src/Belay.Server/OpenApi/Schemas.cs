@@ -95,6 +95,7 @@ internal sealed class Schemas(ContractDocumentation documentation)
 
         if (shape.IsUnion)
         {
+            // A node each: one cannot stand in two places.
             schema["minProperties"] = 1;
             schema["maxProperties"] = 1;
         }

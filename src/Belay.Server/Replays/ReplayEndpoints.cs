@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using Belay.Contracts;
 using Belay.Contracts.Faults;
-using Belay.Contracts.Harnesses;
 using Belay.Contracts.Replays;
 using Belay.Harnesses;
 using Belay.Replays;
@@ -66,7 +65,7 @@ public static class ReplayEndpoints
         SessionReader reader, HarnessCatalog catalog, SessionKey key, bool events, TimeProvider time, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var began = time.GetTimestamp();
-        var replayer = new Replayer((version, token) => VersionAsync(catalog, key, version, token), BuiltInTools.All);
+        var replayer = new Replayer((version, token) => catalog.FindVersionAsync(key, version, token), BuiltInTools.All);
         var invocations = new List<ReplayedInvocationSummary>();
         await using var replayed = replayer.RunAsync(RecordedSession.ReadAsync(reader.Journal, reader.Sealer, key, cancellationToken), new(), cancellationToken).GetAsyncEnumerator(cancellationToken);
         while (await NextAsync(replayed))
@@ -96,19 +95,6 @@ public static class ReplayEndpoints
         catch (Exception problem) when (problem is ReplayException or (JournalException and not JournalDamagedException))
         {
             throw ServiceException.Invalid(ValidationReason.ResourceConflict, problem.Message, problem);
-        }
-    }
-
-    /// <summary>A version of a harness; null when it is gone.</summary>
-    internal static async Task<Harness?> VersionAsync(HarnessCatalog catalog, SessionKey key, string version, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await catalog.GetAsync(key.Scope, key.HarnessId, version, cancellationToken);
-        }
-        catch (ServiceException gone) when (gone.Code == FaultCode.ResourceNotFoundException)
-        {
-            return null;
         }
     }
 }

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using System.Net.WebSockets;
 using System.Security.Cryptography;
 using System.Text;
@@ -18,6 +19,7 @@ namespace Belay.Server.Sessions;
 /// One open channel. Events are pulled and sent one at a time, so a slow client costs one of them; a client that takes nothing for the time that
 /// streams allow has left. What it sends is bounded in size and rate and taken one message after another. Every end says why.
 /// </summary>
+[SuppressMessage("Design", "CA1001", Justification = "Its one run disposes what it owns.")]
 internal sealed class Channel(ChannelServices services, OperationCall call, WebSocket socket, SessionKey key, string harnessArn, OpenChannelRequest request)
 {
     /// <summary>Largest message of a client.</summary>

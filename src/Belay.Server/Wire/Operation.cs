@@ -22,6 +22,9 @@ public sealed record Operation(
     /// <summary>What the OpenAPI document says about it; every operation of the native API has it.</summary>
     public OperationAbout? About { get; init; }
 
+    /// <summary>How the body becomes a file; null when it is held in memory.</summary>
+    public RequestFile? File { get; init; }
+
     /// <summary>Whether the request must be signed with an access key: a bearer token or a ticket is not enough.</summary>
     public bool NeedsAccessKey { get; init; }
 }

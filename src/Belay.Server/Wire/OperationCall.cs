@@ -47,6 +47,9 @@ public sealed class OperationCall(HttpContext http, Operation operation, Caller 
     /// <summary>The body as it arrived.</summary>
     public ReadOnlyMemory<byte> Body { get; private set; } = body;
 
+    /// <summary>The body as a file, read from its beginning; null where the operation has none.</summary>
+    public Stream? File { get; init; }
+
     /// <summary>What holds the body's memory; disposed when a stream begins.</summary>
     internal IDisposable? BodyHold { get; init; }
 

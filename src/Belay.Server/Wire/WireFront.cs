@@ -108,10 +108,14 @@ public sealed partial class WireFront
             connection?.Prove();
         }
 
-        using var body = await _bodies.ReadAsync(http.Request, operation?.MaxBodyBytes ?? Operation.ControlBodyBytes, pending.IsVerified, http.RequestAborted);
+        var (file, hash) = operation?.File is { } spool ? await spool.ReadAsync(http.Request, pending.IsVerified, http.RequestAborted) : default;
+        await using var fileHold = file;
+        using var body = file is null
+            ? await _bodies.ReadAsync(http.Request, operation?.MaxBodyBytes ?? Operation.ControlBodyBytes, pending.IsVerified, http.RequestAborted)
+            : null;
         exchange.BodyRead = true;
-        var caller = pending.Complete(body.Hash);
-        if (!pending.IsVerified)
+        var caller = pending.Complete(hash ?? body!.Hash);
+        if (body is not null && !pending.IsVerified)
         {
             connection?.Prove();
             _bodies.Verified(body);
@@ -133,8 +137,9 @@ public sealed partial class WireFront
             throw NotServed(http.Request.Method, match?.Route);
         }
 
-        var call = new OperationCall(http, operation, caller, exchange.RequestId, match!.Value.Labels, body.Bytes)
+        var call = new OperationCall(http, operation, caller, exchange.RequestId, match!.Value.Labels, body?.Bytes ?? default)
         {
+            File = file,
             BodyHold = body,
             WriteTimeout = _settings.WriteTimeout,
             Time = _time,
@@ -142,7 +147,7 @@ public sealed partial class WireFront
             Trace = exchange.Telemetry.Trace,
             Span = exchange.Telemetry.Span,
         };
-        exchange.Call = call;
+        exchange.Begin(call);
         await operation.HandleAsync(call, http.RequestAborted);
         Log.Served(_logger, operation.Name, http.Response.StatusCode, Milliseconds(exchange), exchange.RequestId);
     }
@@ -220,13 +225,18 @@ public sealed partial class WireFront
 
         public bool BodyRead { get; set; }
 
-        public OperationCall? Call { get; set; }
+        public OperationCall? Call { get; private set; }
 
-        // Known only once the caller is.
-        private string? Session =>
-            (Call?.Http.Request.Headers[SessionHeader].ToString() is { Length: > 0 } header ? header : Call?.Labels.GetValueOrDefault(SessionLabel)) is { } id
-                ? id[..Math.Min(id.Length, LongestSession)]
-                : null;
+        // Known only once the caller is. Kept: what a request began may log when the request is over.
+        private string? Session { get; set; }
+
+        public void Begin(OperationCall call)
+        {
+            Call = call;
+            var header = call.Http.Request.Headers[SessionHeader].ToString();
+            var id = header.Length > 0 ? header : call.Labels.GetValueOrDefault(SessionLabel);
+            Session = id?[..Math.Min(id.Length, LongestSession)];
+        }
 
         /// <summary>What lines of the log are told to belong to.</summary>
         public IEnumerator<KeyValuePair<string, object?>> GetEnumerator()

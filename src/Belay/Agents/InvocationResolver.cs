@@ -20,7 +20,8 @@ namespace Belay.Agents;
 /// <param name="ids">Where the invocation's id comes from.</param>
 public sealed class InvocationResolver(Func<HarnessModelConfiguration, ResolvedModel> resolve, InvocationSettings settings, CatalogSettings catalog, IdSource ids)
 {
-    private const string DefaultActor = "default-user";
+    /// <summary>The actor of those who name none.</summary>
+    public const string DefaultActor = "default-user";
 
     /// <summary>The invocation that a call asks for.</summary>
     public Invocation Resolve(ServedHarness served, InvokeHarnessRequest request)
@@ -98,6 +99,26 @@ public sealed class InvocationResolver(Func<HarnessModelConfiguration, ResolvedM
             Detached = started.Detached,
         };
     }
+
+    /// <summary>Refuses what a fork may not say about its invocations: it is refused as if each of them said it, and its model must be there now.</summary>
+    /// <param name="served">The harness as it serves now.</param>
+    /// <param name="model">Model of the fork's invocations; null for the session's.</param>
+    /// <param name="systemPrompt">Their instructions; null for the session's.</param>
+    /// <returns>The instructions' texts; null when there are none.</returns>
+    public IReadOnlyList<string>? CheckFork(ServedHarness served, HarnessModelConfiguration? model, IReadOnlyList<HarnessSystemContentBlock>? systemPrompt)
+    {
+        ThrowIfForbidden(served, new() { HarnessArn = served.Harness.Arn, RuntimeSessionId = "", Messages = [], Model = model, SystemPrompt = systemPrompt });
+        if (model is not null)
+        {
+            _ = resolve(model);
+        }
+
+        return systemPrompt is null ? null : Texts(systemPrompt);
+    }
+
+    /// <summary>Everything wrong with what a fork says about its invocations, whatever harness it is for.</summary>
+    public static IEnumerable<FieldProblem> ForkProblems(HarnessModelConfiguration? model, IReadOnlyList<HarnessSystemContentBlock>? systemPrompt) =>
+        [.. model is null ? [] : HarnessRules.Model(model, "model"), .. HarnessRules.SystemPrompt(systemPrompt, "systemPrompt")];
 
     /// <summary>Refuses callers that a harness does not let in, and environments that are not built; what commands check too.</summary>
     public static void ThrowIfUnservable(Harness harness)

@@ -17,9 +17,6 @@ internal sealed record BackupManifest(int Form, DateTimeOffset CreatedAt, long F
 
     /// <summary>The form that is written now.</summary>
     public const int Current = 1;
-
-    /// <summary>The bits of a mode that are kept: nothing that runs as somebody else.</summary>
-    public const UnixFileMode Permissions = (UnixFileMode)0x1FF;
 }
 
 /// <summary>JSON of archives.</summary>

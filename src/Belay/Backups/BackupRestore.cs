@@ -4,6 +4,7 @@ using Belay.Contracts.Verification;
 using Belay.Identity;
 using Belay.Storage;
 using Belay.Storage.Sqlite;
+using Belay.Storage.Trees;
 using Belay.Verification;
 
 namespace Belay.Backups;
@@ -47,17 +48,13 @@ public sealed class BackupRestore(string dataDirectory, TimeProvider time, IdSou
         using var held = TakeStaging();
         try
         {
-            var closed = new List<(string Path, UnixFileMode Mode)>();
-            var (content, createdAt) = await ExtractAsync(archive, closed, progress, cancellationToken);
+            var tree = new TreePlacement(Content);
+            var (content, createdAt) = await ExtractAsync(archive, tree, progress, cancellationToken);
             var sessions = await VerifyAsync(cancellationToken);
             ThrowIfTaken();
 
-            // Last, because what is closed could not be removed; the innermost first, or its parent would be closed before it.
-            foreach (var (path, mode) in Enumerable.Reverse(closed))
-            {
-                File.SetUnixFileMode(path, mode);
-            }
-
+            // Last, because what is closed could not be removed.
+            tree.Close();
             if (Directory.Exists(_target))
             {
                 Directory.Delete(_target);
@@ -65,6 +62,10 @@ public sealed class BackupRestore(string dataDirectory, TimeProvider time, IdSou
 
             Directory.Move(Content, _target);
             return new RestoredBackup(content, createdAt, sessions);
+        }
+        catch (TreeException cause)
+        {
+            throw new BackupException(cause.Message, cause);
         }
         catch (StorageException cause)
         {
@@ -81,9 +82,9 @@ public sealed class BackupRestore(string dataDirectory, TimeProvider time, IdSou
     public static async Task<BackupContent> CheckAsync(Stream input, string passphrase, CancellationToken cancellationToken)
     {
         await using var archive = await ArchiveReadStream.BeginAsync(input, passphrase, cancellationToken);
-        var tally = new BackupTally(progress: null);
+        var tally = new TreeTally(progress: null);
         var manifest = await ReadAsync(archive, tally, (entry, content) => content is null ? Task.CompletedTask : content.CopyToAsync(Stream.Null, cancellationToken), cancellationToken);
-        return tally.Content with { LeftOut = manifest.LeftOut };
+        return new(tally.Files, tally.Bytes, manifest.LeftOut);
     }
 
     private void ThrowIfTaken()
@@ -127,17 +128,17 @@ public sealed class BackupRestore(string dataDirectory, TimeProvider time, IdSou
         return held;
     }
 
-    private async Task<(BackupContent Content, DateTimeOffset CreatedAt)> ExtractAsync(
-        ArchiveReadStream archive, List<(string Path, UnixFileMode Mode)> closed, IProgress<long>? progress, CancellationToken cancellationToken)
+    private static async Task<(BackupContent Content, DateTimeOffset CreatedAt)> ExtractAsync(
+        ArchiveReadStream archive, TreePlacement tree, IProgress<long>? progress, CancellationToken cancellationToken)
     {
-        var tally = new BackupTally(progress);
-        var manifest = await ReadAsync(archive, tally, (entry, content) => PlaceAsync(entry, content, closed, cancellationToken), cancellationToken);
+        var tally = new TreeTally(progress);
+        var manifest = await ReadAsync(archive, tally, (entry, content) => tree.PlaceAsync(entry, entry.Name, content, cancellationToken), cancellationToken);
 
-        return (tally.Content with { LeftOut = manifest.LeftOut }, manifest.CreatedAt);
+        return (new(tally.Files, tally.Bytes, manifest.LeftOut), manifest.CreatedAt);
     }
 
     /// <summary>Every entry in order, with its content for files; then the manifest, which must agree.</summary>
-    private static async Task<BackupManifest> ReadAsync(ArchiveReadStream archive, BackupTally tally, Func<TarEntry, Stream?, Task> take, CancellationToken cancellationToken)
+    private static async Task<BackupManifest> ReadAsync(ArchiveReadStream archive, TreeTally tally, Func<TarEntry, Stream?, Task> take, CancellationToken cancellationToken)
     {
         BackupManifest? manifest = null;
         try
@@ -168,8 +169,7 @@ public sealed class BackupRestore(string dataDirectory, TimeProvider time, IdSou
             throw new BackupException("The archive's content cannot be read.", cause);
         }
 
-        var found = tally.Content;
-        return manifest is not null && manifest.Files == found.Files && manifest.Bytes == found.Bytes && manifest.Sha256 == tally.Digest()
+        return manifest is not null && manifest.Files == tally.Files && manifest.Bytes == tally.Bytes && manifest.Sha256 == tally.Digest()
             ? manifest
             : throw new BackupException("The archive's content is not what it says it is.");
     }
@@ -188,84 +188,6 @@ public sealed class BackupRestore(string dataDirectory, TimeProvider time, IdSou
             > BackupManifest.Current => throw new BackupException("The archive was written by a newer version of Belay."),
             _ => throw new BackupException("The archive's content cannot be read."),
         };
-    }
-
-    private async Task PlaceAsync(TarEntry entry, Stream? content, List<(string Path, UnixFileMode Mode)> closed, CancellationToken cancellationToken)
-    {
-        var path = PathOf(entry.Name);
-        if (Path.Exists(path) || new FileInfo(path).LinkTarget is not null)
-        {
-            throw new BackupException($"The archive holds a name twice: {entry.Name}");
-        }
-
-        if (content is not null)
-        {
-            var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Options = FileOptions.Asynchronous, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite };
-            await using var file = new FileStream(path, options);
-            await FillAsync(file, entry, content, cancellationToken);
-            File.SetUnixFileMode(file.SafeFileHandle, entry.Mode & BackupManifest.Permissions);
-            File.SetLastWriteTimeUtc(file.SafeFileHandle, entry.ModificationTime.UtcDateTime);
-        }
-        else if (entry.EntryType == TarEntryType.Directory)
-        {
-            Directory.CreateDirectory(path, OnlyOwner);
-            var mode = entry.Mode & BackupManifest.Permissions;
-            if (mode != OnlyOwner)
-            {
-                closed.Add((path, mode));
-            }
-        }
-        else if (entry.EntryType == TarEntryType.SymbolicLink)
-        {
-            File.CreateSymbolicLink(path, BackupEntry.Unescape(entry.LinkName));
-        }
-        else
-        {
-            throw new BackupException($"The archive holds something that is no file, directory or link: {entry.Name}");
-        }
-    }
-
-    private static async Task FillAsync(FileStream file, TarEntry entry, Stream content, CancellationToken cancellationToken)
-    {
-        if ((entry as PaxTarEntry)?.ExtendedAttributes.GetValueOrDefault(Extents.Header) is not { } header)
-        {
-            await content.CopyToAsync(file, cancellationToken);
-            return;
-        }
-
-        var extents = Extents.Parse(header, entry.Length) ?? throw new BackupException("The archive's content cannot be read.");
-        file.SetLength(extents.Length);
-        var buffer = new byte[64 * 1024];
-        foreach (var (offset, length) in extents.Parts)
-        {
-            file.Position = offset;
-            for (var left = length; left > 0;)
-            {
-                var part = buffer.AsMemory(0, (int)Math.Min(buffer.Length, left));
-                await content.ReadExactlyAsync(part, cancellationToken);
-                await file.WriteAsync(part, cancellationToken);
-                left -= part.Length;
-            }
-        }
-    }
-
-    // Every parent is a directory that this restore made: no name and no link leads out of it.
-    private string PathOf(string name)
-    {
-        // Escaped slashes would make one step two.
-        var parts = name.TrimEnd('/').Split('/').Select(BackupEntry.Unescape).ToArray();
-        var path = Content;
-        for (var at = 0; at < parts.Length; at++)
-        {
-            if (parts[at] is "" or "." or ".." || parts[at].AsSpan().ContainsAny('/', '\0') || (at > 0 && new DirectoryInfo(path) is not { Exists: true, LinkTarget: null }))
-            {
-                throw new BackupException($"The archive holds a name that leads elsewhere: {name}");
-            }
-
-            path = Path.Join(path, parts[at]);
-        }
-
-        return path;
     }
 
     private async Task<int> VerifyAsync(CancellationToken cancellationToken)

@@ -2,8 +2,8 @@ using System.Formats.Tar;
 using System.Text.Json;
 using Belay.Storage;
 using Belay.Storage.Sqlite;
+using Belay.Storage.Trees;
 using Belay.Verification;
-using Microsoft.Win32.SafeHandles;
 
 namespace Belay.Backups;
 
@@ -46,26 +46,26 @@ public sealed class BackupWriter(SqliteDatabase database, string dataDirectory, 
             // 2. All of it through one seal.
             await using var archive = await ArchiveWriteStream.BeginAsync(output, passphrase, cancellationToken);
             await using var tar = new TarWriter(archive, TarEntryFormat.Pax, leaveOpen: true);
-            var tally = new BackupTally(progress);
+            var tally = new TreeTally(progress);
             using (var copy = File.OpenHandle(snapshot))
             {
-                await AddFileAsync(tar, copy, SqliteDatabase.FileName, tally, cancellationToken);
+                await TreeTar.AddFileAsync(tar, copy, SqliteDatabase.FileName, tally, cancellationToken);
             }
 
             if (heads is not null)
             {
                 using var copy = File.OpenHandle(heads);
-                await AddFileAsync(tar, copy, HeadsFile.FileName, tally, cancellationToken);
+                await TreeTar.AddFileAsync(tar, copy, HeadsFile.FileName, tally, cancellationToken);
             }
 
             foreach (var entry in BackupSource.Entries(_directory))
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                await AddAsync(tar, entry, tally, cancellationToken);
+                await TreeTar.AddAsync(tar, entry, entry.Name, tally, cancellationToken);
             }
 
             // 3. What it must add up to.
-            var content = tally.Content;
+            var content = new BackupContent(tally.Files, tally.Bytes, tally.LeftOut);
             using var manifest = new MemoryStream(JsonSerializer.SerializeToUtf8Bytes(
                 new BackupManifest(BackupManifest.Current, time.GetUtcNow(), content.Files, content.Bytes, content.LeftOut, tally.Digest()), BackupJson.Default.BackupManifest));
             await tar.WriteEntryAsync(new PaxTarEntry(TarEntryType.RegularFile, BackupManifest.Name) { DataStream = manifest }, cancellationToken);
@@ -101,48 +101,5 @@ public sealed class BackupWriter(SqliteDatabase database, string dataDirectory, 
         {
             Directory.Delete(old, recursive: true);
         }
-    }
-
-    private static async Task AddAsync(TarWriter tar, BackupEntry entry, BackupTally tally, CancellationToken cancellationToken)
-    {
-        using var content = entry.Content;
-        var name = BackupEntry.Escape(entry.Name);
-        switch (entry.Kind)
-        {
-            case BackupEntryKind.File:
-                await AddFileAsync(tar, content!, name, tally, cancellationToken); // Files come open.
-                break;
-            case BackupEntryKind.Directory:
-                await tar.WriteEntryAsync(new PaxTarEntry(TarEntryType.Directory, name) { Mode = entry.Mode }, cancellationToken);
-                break;
-            case BackupEntryKind.Link:
-                await tar.WriteEntryAsync(new PaxTarEntry(TarEntryType.SymbolicLink, name) { LinkName = BackupEntry.Escape(entry.Target!) }, cancellationToken); // Links have one.
-                break;
-            default:
-                tally.LeaveOut();
-                break;
-        }
-    }
-
-    private static async Task AddFileAsync(TarWriter tar, SafeFileHandle handle, string name, BackupTally tally, CancellationToken cancellationToken)
-    {
-        if (Extents.Of(handle) is not { } extents)
-        {
-            tally.LeaveOut();
-            return;
-        }
-
-        var header = extents.HasHoles ? new[] { KeyValuePair.Create(Extents.Header, extents.ToString()) } : [];
-        await using var parts = new ExtentStream(handle, extents);
-        tally.Begin(name, extents.Stored);
-        await using var content = new ExactStream(parts, extents.Stored, tally);
-        await tar.WriteEntryAsync(
-            new PaxTarEntry(TarEntryType.RegularFile, name, header)
-            {
-                Mode = File.GetUnixFileMode(handle) & BackupManifest.Permissions,
-                ModificationTime = File.GetLastWriteTimeUtc(handle),
-                DataStream = content,
-            },
-            cancellationToken);
     }
 }

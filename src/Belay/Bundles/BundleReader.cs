@@ -16,6 +16,7 @@ public sealed class BundleReader(BundleLimits limits)
     private readonly List<RecordedEntry> _entries = [];
     private readonly List<DateTimeOffset> _at = [];
     private readonly Dictionary<string, Harness> _versions = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, IReadOnlyList<string>> _leftOut = new(StringComparer.Ordinal);
     private BundleHeader? _header;
     private BundleEnd? _end;
     private byte[] _signed = [];
@@ -106,6 +107,7 @@ public sealed class BundleReader(BundleLimits limits)
                 break;
             case { Version: { HarnessVersion: { } version } harness } when _header is not null && _versions.Count < limits.Versions:
                 _versions[version] = harness;
+                _leftOut[version] = line.LeftOut ?? [];
                 break;
             case { End: { } end } when _header is not null:
                 (_end, _signed) = (end, before);
@@ -154,7 +156,7 @@ public sealed class BundleReader(BundleLimits limits)
         }
 
         return trust is null || string.Equals(trust, fingerprint, StringComparison.OrdinalIgnoreCase)
-            ? new(_header, _entries, _at, _versions, fingerprint)
+            ? new(_header, _entries, _at, _versions, _leftOut, fingerprint)
             : throw new BundleException($"The bundle was signed by {fingerprint}, not by {trust}.");
     }
 

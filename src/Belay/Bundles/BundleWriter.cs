@@ -52,7 +52,9 @@ public sealed class BundleWriter(Stream output, BundleKey key)
         {
             if (await versionAsync(version, cancellationToken) is { } harness)
             {
-                await WriteAsync(new() { Version = Redaction.Of(harness) }, cancellationToken);
+                // It is named as the entries name it, which need not be as it is called where it came from.
+                var (redacted, leftOut) = Redaction.Of(harness with { HarnessVersion = version });
+                await WriteAsync(new() { Version = redacted, LeftOut = leftOut }, cancellationToken);
             }
         }
 

@@ -17,27 +17,31 @@ public static class Redaction
     /// <summary>Stands for a text that was left out.</summary>
     public const string LeftOut = "[left out]";
 
-    /// <summary>A version of a harness.</summary>
-    public static Harness Of(Harness harness) => Of(harness, BelayJson.Default.Harness);
+    /// <summary>A version of a harness, and which members of it were left out, as paths.</summary>
+    public static (Harness Harness, IReadOnlyList<string> LeftOut) Of(Harness harness)
+    {
+        var leftOut = new List<string>();
+        return (Of(harness, BelayJson.Default.Harness, leftOut), leftOut);
+    }
 
     /// <summary>An entry: what it says of configuration is redacted, the rest is as it was.</summary>
     public static EntryBody Of(EntryBody body) => body is InvocationStarted started
         ? started with
         {
-            Tools = [.. started.Tools.Select(tool => Of(tool, BelayJson.Default.HarnessTool))],
-            Model = started.Model is { } model ? Of(model, BelayJson.Default.HarnessModelConfiguration) : null,
+            Tools = [.. started.Tools.Select(tool => Of(tool, BelayJson.Default.HarnessTool, []))],
+            Model = started.Model is { } model ? Of(model, BelayJson.Default.HarnessModelConfiguration, []) : null,
             System = null,
         }
         : body;
 
-    private static T Of<T>(T value, JsonTypeInfo<T> type)
+    private static T Of<T>(T value, JsonTypeInfo<T> type, List<string> leftOut)
     {
         var json = JsonSerializer.SerializeToNode(value, type)!;
-        Strip(json, Shape.Of(type));
+        Strip(json, Shape.Of(type), "", leftOut);
         return json.Deserialize(type)!;
     }
 
-    private static void Strip(JsonNode? json, Shape shape)
+    private static void Strip(JsonNode? json, Shape shape, string path, List<string> leftOut)
     {
         switch (json)
         {
@@ -46,9 +50,12 @@ public static class Redaction
                 {
                     if (!member.Sensitive)
                     {
-                        Strip(values[member.Name], member.Shape);
+                        Strip(values[member.Name], member.Shape, $"{path}{member.Name}.", leftOut);
+                        continue;
                     }
-                    else if (member.Required || shape.IsUnion)
+
+                    leftOut.Add(path + member.Name);
+                    if (member.Required || shape.IsUnion)
                     {
                         values[member.Name] = member.Shape.Kind == ShapeKind.Text ? LeftOut : new JsonObject();
                     }
@@ -60,16 +67,16 @@ public static class Redaction
 
                 break;
             case JsonObject map when shape is { Kind: ShapeKind.Map, Item: { } item }:
-                foreach (var (_, value) in map)
+                foreach (var (name, value) in map)
                 {
-                    Strip(value, item);
+                    Strip(value, item, $"{path}{name}.", leftOut);
                 }
 
                 break;
             case JsonArray list when shape.Item is { } item:
-                foreach (var value in list)
+                for (var i = 0; i < list.Count; i++)
                 {
-                    Strip(value, item);
+                    Strip(list[i], item, $"{path.TrimEnd('.')}[{i}].", leftOut);
                 }
 
                 break;

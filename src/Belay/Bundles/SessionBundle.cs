@@ -11,9 +11,15 @@ namespace Belay.Bundles;
 /// <param name="Entries">The journal, from its first entry.</param>
 /// <param name="At">When each entry was appended.</param>
 /// <param name="Versions">The versions, without what may not leave their server.</param>
+/// <param name="LeftOut">Of each version, the members that may not leave their server and were set there, as paths.</param>
 /// <param name="Fingerprint">Names the key that signed it.</param>
 public sealed record SessionBundle(
-    BundleHeader Header, IReadOnlyList<RecordedEntry> Entries, IReadOnlyList<DateTimeOffset> At, IReadOnlyDictionary<string, Harness> Versions, string Fingerprint);
+    BundleHeader Header,
+    IReadOnlyList<RecordedEntry> Entries,
+    IReadOnlyList<DateTimeOffset> At,
+    IReadOnlyDictionary<string, Harness> Versions,
+    IReadOnlyDictionary<string, IReadOnlyList<string>> LeftOut,
+    string Fingerprint);
 
 /// <summary>The first line of a bundle.</summary>
 /// <param name="Format">Version of the form.</param>
@@ -36,7 +42,7 @@ internal sealed record BundleEntry(long Sequence, DateTimeOffset At, string Kind
 /// <param name="Signature">ECDSA P-256 with SHA-256 over the digest of the line before.</param>
 internal sealed record BundleEnd(byte[] Key, byte[] Signature);
 
-/// <summary>One line. Exactly one member is set.</summary>
+/// <summary>One line. Exactly one member is set, and with a version what was left out of it.</summary>
 internal sealed record BundleLine
 {
     public BundleHeader? Header { get; init; }
@@ -44,6 +50,8 @@ internal sealed record BundleLine
     public BundleEntry? Entry { get; init; }
 
     public Harness? Version { get; init; }
+
+    public IReadOnlyList<string>? LeftOut { get; init; }
 
     public BundleEnd? End { get; init; }
 }

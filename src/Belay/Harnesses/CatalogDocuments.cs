@@ -97,6 +97,7 @@ internal static class CatalogKeys
     public const string Tags = "harness-tags";
     public const string Policies = "harness-policies";
     public const string Work = "harness-work";
+    public const string Imported = "imported-versions";
     public const string DefaultEndpoint = "DEFAULT";
 
     /// <summary>Versions have at most five digits on the wire.</summary>
@@ -119,6 +120,9 @@ internal static class CatalogKeys
     public static DocumentKey Version(string harnessId, int version) => new(Versions, Below(harnessId) + Inverse(version));
 
     public static DocumentKey Snapshot(string harnessId, int version) => new(Snapshots, Below(harnessId) + Inverse(version));
+
+    /// <summary>A version that an imported session names, of the harness where it ran.</summary>
+    public static DocumentKey ImportedVersion(string harnessId, string sessionId, string version) => new(Imported, Below(harnessId) + sessionId + "/" + version);
 
     /// <summary>Sorts the default endpoint first, then by name.</summary>
     public static DocumentKey Endpoint(string harnessId, string name) =>

@@ -22,6 +22,7 @@ internal sealed class ReplayLife(IReadOnlyList<RecordedEntry> entries, int start
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly StopCause? _cause = CauseOf(entries[^1].Body);
     private readonly TimeSpan _began = clock.Now;
+    private readonly Queue<Steered> _unseen = [];
     private int _next = start;
     private bool _missing;
     private bool _over;
@@ -59,6 +60,8 @@ internal sealed class ReplayLife(IReadOnlyList<RecordedEntry> entries, int start
             {
                 Divergence = Divergence.Of(Id, entries[_next].Sequence, entries[_next], null, [], entries);
             }
+
+            Show(int.MaxValue);
         }
     }
 
@@ -180,8 +183,31 @@ internal sealed class ReplayLife(IReadOnlyList<RecordedEntry> entries, int start
     {
         while (Next is { } body && Death.IsBeside(body))
         {
-            conversation.Apply(body);
+            if (body is Steered steered)
+            {
+                _unseen.Enqueue(steered);
+            }
+            else
+            {
+                conversation.Apply(body);
+            }
+
             _next++;
+        }
+
+        // A message may have been stored when the loop had already assembled its next request: the call's intent says how many it saw.
+        if (_unseen.Count > 0)
+        {
+            Show(entries.Take(end).Skip(_next).Select(entry => entry.Body).OfType<ModelIntent>().FirstOrDefault(intent => intent.Iteration > 0)?.Steers ?? int.MaxValue);
+        }
+    }
+
+    // Lets the loop see as many messages that steer it as it saw then.
+    private void Show(int steers)
+    {
+        while (conversation.Steers.Count < steers && _unseen.TryDequeue(out var steered))
+        {
+            conversation.Apply(steered);
         }
     }
 

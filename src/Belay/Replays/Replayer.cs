@@ -133,7 +133,10 @@ public sealed class Replayer(Func<string, CancellationToken, Task<Harness?>> ver
         var settings = new InvocationSettings { ToolResultBytes = int.MaxValue };
         var turn = new ModelTurn(clock, new ReplayIds(), new ReplayRetries(life));
         var loop = new AgentLoop(turn, new ContextReduction(turn), new ToolDispatch(settings, clock));
-        return new(loop, [], new(), settings, clock, new ReplayIds(), Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance, (_, _, _) => throw new UnreachableException("A replay restores nothing."));
+        return new(loop, [], new(), settings, clock, new ReplayIds(), Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance, (_, _, _) => throw new UnreachableException("A replay restores nothing."))
+        {
+            ResolveModel = _ => throw new UnreachableException("A replay asks no model."),
+        };
     }
 
     private static Invocation Restore(InvocationStarted started, Harness harness, ReplayLife life, ReplayClock clock, ModelIntent? asked) => new()

@@ -8,6 +8,12 @@ namespace Belay.Sandboxes;
 /// <summary>What a harness's environment means for the sandbox of one session: plain functions of configuration.</summary>
 internal static class SandboxEnvironment
 {
+    /// <summary>Folder of the data directory in which sessions have their workspaces.</summary>
+    public const string Workspaces = "workspaces";
+
+    /// <summary>Folder of the data directory in which sessions have their storage.</summary>
+    public const string Storages = "session-storage";
+
     /// <summary>Where programs are looked for.</summary>
     public const string SearchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 

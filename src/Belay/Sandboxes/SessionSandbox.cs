@@ -219,12 +219,13 @@ public sealed partial class SessionSandbox : ISessionSandbox, IAsyncDisposable
             // 3. Gone, with everything in it; then the next one may start.
             await life.Sandbox.DisposeAsync();
             Log.Ended(_logger, life.Sandbox.Id, reason);
+
+            // Before the next life may begin, which needs the place.
+            _owner.Forget(_session, this);
             lock (_gate)
             {
                 _life = null;
             }
-
-            _owner.Forget(_session, this);
         }
     }
 

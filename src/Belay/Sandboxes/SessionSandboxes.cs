@@ -77,7 +77,7 @@ public sealed class SessionSandboxes(
         try
         {
             await ReapedAsync(either.Token);
-            var (workspaces, storages) = (Path.Join(_data, "workspaces"), Path.Join(_data, "session-storage"));
+            var (workspaces, storages) = (Path.Join(_data, SandboxEnvironment.Workspaces), Path.Join(_data, SandboxEnvironment.Storages));
             var storage = SandboxEnvironment.Directory(storages, session);
             var spec = new SandboxSpec
             {

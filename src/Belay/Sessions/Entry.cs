@@ -237,7 +237,8 @@ public sealed record Steered(string InvocationId, string SteerId, Message Messag
 /// <param name="Hash">Hash of that entry.</param>
 /// <param name="Model">Model configuration of this session's invocations that name none; null for the version's.</param>
 /// <param name="System">Instructions of this session's invocations that name none; null for the version's.</param>
-/// <param name="Workspace">Id of the saved workspace that its files began as; null when there was none.</param>
+/// <param name="Workspace">Id of the saved workspace that its files began as, among those of the other session; null when there was none.</param>
+/// <param name="Waiting">Whether calls wait for the caller's answers there.</param>
 public sealed record SessionForked(
     string HarnessId,
     string SessionId,
@@ -245,10 +246,11 @@ public sealed record SessionForked(
     string Hash,
     HarnessModelConfiguration? Model,
     IReadOnlyList<string>? System,
-    string? Workspace) : EntryBody;
+    string? Workspace,
+    bool Waiting = false) : EntryBody;
 
 /// <summary>The session's files were saved.</summary>
-/// <param name="Id">Id of the saved workspace.</param>
+/// <param name="Id">Id of the saved workspace: the session's last entry whose effects are in it.</param>
 /// <param name="Files">Files in it.</param>
 /// <param name="Bytes">Their size.</param>
 public sealed record WorkspaceSaved(string Id, int Files, long Bytes) : EntryBody;

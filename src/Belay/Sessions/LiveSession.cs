@@ -61,7 +61,7 @@ public sealed partial class LiveSession : IAsyncDisposable
         {
             lock (_gate)
             {
-                return _reserved is not null || _stopping is not null || _commands > 0 || _conversation.SandboxId is not null;
+                return _reserved is not null || _stopping is not null || _commands > 0 || _conversation.SandboxId is not null || !_saving.IsCompleted;
             }
         }
     }
@@ -92,9 +92,14 @@ public sealed partial class LiveSession : IAsyncDisposable
 
         var conversation = new Conversation();
         var (asking, startedAt) = (0L, default(DateTimeOffset));
-        await foreach (var entry in journal.ReadAsync(0, cancellationToken))
+        await foreach (var (entry, own) in journal.ReadWithPastAsync(cancellationToken))
         {
             conversation.Apply(entry.Body);
+            if (!own)
+            {
+                continue;
+            }
+
             asking = entry.Body is ModelIntent ? entry.Sequence : asking;
             startedAt = entry.Body is InvocationStarted ? entry.At : startedAt;
         }
@@ -114,6 +119,8 @@ public sealed partial class LiveSession : IAsyncDisposable
     /// </summary>
     public async Task<AcceptedInvocation> InvokeAsync(Invocation invocation, IDisposable hold, CancellationToken cancellationToken)
     {
+        await SavedAsync(cancellationToken);
+        invocation = Held(invocation);
         Reserve(invocation.Harness);
         RunningInvocation? running = null;
         Task safe;
@@ -259,6 +266,7 @@ public sealed partial class LiveSession : IAsyncDisposable
     /// <summary>Gives the session back. Nothing may run.</summary>
     public async ValueTask DisposeAsync()
     {
+        await EndSavingAsync();
         await _mailbox.DisposeAsync();
         _oneSteer.Dispose();
     }
@@ -333,6 +341,7 @@ public sealed partial class LiveSession : IAsyncDisposable
         lock (_gate)
         {
             reserved = _reserved;
+            BeginSaving();
             _running = null;
             _reserved = null;
             _lastActivity = _services.Time.GetTimestamp();
@@ -400,6 +409,7 @@ public sealed partial class LiveSession : IAsyncDisposable
         RunningInvocation? running = null;
         lock (_gate)
         {
+            _touched |= entry is SandboxStarted;
             if (entry is SandboxEnded)
             {
                 running = _running;

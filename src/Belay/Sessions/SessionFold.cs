@@ -27,6 +27,9 @@ public sealed class SessionFold
     /// <summary>The sandbox that was started and has not been seen to end.</summary>
     public string? SandboxId { get; private set; }
 
+    /// <summary>Where it was forked; null when it began by itself.</summary>
+    public ForkOrigin? Forked { get; private set; }
+
     /// <summary>Its invocations, the oldest first.</summary>
     public IReadOnlyList<InvocationFold> Invocations => _invocations;
 
@@ -88,7 +91,11 @@ public sealed class SessionFold
             case CommandOutcome command:
                 _commands.Remove(command.CommandId);
                 break;
-            case ContextReduced or ToolOutcome or ModelVoided or Steered or SessionForked or WorkspaceSaved:
+            case SessionForked forked:
+                Forked = new(forked.SessionId, forked.Sequence);
+                _paused = forked.Waiting;
+                break;
+            case ContextReduced or ToolOutcome or ModelVoided or Steered or WorkspaceSaved:
                 break;
             default:
                 throw new UnreachableException($"The summary of a session does not know entries of {entry.Body.GetType().Name}.");
@@ -108,6 +115,11 @@ public sealed class SessionFold
         return known;
     }
 }
+
+/// <summary>Where a session was forked.</summary>
+/// <param name="SessionId">The other session.</param>
+/// <param name="Sequence">Its last entry that is shared.</param>
+public sealed record ForkOrigin(string SessionId, long Sequence);
 
 /// <summary>One model call that ended.</summary>
 /// <param name="At">When it ended.</param>

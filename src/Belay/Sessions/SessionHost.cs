@@ -7,19 +7,6 @@ using Belay.Storage;
 
 namespace Belay.Sessions;
 
-/// <summary>What a server does with a session.</summary>
-public enum SessionActivity
-{
-    /// <summary>Nothing: it does not hold it, and nothing of it runs.</summary>
-    Absent,
-
-    /// <summary>It holds it, perhaps with a sandbox; no invocation and no command runs.</summary>
-    Idle,
-
-    /// <summary>An invocation or a command runs, or is about to.</summary>
-    Busy,
-}
-
 /// <summary>
 /// The sessions that this server holds. It opens them on first use, keeps idle ones in memory while there is room, and gives the least
 /// recently used back. What is active is never given back: a lease is held while its sandbox lives.
@@ -249,7 +236,7 @@ public sealed partial class SessionHost(IJournal journal, ISealer sealer, Sessio
             {
                 if (_draining)
                 {
-                    throw new ServiceException(FaultCode.RuntimeClientError, "The server is shutting down.");
+                    throw ShuttingDown();
                 }
 
                 services.Quarantine.ThrowIfIn(key);

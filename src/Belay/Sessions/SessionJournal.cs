@@ -79,11 +79,31 @@ public sealed class SessionJournal : IAsyncDisposable
         ActorRef ??= (await _sealer.ForActorAsync(Session.Scope, actorId, cancellationToken)).ActorRef;
     }
 
+    /// <summary>Gives a session without entries to the actor of the session whose past it shares. It is stored with the first entry.</summary>
+    /// <param name="actorRef">Reference of that actor; null when that session belongs to nobody yet.</param>
+    public void TakeOver(string? actorRef)
+    {
+        if (LastSequence > 0)
+        {
+            throw new InvalidOperationException($"Session {Session.SessionId} has entries of its own.");
+        }
+
+        ActorRef = actorRef;
+    }
+
     /// <summary>Appends entries, all or none. Cancelled means that nothing was written.</summary>
     /// <exception cref="JournalErasedException">The key of the session's actor was destroyed.</exception>
     /// <exception cref="LeaseLostException">Another owner took the session.</exception>
     /// <exception cref="Storage.StorageException">The store cannot write.</exception>
-    public async Task AppendAsync(IReadOnlyList<EntryBody> bodies, Durability durability, CancellationToken cancellationToken)
+    public Task AppendAsync(IReadOnlyList<EntryBody> bodies, Durability durability, CancellationToken cancellationToken) =>
+        AppendAsync(() => Now(bodies), durability, cancellationToken);
+
+    /// <summary>Appends what another journal recorded, all or none, with its times and bodies as they were there. It fails as the other does.</summary>
+    public Task AppendAsync(IReadOnlyList<PlainEntry> entries, CancellationToken cancellationToken) =>
+        AppendAsync(() => entries, Durability.Synced, cancellationToken);
+
+    // Asked for when those before have been appended, so that times follow each other.
+    private async Task AppendAsync(Func<IReadOnlyList<PlainEntry>> plain, Durability durability, CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         await _oneAppend.WaitAsync(cancellationToken);
@@ -95,7 +115,7 @@ public sealed class SessionJournal : IAsyncDisposable
                 : await _sealer.FindAsync(Session.Scope, actorRef, cancellationToken)
                     ?? throw new JournalErasedException(Session, LastSequence);
 
-            var entries = Seal(bodies, actorRef, key);
+            var entries = Seal(plain(), actorRef, key);
             await _journal.AppendAsync(_lease, entries, durability, cancellationToken);
             LastSequence = entries[^1].Sequence;
             _lastHash = entries[^1].Hash;
@@ -130,6 +150,11 @@ public sealed class SessionJournal : IAsyncDisposable
 
         tail.End(afterSequence);
     }
+
+    /// <summary>Every entry that the session's conversation is made of: those that it shares with others first, then its own.</summary>
+    /// <exception cref="JournalException">As above.</exception>
+    public IAsyncEnumerable<PastEntry> ReadWithPastAsync(CancellationToken cancellationToken) =>
+        SessionPast.ReadAsync(_journal, _sealer, Session, ReadAsync(0, cancellationToken), cancellationToken);
 
     /// <summary>Entries after a sequence number, opened and verified, for readers that hold no lease.</summary>
     /// <exception cref="JournalDamagedException">An entry is not what was appended.</exception>
@@ -201,17 +226,21 @@ public sealed class SessionJournal : IAsyncDisposable
         }
     }
 
-    private List<StoredEntry> Seal(IReadOnlyList<EntryBody> bodies, string? actorRef, ActorKey key)
+    private PlainEntry[] Now(IReadOnlyList<EntryBody> bodies)
     {
         var at = DateTimeOffset.FromUnixTimeMilliseconds(_time.GetUtcNow().ToUnixTimeMilliseconds());
-        var entries = new List<StoredEntry>(bodies.Count);
+        return [.. bodies.Select(body => PlainEntry.Of(at, body))];
+    }
+
+    private List<StoredEntry> Seal(IReadOnlyList<PlainEntry> plain, string? actorRef, ActorKey key)
+    {
+        var entries = new List<StoredEntry>(plain.Count);
         var previous = _lastHash;
-        foreach (var body in bodies)
+        foreach (var (at, kind, json) in plain)
         {
             var sequence = LastSequence + entries.Count + 1;
-            var kind = JournalJson.KindOf(body);
             var header = _chain.Header(sequence, at, kind, actorRef, key.KeyId, previous.Span);
-            var box = _sealer.Seal(key, JournalJson.Serialize(body), header);
+            var box = _sealer.Seal(key, json.Span, header);
             var hash = EntryChain.Hash(header, box);
             entries.Add(new StoredEntry(sequence, at, kind, actorRef, key.KeyId, previous, hash, box));
             previous = hash;
@@ -309,6 +338,16 @@ public sealed class SessionJournal : IAsyncDisposable
             throw new JournalUnknownEntryException(session, stored.Sequence, "its body has a form that is not known here.", cause);
         }
     }
+}
+
+/// <summary>An entry before it is sealed.</summary>
+/// <param name="At">When it happened, to the millisecond.</param>
+/// <param name="Kind">What happened.</param>
+/// <param name="Json">Its body as UTF-8 JSON.</param>
+public readonly record struct PlainEntry(DateTimeOffset At, EntryKind Kind, ReadOnlyMemory<byte> Json)
+{
+    /// <summary>What happens at a time.</summary>
+    public static PlainEntry Of(DateTimeOffset at, EntryBody body) => new(at, JournalJson.KindOf(body), JournalJson.Serialize(body));
 }
 
 /// <summary>An entry as it is stored and as it is read.</summary>

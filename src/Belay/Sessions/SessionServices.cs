@@ -1,5 +1,7 @@
 using Belay.Agents;
 using Belay.Contracts.Faults;
+using Belay.Contracts.Harnesses;
+using Belay.Models;
 using Belay.Storage;
 using Belay.Telemetry;
 using Belay.Tools;
@@ -32,6 +34,11 @@ public sealed record SessionServices(
 
     /// <summary>Which sessions are damaged.</summary>
     public Quarantine Quarantine { get; init; } = new(NullLogger.Instance);
+    /// <summary>Finds the model of a configuration that a session's beginning holds. Throws <see cref="ServiceException"/> when it cannot be reached here.</summary>
+    public required Func<HarnessModelConfiguration, ResolvedModel> ResolveModel { get; init; }
+
+    /// <summary>Who keeps the files of sessions; null where nobody does.</summary>
+    public SessionFiles? Files { get; init; }
 }
 
 /// <summary>An invocation as it goes on after a crash.</summary>

@@ -19,6 +19,7 @@ public static class SessionView
         return Bare(row, StateOf(fold, activity)) with
         {
             ActorId = fold.ActorId,
+            ForkedFrom = fold.Forked is { } forked ? new() { SessionId = forked.SessionId, Entry = forked.Sequence } : null,
             Invocations = fold.Invocations.Count,
             Iterations = fold.Invocations.Sum(invocation => invocation.Iterations),
             ToolCalls = fold.ToolCalls.Count,

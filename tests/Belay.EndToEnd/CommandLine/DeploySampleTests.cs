@@ -33,9 +33,9 @@ public sealed class DeploySampleTests(SharedServer server)
             Assert.Equal(
                 ["systemPrompt[0].text", "maxIterations", "timeoutSeconds", "belay.detach", "belay.overridable", "belay.toolConcurrency", "tags.sample"],
                 plan["changes"]!.AsArray().Select(change => (string?)change!["path"]));
-            // The members of the API make one version, the settings, which it cannot carry, the next.
-            Assert.Equal(("update", "3", "READY"), State(await DeployAsync(folder, "--yes")));
-            Assert.Equal(("none", "3", null), State(await DeployAsync(folder)));
+            // The settings travel with the request that changes the members: one version.
+            Assert.Equal(("update", "2", "READY"), State(await DeployAsync(folder, "--yes")));
+            Assert.Equal(("none", "2", null), State(await DeployAsync(folder)));
 
             // 3. The service has it: what the file left out is as for a new harness.
             var harness = JsonNode.Parse((await RunAsync("get", "hello", "--json")).Output)!["harness"]!;

@@ -195,7 +195,7 @@ public sealed class CrashRun(CrashServer server, ChatCompletionsServer provider,
     }
 
     // Ids tell everything: what was shown, without what is void, is what the journal tells.
-    private IEnumerable<string> DetachedProblems(List<Shown> told)
+    private List<string> DetachedProblems(List<Shown> told)
     {
         if (told.Count == 0)
         {

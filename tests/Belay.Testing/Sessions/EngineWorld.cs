@@ -80,7 +80,15 @@ public sealed class EngineWorld : IAsyncDisposable
 
     private Sealer? _sealer;
 
-    public InvocationResolver Resolver => new(_ => new(Model, new(null, null, null, null, null)), Invocations, new(), _ids);
+    /// <summary>Who keeps the files of sessions; nobody by default.</summary>
+    public SessionFiles? Files { get; set; }
+
+    /// <summary>Models by id in place of <see cref="Model"/>.</summary>
+    public Dictionary<string, FakeModel> Models { get; } = new(StringComparer.Ordinal);
+
+    public InvocationResolver Resolver => new(ResolveModel, Invocations, new(), _ids);
+
+    public SessionForks Forks => new(new(Journal, Sealer, Host.Look, new()), Host, Files, NullLogger<SessionForks>.Instance);
 
     public static Harness DefaultHarness() => new()
     {
@@ -212,9 +220,12 @@ public sealed class EngineWorld : IAsyncDisposable
         var turn = new ModelTurn(Time, _ids, new RetryPolicy(RetryPolicy.DefaultBaseSeconds));
         var services = new SessionServices(
             new AgentLoop(turn, new ContextReduction(turn), new ToolDispatch(Invocations, Time)), BuiltIns, Sessions, Invocations, Time, _ids, NullLogger.Instance, RestoreAsync)
-        { Telemetry = Telemetry };
+        { Telemetry = Telemetry, ResolveModel = ResolveModel, Files = Files };
         return new(Decorate?.Invoke(Journal) ?? Journal, Sealer, MakeSandbox, services, $"host-{++Servers}");
     }
+
+    private ResolvedModel ResolveModel(HarnessModelConfiguration configuration) =>
+        new(configuration.BedrockModelConfig is { } bedrock && Models.TryGetValue(bedrock.ModelId, out var model) ? model : Model, new(null, null, null, null, null));
 
     // The harness may have been changed since; what matters here is what the journal says.
     private Task<RestoredInvocation> RestoreAsync(SessionKey session, InvocationStarted started, CancellationToken cancellationToken) =>

@@ -65,19 +65,36 @@ public partial class JournalContract
     public async Task Feed_OfATime_HasEverythingFromThenOn()
     {
         var lease = await Journal.TakeAsync(Key("s"), "a", Token);
-        var entries = Entries(1, 600).Select(entry => entry with { At = Noon.AddMinutes(entry.Sequence) }).ToList();
+        var noon = (await Journal.FindAsync(Key("s"), Token))!.CreatedAt;
+        var entries = Entries(1, 600).Select(entry => entry with { At = noon.AddMinutes(entry.Sequence) }).ToList();
         await Journal.AppendAsync(lease, entries, Durability.Queued, Token);
 
         foreach (var minute in new[] { 0, 1, 299, 300, 599, 600, 601, 5000 })
         {
-            var since = await FeedAsync(new() { Since = Noon.AddMinutes(minute) });
-            Assert.Equal(Math.Clamp(601 - minute, 0, 600), since.Count(entry => entry.Entry.At >= Noon.AddMinutes(minute)));
+            var since = await FeedAsync(new() { Since = noon.AddMinutes(minute) });
+            Assert.Equal(Math.Clamp(601 - minute, 0, 600), since.Count(entry => entry.Entry.At >= noon.AddMinutes(minute)));
             Assert.InRange(since.Count, 0, Math.Clamp(601 - minute, 0, 600) + (int)FeedQuery.Disorder.TotalMinutes);
 
-            var until = await FeedAsync(new() { Until = Noon.AddMinutes(minute), NewestFirst = true });
-            Assert.Equal(Math.Clamp(minute - 1, 0, 600), until.Count(entry => entry.Entry.At < Noon.AddMinutes(minute)));
+            var until = await FeedAsync(new() { Until = noon.AddMinutes(minute), NewestFirst = true });
+            Assert.Equal(Math.Clamp(minute - 1, 0, 600), until.Count(entry => entry.Entry.At < noon.AddMinutes(minute)));
             Assert.InRange(until.Count, 0, Math.Clamp(minute - 1, 0, 600) + (int)FeedQuery.Disorder.TotalMinutes);
         }
+    }
+
+    // What is imported keeps its times.
+    [Fact]
+    public async Task Feed_OfATime_HasWhatStandsAheadOfOlderEntries()
+    {
+        var lease = await Journal.TakeAsync(Key("s"), "a", Token);
+        var noon = (await Journal.FindAsync(Key("s"), Token))!.CreatedAt;
+        await Journal.AppendAsync(lease, [.. Entries(1, 500).Select(entry => entry with { At = noon })], Durability.Queued, Token);
+        var imported = await Journal.TakeAsync(Key("imported"), "a", Token);
+        await Journal.AppendAsync(imported, [.. Entries(1, 900).Select(entry => entry with { At = noon.AddDays(-30) })], Durability.Queued, Token);
+        await Journal.AppendAsync(lease, [.. Entries(501, 100).Select(entry => entry with { At = noon.AddMinutes(1) })], Durability.Queued, Token);
+
+        var since = await FeedAsync(new() { Since = noon });
+
+        Assert.Equal(600, since.Count(entry => entry.Session.SessionId == "s"));
     }
 
     [Fact]

@@ -5,6 +5,7 @@ using Belay.Identity;
 using Belay.Sessions;
 using Belay.Storage;
 using Belay.Storage.Sqlite;
+using Belay.Storage.Trees;
 using Belay.Testing;
 
 namespace Belay.Tests.Backups;
@@ -82,7 +83,7 @@ public sealed class BackupTests : IDisposable
         Directory.CreateDirectory(one);
         File.WriteAllText(Path.Combine(one, "a"), "a");
         File.WriteAllText(Path.Combine(one, "b"), "b");
-        var kinds = new Dictionary<string, BackupEntryKind>(StringComparer.Ordinal);
+        var kinds = new Dictionary<string, TreeEntryKind>(StringComparer.Ordinal);
 
         foreach (var entry in BackupSource.Entries(Source))
         {
@@ -95,7 +96,7 @@ public sealed class BackupTests : IDisposable
             }
         }
 
-        Assert.Equal(BackupEntryKind.LeftOut, kinds["workspaces/one/b"]);
+        Assert.Equal(TreeEntryKind.LeftOut, kinds["workspaces/one/b"]);
     }
 
     [Theory]

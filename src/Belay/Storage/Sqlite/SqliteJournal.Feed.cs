@@ -55,7 +55,9 @@ public sealed partial class SqliteJournal
         while (low < high)
         {
             var middle = low + ((high - low) / 2);
-            using var row = reader.Statement("SELECT position, at FROM entries WHERE position >= ?1 ORDER BY position LIMIT 1").Bind(1, middle);
+            // What was imported is older than its session here, and stands where it came in.
+            using var row = reader.Statement(
+                "SELECT position, max(at, created_at) FROM entries CROSS JOIN sessions ON number = session WHERE position >= ?1 ORDER BY position LIMIT 1").Bind(1, middle);
             if (row.Step() && row.Int64(1) < wanted)
             {
                 low = row.Int64(0) + 1;

@@ -1,9 +1,9 @@
 using Microsoft.Win32.SafeHandles;
 
-namespace Belay.Backups;
+namespace Belay.Storage.Trees;
 
-/// <summary>What stands below a data directory.</summary>
-internal enum BackupEntryKind
+/// <summary>What stands below a directory.</summary>
+internal enum TreeEntryKind
 {
     /// <summary>A regular file.</summary>
     File,
@@ -18,13 +18,22 @@ internal enum BackupEntryKind
     LeftOut,
 }
 
-/// <summary>One thing below a data directory, as it was when its directory was listed.</summary>
+/// <summary>One thing below a directory, as it was when its directory was listed.</summary>
 /// <param name="Name">Path below the directory.</param>
 /// <param name="Kind">What it is.</param>
-internal sealed record BackupEntry(string Name, BackupEntryKind Kind)
+internal sealed record TreeEntry(string Name, TreeEntryKind Kind)
 {
-    /// <summary>Permissions of a directory.</summary>
+    /// <summary>The bits of a mode that are kept: nothing that runs as somebody else.</summary>
+    public const UnixFileMode Permissions = (UnixFileMode)0x1FF;
+
+    /// <summary>Permissions of a directory, and of a file that is not open.</summary>
     public UnixFileMode Mode { get; init; }
+
+    /// <summary>Bytes of a file that is not open.</summary>
+    public long Length { get; init; }
+
+    /// <summary>When a file that is not open was last written.</summary>
+    public DateTime ModifiedAt { get; init; }
 
     /// <summary>Where a link points.</summary>
     public string? Target { get; init; }
@@ -33,7 +42,7 @@ internal sealed record BackupEntry(string Name, BackupEntryKind Kind)
     public SafeFileHandle? Content { get; init; }
 
     /// <summary>What is not taken.</summary>
-    public static BackupEntry Missing(string name) => new(name, BackupEntryKind.LeftOut);
+    public static TreeEntry Missing(string name) => new(name, TreeEntryKind.LeftOut);
 
     /// <summary>
     /// A path or a link's target as it stands in the archive: everything but letters, digits and four signs is escaped, because those who

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
-namespace Belay.Backups;
+namespace Belay.Storage.Trees;
 
 /// <summary>
 /// Where a file has content; the rest of it is holes, which read as zeros and are neither stored nor written. Whoever works in a sandbox can make

@@ -1,10 +1,10 @@
-namespace Belay.Backups;
+namespace Belay.Storage.Trees;
 
 /// <summary>
 /// A file that may be written while it is read, as exactly so many bytes: what is added meanwhile is not seen, what is cut off reads as
 /// zeros. A tar entry says its length before its content.
 /// </summary>
-internal sealed class ExactStream(Stream file, long length, BackupTally tally) : Stream
+internal sealed class ExactStream(Stream file, long length, TreeTally tally) : Stream
 {
     private long _position;
 

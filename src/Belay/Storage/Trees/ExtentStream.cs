@@ -1,6 +1,6 @@
 using Microsoft.Win32.SafeHandles;
 
-namespace Belay.Backups;
+namespace Belay.Storage.Trees;
 
 /// <summary>The content of a file without its holes, part after part.</summary>
 internal sealed class ExtentStream(SafeFileHandle file, Extents extents) : Stream

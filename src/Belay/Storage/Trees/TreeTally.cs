@@ -2,18 +2,21 @@ using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 
-namespace Belay.Backups;
+namespace Belay.Storage.Trees;
 
-/// <summary>Counts and digests the files of a backup as they pass, the same way when it is written and when it is read.</summary>
-internal sealed class BackupTally(IProgress<long>? progress)
+/// <summary>Counts and digests the files of an archive as they pass, the same way when it is written and when it is read.</summary>
+internal sealed class TreeTally(IProgress<long>? progress)
 {
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-    private long _files;
-    private long _bytes;
-    private long _leftOut;
 
-    /// <summary>So far.</summary>
-    public BackupContent Content => new(_files, _bytes, _leftOut);
+    /// <summary>Files so far.</summary>
+    public long Files { get; private set; }
+
+    /// <summary>Their bytes so far.</summary>
+    public long Bytes { get; private set; }
+
+    /// <summary>What was not taken so far.</summary>
+    public long LeftOut { get; private set; }
 
     /// <summary>The digest so far.</summary>
     public string Digest() => Convert.ToHexStringLower(_hash.GetCurrentHash());
@@ -27,17 +30,17 @@ internal sealed class BackupTally(IProgress<long>? progress)
         BinaryPrimitives.WriteInt64BigEndian(numbers[4..], length);
         _hash.AppendData(numbers);
         _hash.AppendData(text);
-        _files++;
+        Files++;
     }
 
     /// <summary>Some of its content.</summary>
     public void Add(ReadOnlySpan<byte> content)
     {
         _hash.AppendData(content);
-        _bytes += content.Length;
-        progress?.Report(_bytes);
+        Bytes += content.Length;
+        progress?.Report(Bytes);
     }
 
     /// <summary>Something is not taken.</summary>
-    public void LeaveOut() => _leftOut++;
+    public void Miss() => LeftOut++;
 }
