@@ -13,6 +13,7 @@ public sealed class CrashRun(CrashServer server, ChatCompletionsServer provider,
 
     private readonly List<Shown> _shown = [];
     private bool _accepted;
+    private bool _forked;
     private string _printed = "";
 
     private string Session => $"/belay/v1/harnesses/{harnessArn.Split('/')[^1]}/sessions/{sessionId}";
@@ -31,6 +32,14 @@ public sealed class CrashRun(CrashServer server, ChatCompletionsServer provider,
                         await InvokeAsync(Approved(_shown), cancellationToken);
                     }
 
+                    break;
+                case CrashClient.Forked:
+                    var past = $"past-of-{sessionId}";
+                    await server.Client.TurnAsync(harnessArn, past, CrashScenario.Past, cancellationToken);
+                    await server.Client.CallAsync(
+                        HttpMethod.Post, $"/belay/v1/harnesses/{harnessArn.Split('/')[^1]}/sessions/{past}/forks", new JsonObject { ["newSessionId"] = sessionId }, cancellationToken);
+                    _forked = true;
+                    await InvokeAsync(HarnessClient.UserText(scenario.Question), cancellationToken);
                     break;
                 case CrashClient.Detached:
                     var body = HarnessClient.UserText(scenario.Question);
@@ -97,8 +106,13 @@ public sealed class CrashRun(CrashServer server, ChatCompletionsServer provider,
             problems.Add("The model is not shown what the client said.");
         }
 
+        if (_forked && !said.Contains(CrashScenario.Past))
+        {
+            problems.Add("The model is not shown what was said before the fork.");
+        }
+
         // 4. Nothing that an attached client was shown is lost. It is looked at now, because whatever was left is settled.
-        if (scenario.Client == CrashClient.Attached)
+        if (scenario.Client is CrashClient.Attached or CrashClient.Forked)
         {
             problems.AddRange(AttachedProblems(await ToldAsync(cancellationToken)));
         }

@@ -15,11 +15,14 @@ public enum CrashClient
 
     /// <summary>It runs a command.</summary>
     Command,
+
+    /// <summary>It forks another session, then invokes the fork and reads the stream.</summary>
+    Forked,
 }
 
 /// <summary>
 /// Something that a client does with a session, in the middle of which servers die. Whoever adds a kind of thing that is journaled adds a
-/// scenario here: forks, for one, once sessions can be forked.
+/// scenario here.
 /// </summary>
 /// <param name="Name">Its name; the client says it, and so the model knows what to answer.</param>
 /// <param name="Client">How the client asks.</param>
@@ -32,6 +35,9 @@ public sealed record CrashScenario(string Name, CrashClient Client, params strin
 
     /// <summary>What the model says to a client that asks whether the session still answers.</summary>
     public const string StillHere = "Still here.";
+
+    /// <summary>What is said in a session before it is forked.</summary>
+    public const string Past = "Remember this.";
 
     /// <summary>The tool that the client runs.</summary>
     public const string Approval = "approve";
@@ -47,6 +53,7 @@ public sealed record CrashScenario(string Name, CrashClient Client, params strin
         new("pause", CrashClient.Attached, [Approval], ["one"]),
         new("detached", CrashClient.Detached, ["one"], ["two", "three"]),
         new("command", CrashClient.Command, ["one"]),
+        new("fork", CrashClient.Forked, ["one"]),
     ];
 
     /// <summary>The shell command that has an effect, and says so.</summary>
