@@ -42,7 +42,7 @@ public sealed partial class LiveSession : IAsyncDisposable
         _journal = journal;
         _conversation = conversation;
         _services = services;
-        _mailbox = new(journal, conversation, Live, services.Settings.MailboxDepth, services.Telemetry);
+        _mailbox = new(journal, conversation, Live, services.Settings.MailboxDepth, services.Telemetry) { Broke = StopRunning };
         _sandboxes = sandboxes;
         (_sandbox, _idleTime, _version) = EnvironmentOf(harness);
         _lastActivity = services.Time.GetTimestamp();
@@ -423,6 +423,18 @@ public sealed partial class LiveSession : IAsyncDisposable
         }
 
         await _mailbox.AppendAsync([entry], Durability.Queued);
+    }
+
+    // The record of what runs cannot be kept any more.
+    private void StopRunning()
+    {
+        RunningInvocation? running;
+        lock (_gate)
+        {
+            running = _running;
+        }
+
+        running?.Run.Signal.Fire(StopCause.Stopped);
     }
 
     // Null when nobody ended it.

@@ -32,6 +32,9 @@ internal sealed class SessionMailbox : IAsyncDisposable
     /// <summary>Why nothing can be appended any more; null while it can.</summary>
     public Exception? Broken { get; private set; }
 
+    /// <summary>Told once that nothing can be appended any more: what runs must not go on without its record.</summary>
+    public Action? Broke { get; init; }
+
     /// <summary>Appends entries and folds them. Completes as the durability says.</summary>
     public async Task AppendAsync(IReadOnlyList<EntryBody> entries, Durability durability)
     {
@@ -52,6 +55,7 @@ internal sealed class SessionMailbox : IAsyncDisposable
         catch (Exception exception)
         {
             Broken ??= exception;
+            Broke?.Invoke();
             throw;
         }
     }
@@ -103,6 +107,7 @@ internal sealed class SessionMailbox : IAsyncDisposable
             {
                 Broken = exception;
                 post.Done.SetException(exception);
+                Broke?.Invoke();
             }
         }
     }
