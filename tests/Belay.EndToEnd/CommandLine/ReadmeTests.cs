@@ -24,6 +24,8 @@ public sealed partial class ReadmeTests
         new("./belay create --name hello", "sh", "status       READY", "In short: 1 line"),
         new("SESSION=", "sh", "\nhello\n", "Stopped session"),
         new("./belay traces get", "sh", "execute_tool file_operations", "invoke_agent hello", "end_turn", "Tool file_operations answered"),
+        new("./belay replay", "sh", "identical", "forked from", "Failures: 0", "nothing is damaged"),
+        new("./belay invoke --harness hello --detach", "sh", "\nfinished\n"),
         new("import boto3", "python", "`date` exited with code 0") { File = "hello.py", Run = "python3 hello.py", Needs = ["python3", "-c", "import boto3"] },
         new("npm install", "sh") { Needs = ["npm", "--version"] },
         new("import { randomUUID }", "js", "`date` exited with code 0") { File = "hello.mjs", Run = "node hello.mjs", Needs = ["npm", "--version"] },
