@@ -10,6 +10,9 @@ public sealed partial class SimulatedSession
 {
     private const int LongestWait = 20_000;
 
+    // What hops through the thread pool comes back when that has a thread, however many turns pass here meanwhile.
+    private static readonly TimeSpan LongestHop = TimeSpan.FromSeconds(30);
+
     private readonly HashSet<string> _steered = new(StringComparer.Ordinal);
     private readonly HashSet<string> _detached = new(StringComparer.Ordinal);
     private int _steers;
@@ -99,9 +102,12 @@ public sealed partial class SimulatedSession
         await all;
     }
 
+    private static bool IsTooLong(int turns, long began) => turns >= LongestWait && TimeProvider.System.GetElapsedTime(began) >= LongestHop;
+
     private async Task<bool> IdleAsync()
     {
-        for (var turns = 0; turns < LongestWait; turns++)
+        var began = TimeProvider.System.GetTimestamp();
+        for (var turns = 0; !IsTooLong(turns, began); turns++)
         {
             if (_journal.Crashed || _world.Host.Look(_world.Key) != SessionActivity.Busy)
             {

@@ -355,16 +355,17 @@ public sealed partial class SimulatedSession
         await _world.DisposeAsync();
     }
 
-    // What runs in a session that a failing disk broke ends with its next append, which may be as late as its time limit.
+    // What runs in a session that a failing disk broke is being stopped.
     private async Task<IReadOnlyList<InvocationEvent>> LastAnswerAsync()
     {
+        var began = TimeProvider.System.GetTimestamp();
         for (var turns = 0; ; turns++)
         {
             try
             {
                 return await _world.InvokeAsync(EngineWorld.User("Are you well?"));
             }
-            catch (ServiceException fault) when (fault.Code == FaultCode.RuntimeClientError && turns < LongestWait)
+            catch (ServiceException fault) when (fault.Code == FaultCode.RuntimeClientError && !IsTooLong(turns, began))
             {
                 await TurnAsync(turns);
             }
