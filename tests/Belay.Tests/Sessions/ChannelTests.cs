@@ -29,6 +29,7 @@ public sealed class ChannelTests : IAsyncLifetime
              "tools":[{"type":"inline_function","name":"ask","config":{"inlineFunction":{"description":"Asks.","inputSchema":{"type":"object"}}}}]}
             """);
         _harness = made.Json.GetProperty("harness").GetProperty("harnessId").GetString()!;
+        await _server.ReadyAsync(_harness);
         _token = (await _server.TokenAsync()).Text;
     }
 

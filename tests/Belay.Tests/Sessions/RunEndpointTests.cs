@@ -19,7 +19,9 @@ public sealed class RunEndpointTests : IAsyncLifetime
     {
         _server = await NativeServer.StartAsync();
         var made = await _server.SignedAsync(HttpMethod.Post, "/harnesses", """{"harnessName":"agent","executionRoleArn":"arn:aws:iam::000000000000:role/HarnessRole"}""");
-        _session = $"/belay/v1/harnesses/{made.Json.GetProperty("harness").GetProperty("harnessId").GetString()}/sessions/a-session-that-runs-without-its-client";
+        var harness = made.Json.GetProperty("harness").GetProperty("harnessId").GetString()!;
+        await _server.ReadyAsync(harness);
+        _session = $"/belay/v1/harnesses/{harness}/sessions/a-session-that-runs-without-its-client";
     }
 
     public ValueTask DisposeAsync() => _server.DisposeAsync();

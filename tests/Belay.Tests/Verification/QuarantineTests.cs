@@ -26,10 +26,7 @@ public sealed class QuarantineTests : IAsyncLifetime
         var made = await Server.SignedAsync(HttpMethod.Post, "/harnesses", """{"harnessName":"hello","executionRoleArn":"arn:aws:iam::000000000000:role/BelayTests"}""");
         _harnessArn = made.Json.GetProperty("harness").GetProperty("arn").GetString()!;
         _harnessId = made.Json.GetProperty("harness").GetProperty("harnessId").GetString()!;
-        await Eventually.TrueAsync(
-            "the harness is ready",
-            async () => (await Server.SignedAsync(HttpMethod.Get, $"/harnesses/{_harnessId}")).Json.GetProperty("harness").GetProperty("status").GetString() == "READY",
-            TestContext.Current.CancellationToken);
+        await Server.ReadyAsync(_harnessId);
         foreach (var session in (string[])[Damaged, Sound])
         {
             var answer = await InvokeAsync(session);

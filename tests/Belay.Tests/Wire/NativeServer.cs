@@ -7,6 +7,7 @@ using Belay.Server;
 using Belay.Server.Auth;
 using Belay.Server.Logging;
 using Belay.Storage;
+using Belay.Testing.Clients;
 using Microsoft.Extensions.Logging;
 
 namespace Belay.Tests.Wire;
@@ -61,6 +62,12 @@ internal sealed class NativeServer : IAsyncDisposable
         var signer = key ?? Key;
         SigV4Signer.Sign(request, json is null ? [] : Encoding.UTF8.GetBytes(json), signer.Id, signer.Secret, "us-west-2", SigV4Verifier.Service, TimeProvider.System.GetUtcNow());
     });
+
+    /// <summary>Returns when a harness that was made can be invoked.</summary>
+    public Task ReadyAsync(string harnessId) => Eventually.TrueAsync(
+        "the harness is ready",
+        async () => (await SignedAsync(HttpMethod.Get, $"/harnesses/{harnessId}")).Json.GetProperty("harness").GetProperty("status").GetString() == "READY",
+        TestContext.Current.CancellationToken);
 
     /// <summary>A request with a bearer token.</summary>
     public Task<WireServer.Answer> BearerAsync(HttpMethod method, string target, string token, string? json = null) =>
