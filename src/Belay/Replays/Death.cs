@@ -20,30 +20,29 @@ internal static class Death
         _ => false,
     };
 
+    /// <summary>Whether an entry is the end that a server wrote because it could not go on, and not one that the loop came to.</summary>
+    public static bool IsRefusal(EntryBody body) => body is InvocationEnded { LatencyMs: 0, Fault: not null };
+
     /// <summary>Index of the first entry after what one server did of an invocation.</summary>
     public static int Find(IReadOnlyList<RecordedEntry> entries, int start)
     {
-        var running = new HashSet<string>(StringComparer.Ordinal);
+        var begun = new HashSet<string>(StringComparer.Ordinal);
+        var last = entries[0].Body is InvocationStarted { Detached: true } ? new LastWord(Waiting(entries, start)) : null;
         for (var i = start; i < entries.Count; i++)
         {
-            switch (entries[i].Body)
+            var body = entries[i].Body;
+            if (IsRepair(body) || IsRefusal(body) || (body is ToolIntent intent && !begun.Add(intent.ToolUseId)) || last?.Take(body) == false)
             {
-                case var body when IsRepair(body):
-                case InvocationEnded { LatencyMs: 0, Fault: not null }:
-                    // It could not go on, or it took no time: then nothing is left to compare but this.
-                    return i;
-                case ToolIntent { Verdict: "run" } again when !running.Add(again.ToolUseId):
-                    return i;
-                case ToolOutcome outcome:
-                    running.Remove(outcome.Result.ToolUseId);
-                    break;
-                default:
-                    break;
+                return i;
             }
         }
 
         return entries.Count;
     }
+
+    // Messages that no model call had taken yet.
+    private static int Waiting(IReadOnlyList<RecordedEntry> entries, int end) =>
+        entries.Take(end).Sum(entry => entry.Body is Steered ? 1 : entry.Body is ModelIntent intent ? -intent.Steers : 0);
 
     /// <summary>Whether a call may have waited for its turn when its invocation was stopped: its outcome is that of one that was stopped at once.</summary>
     public static bool MayNotHaveBegun(ToolOutcome outcome) =>

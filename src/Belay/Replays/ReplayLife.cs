@@ -287,7 +287,8 @@ internal sealed class ReplayLife(IReadOnlyList<RecordedEntry> entries, int start
         }
     }
 
-    private static StopCause? CauseOf(EntryBody last) => last is InvocationEnded ended
+    /// <summary>What stopped an invocation that has this last entry; null when nothing did.</summary>
+    public static StopCause? CauseOf(EntryBody last) => last is InvocationEnded ended
         ? Enum.GetValues<StopCause>().Where(cause => StopSignal.Describe(cause) == ended.Why && StopSignal.ReasonOf(cause) == ended.StopReason).Select(cause => (StopCause?)cause).FirstOrDefault()
         : null;
 

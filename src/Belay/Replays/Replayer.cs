@@ -79,12 +79,12 @@ public sealed class Replayer(Func<string, CancellationToken, Task<Harness?>> ver
             }
 
             next = end;
-            while (next < entries.Count && (Death.IsRepair(entries[next].Body) || Death.IsBeside(entries[next].Body) || IsSettled(entries)))
+            while (next < entries.Count && (IsBetween(entries[next].Body) || IsSettled(entries)))
             {
                 Apply(conversation, entries[next++]);
             }
 
-            if (next < entries.Count && entries[next].Body is InvocationEnded)
+            if (next < entries.Count && Death.IsRefusal(entries[next].Body))
             {
                 Apply(conversation, entries[next++]);
             }
@@ -92,6 +92,9 @@ public sealed class Replayer(Func<string, CancellationToken, Task<Harness?>> ver
 
         return entries[^1].Body is InvocationEnded ? result : result with { Result = ReplayResult.Unfinished };
     }
+
+    // Whoever steers the invocation that goes on does so when it does: its loop takes the message when it is shown it.
+    private static bool IsBetween(EntryBody body) => Death.IsRepair(body) || (Death.IsBeside(body) && body is not Steered);
 
     // Whoever took the session after the crash ended the invocation: what stands before that end is a repair, too.
     private static bool IsSettled(List<RecordedEntry> entries) => entries[^1].Body is InvocationEnded ended && SessionRepair.IsRepair(ended);

@@ -21,7 +21,6 @@ public sealed partial class SimulatedSession
 
     private readonly Random _random;
     private readonly bool _orderly;
-    private readonly bool _quiet;
     private readonly SimulatedModel _model;
     private readonly EngineWorld _world;
     private readonly BrokenRule _broken;
@@ -59,11 +58,9 @@ public sealed partial class SimulatedSession
     /// <param name="broken">What the journal does wrong.</param>
     /// <param name="orderly">Leaves out what goes through the thread pool whatever the context says, so that the seed alone decides: tools that wait
     /// for their turn (a semaphore's waiters) and stops of the session (a wait with a deadline).</param>
-    /// <param name="quiet">Leaves out disks that fail, detached runs and steers.</param>
-    public SimulatedSession(int seed, BrokenRule broken = BrokenRule.None, bool orderly = false, bool quiet = false)
+    public SimulatedSession(int seed, BrokenRule broken = BrokenRule.None, bool orderly = false)
     {
         _orderly = orderly;
-        _quiet = quiet;
         _random = new(seed);
         _broken = broken;
         _model = new(new(seed + 1));
@@ -123,13 +120,13 @@ public sealed partial class SimulatedSession
     }
 
     private DiskTrouble Trouble() => new(
-        _random.Next(6) == 0 && !_quiet ? 1 + _random.Next(10) : 0,
+        _random.Next(6) == 0 ? 1 + _random.Next(10) : 0,
         _random.Next(2) == 0,
         _random.Next(6) == 0 ? TimeSpan.FromSeconds(_random.Next(1, 4)) : TimeSpan.Zero);
 
     private async Task StepAsync()
     {
-        if (_random.Next(4) == 0 && !_quiet)
+        if (_random.Next(4) == 0)
         {
             await WaitAsync(StartDetachedAsync());
             await WaitAsync(OthersAsync(Task.CompletedTask));
@@ -170,7 +167,7 @@ public sealed partial class SimulatedSession
         _random.Next(4) == 0 ? AgainAsync() : Task.CompletedTask,
         _random.Next(5) == 0 ? CommandAsync() : Task.CompletedTask,
         _random.Next(8) == 0 && !_orderly ? StopAsync() : Task.CompletedTask,
-        _random.Next(5) == 0 && !_quiet ? SteerAsync() : Task.CompletedTask,
+        _random.Next(5) == 0 ? SteerAsync() : Task.CompletedTask,
         _random.Next(8) == 0 ? CancelAsync() : Task.CompletedTask);
 
     private async Task<InvokeHarnessRequest> RequestAsync()

@@ -1,11 +1,13 @@
 using System.Text.Json;
 using Belay.Agents;
 using Belay.Contracts.Invocations;
+using Belay.Models;
 using Belay.Replays;
 using Belay.Sessions;
 using Belay.Testing.Clients;
 using Belay.Testing.Models;
 using Belay.Testing.Sessions;
+using Belay.Testing.Simulation;
 using Belay.Testing.Tools;
 using Belay.Tools;
 
@@ -50,8 +52,42 @@ public sealed class ReplayRecoveryTests
         await AssertIdenticalAsync(world);
     }
 
-    private static EngineWorld New(bool detached) => new()
+    [Theory]
+    [InlineData("answer")]
+    [InlineData("malformed")]
+    [InlineData("failure")]
+    [InlineData("denied call")]
+    public async Task DeathOfWhichNoEntrySpeaks_IsReplayed(string last)
     {
+        CrashingJournal journal = null!;
+        await using var world = New(detached: true, inner => journal = new((InMemoryJournal)inner));
+        _ = last switch
+        {
+            "answer" => world.Model.Say("Done."),
+            "malformed" => world.Model.Fail(ModelFailure.Malformed, "no", new ModelEvent.Text(0, "Bad ")),
+            "failure" => world.Model.Fail(ModelFailure.Broken, "no", new ModelEvent.Text(0, "Half a ")),
+            _ => world.Model.Call(("a0", "nothing", "{}")),
+        };
+        world.Model.Say("Whole.").Say("Yes.");
+        _ = world.Host;
+
+        // After the start, its sync, the intent and the outcome.
+        var dying = journal;
+        dying.Arm(crashAt: 5, after: false, surviving: int.MaxValue);
+        await using var accepted = await world.StartAsync(world.Request(EngineWorld.User("Go")));
+        await Eventually.TrueAsync("the server is dead", () => Task.FromResult(dying.Crashed), TestContext.Current.CancellationToken);
+        world.Crash();
+
+        await GoOnAsync(world);
+
+        Assert.Equal(2, (await world.EntriesAsync()).TakeWhile(entry => entry is not InvocationEnded).OfType<ModelIntent>().Count());
+        Assert.DoesNotContain(await world.EntriesAsync(), entry => entry is ModelVoided or HistoryRepaired);
+        await AssertIdenticalAsync(world);
+    }
+
+    private static EngineWorld New(bool detached, Func<IJournal, IJournal>? decorate = null) => new()
+    {
+        Decorate = decorate,
         Belay = new() { Document = new Dictionary<string, JsonElement> { ["detach"] = JsonElement.Parse(detached ? "true" : "false") } },
     };
 

@@ -21,7 +21,7 @@ public sealed class ReplayTests(ITestOutputHelper output)
         {
             try
             {
-                var session = new SimulatedSession(seed, quiet: true);
+                var session = new SimulatedSession(seed);
                 Assert.Empty(OneThread.Run(session.RunAsync));
                 var replayed = await session.World.ReplayAsync().WaitAsync(TimeSpan.FromSeconds(60), CancellationToken.None);
                 foreach (var invocation in replayed)
@@ -33,7 +33,7 @@ public sealed class ReplayTests(ITestOutputHelper output)
                         return;
                     }
 
-                    if (!session.Streams.TryGetValue(invocation.InvocationId, out var seen) || (!seen.Whole && session.Crashes > 0))
+                    if (!session.Streams.TryGetValue(invocation.InvocationId, out var seen))
                     {
                         continue;
                     }
@@ -42,6 +42,12 @@ public sealed class ReplayTests(ITestOutputHelper output)
                     Interlocked.Add(ref left, seen.Whole ? 0 : 1);
                     var live = seen.Events.Select(Json).ToList();
                     var again = invocation.Events.Select(Json).Take(seen.Whole ? int.MaxValue : live.Count).ToList();
+                    if (!seen.Whole && session.Crashes + session.DiskFailures > 0)
+                    {
+                        // What a reader saw of a model call whose outcome was never stored, no journal says.
+                        live = [.. live.Take(again.Count)];
+                    }
+
                     if (!live.SequenceEqual(again))
                     {
                         failures[seed] = $"invocation {invocation.InvocationId} (whole {seen.Whole}):\n  live   {string.Join("\n         ", live)}\n  replay {string.Join("\n         ", again)}\n{await JournalAsync(session.World)}";
