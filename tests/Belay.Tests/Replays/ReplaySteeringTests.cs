@@ -1,10 +1,12 @@
 using System.Runtime.CompilerServices;
+using System.Text.Json;
 using Belay.Contracts.Faults;
 using Belay.Contracts.Harnesses;
 using Belay.Contracts.Invocations;
 using Belay.Models;
 using Belay.Replays;
 using Belay.Sessions;
+using Belay.Testing.Clients;
 using Belay.Testing.Models;
 using Belay.Testing.Sessions;
 using Belay.Tests.Sessions;
@@ -41,6 +43,29 @@ public sealed class ReplaySteeringTests
         var replayed = await IdenticalAsync([.. entries.Select((entry, index) => entry with { Sequence = index + 1 })], world);
 
         Assert.Equal(events.Select(Shown.Of), Assert.Single(replayed).Events.Select(Shown.Of));
+    }
+
+    [Fact]
+    public async Task StoredAheadOfTheFirstCallAfterACrash_IsTakenByTheNext()
+    {
+        await using var world = new EngineWorld { Belay = new() { Document = new Dictionary<string, JsonElement> { ["detach"] = JsonElement.Parse("true") } } };
+        var go = new TaskCompletionSource();
+        world.Model.Hang(new ModelEvent.Text(0, "Half"));
+        await using var accepted = await world.StartAsync(world.Request(Go));
+        await world.Model.CalledAsync();
+        world.Crash(survivingAppends: 1);
+        world.Model.Reply((_, token) => AfterAsync(go.Task, FakeModel.Text("One."), token)).Say("Two.");
+        await world.RecoverAsync();
+        await world.Model.CalledAsync();
+        await SteerAsync(world, "s1", "And more.");
+        go.SetResult();
+        await Eventually.TrueAsync("the invocation is over", async () => (await world.ConversationAsync()).Unfinished is null, Token);
+        var entries = await RecordedAsync(world);
+        var steered = entries.Single(entry => entry.Body is Steered);
+        entries.Remove(steered);
+        entries.Insert(entries.FindIndex(entry => entry.Body is ModelVoided) + 1, steered);
+
+        await IdenticalAsync([.. entries.Select((entry, index) => entry with { Sequence = index + 1 })], world);
     }
 
     [Theory]
