@@ -75,7 +75,12 @@ public sealed class KillTests(KillTests.World world) : IClassFixture<KillTests.W
         Assert.True(request.PairingProblems().Count == 0, $"{context}: {string.Join(' ', request.PairingProblems())}");
         Assert.Contains($"First question {seed}.", said);
         Assert.Contains($"First answer {seed}.", said);
-        Assert.Contains($"Second question {seed}.", said);
+        if (moment != Moment.BeforeAnswer || iteration > 1)
+        {
+            // The first call of a turn goes out beside the sync of its beginning: until then the client has no stream, and nothing was acknowledged.
+            Assert.Contains($"Second question {seed}.", said);
+        }
+
         Assert.Equal("Are you still there?", said[^1]);
         // A result is synced with the next tool intent or the end of the invocation; the newest one may be told as interrupted.
         var synced = moment is Moment.InTool or Moment.BetweenTurns ? acknowledged : acknowledged - 1;
