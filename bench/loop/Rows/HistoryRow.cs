@@ -14,7 +14,7 @@ internal static class HistoryRow
     /// <summary>Messages of the history.</summary>
     public static IReadOnlyList<int> Messages { get; } = [10, 100, 1000];
 
-    private const int TurnsPerSession = 4;
+    private const int TurnsPerSession = 20;
     private static readonly Script Seed = new(0, 16, "none");
 
     /// <summary>Time of an iteration.</summary>

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-using System.Text.Json;
 using Belay.Agents;
 using Belay.Contracts;
 using Belay.Contracts.Invocations;
@@ -41,43 +39,10 @@ public static class InvocationEndpoints
             // What is there goes out together; nothing waits for what is not there yet.
             while (accepted.TryRead(out var item))
             {
-                await WriteAsync(stream, item, cancellationToken);
+                await StreamFrames.WriteAsync(stream, item, cancellationToken);
             }
 
             await stream.FlushAsync(cancellationToken);
         }
-    }
-
-    private static ValueTask WriteAsync(EventStreamResponse stream, InvocationEvent item, CancellationToken cancellationToken) => item switch
-    {
-        HarnessMessageStartEvent one => stream.WriteAsync(one.EventType, one, BelayJson.Default.HarnessMessageStartEvent, cancellationToken),
-        HarnessContentBlockStartEvent one => stream.WriteAsync(one.EventType, one, BelayJson.Default.HarnessContentBlockStartEvent, cancellationToken),
-        HarnessContentBlockDeltaEvent { Delta: { Text: not null } or { ToolUse: not null } } one => stream.WriteAsync(one.EventType, one, WritePiece, cancellationToken),
-        HarnessContentBlockDeltaEvent one => stream.WriteAsync(one.EventType, one, BelayJson.Default.HarnessContentBlockDeltaEvent, cancellationToken),
-        HarnessContentBlockStopEvent one => stream.WriteAsync(one.EventType, one, BelayJson.Default.HarnessContentBlockStopEvent, cancellationToken),
-        HarnessMessageStopEvent one => stream.WriteAsync(one.EventType, one, BelayJson.Default.HarnessMessageStopEvent, cancellationToken),
-        HarnessMetadataEvent one => stream.WriteAsync(one.EventType, one, BelayJson.Default.HarnessMetadataEvent, cancellationToken),
-        _ => throw new UnreachableException(),
-    };
-
-    // What a model says, piece by piece: the same bytes as the serialiser's.
-    private static void WritePiece(Utf8JsonWriter json, HarnessContentBlockDeltaEvent piece)
-    {
-        json.WriteStartObject();
-        json.WriteNumber("contentBlockIndex"u8, piece.ContentBlockIndex);
-        json.WriteStartObject("delta"u8);
-        if (piece.Delta.Text is { } text)
-        {
-            json.WriteString("text"u8, text);
-        }
-        else if (piece.Delta.ToolUse is { } call)
-        {
-            json.WriteStartObject("toolUse"u8);
-            json.WriteString("input"u8, call.Input);
-            json.WriteEndObject();
-        }
-
-        json.WriteEndObject();
-        json.WriteEndObject();
     }
 }

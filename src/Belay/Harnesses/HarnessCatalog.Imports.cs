@@ -49,7 +49,7 @@ public sealed partial class HarnessCatalog
 
         if (batch.Writes.Count > 0)
         {
-            await store.WriteAsync(session.Scope, batch.Writes, cancellationToken);
+            await PutAsync(session.Scope, batch.Writes, cancellationToken);
         }
     }
 
@@ -64,7 +64,7 @@ public sealed partial class HarnessCatalog
 
         if (batch.Writes.Count > 0)
         {
-            await store.WriteAsync(session.Scope, batch.Writes, cancellationToken);
+            await PutAsync(session.Scope, batch.Writes, cancellationToken);
         }
     }
 
@@ -76,7 +76,7 @@ public sealed partial class HarnessCatalog
             var head = await RequireHeadAsync(scope, harnessId, cancellationToken);
             var batch = new CatalogBatch().Put(
                 CatalogKeys.Head(harnessId), head.Value with { Status = HarnessStatus.Deleting, UpdatedAt = Now() }, CatalogJson.Default.HarnessHead, head.Etag);
-            return await store.WriteAsync(scope, batch.Writes, cancellationToken) ? harnessId : null;
+            return await PutAsync(scope, batch.Writes, cancellationToken) ? harnessId : null;
         }, cancellationToken);
         await RemoveAsync(scope, harnessId, cancellationToken);
     }

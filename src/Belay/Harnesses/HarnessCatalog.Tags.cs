@@ -46,7 +46,7 @@ public sealed partial class HarnessCatalog
         {
             var (arn, head) = await RequireResourceAsync(scope, resourceArn, cancellationToken);
             var batch = Touch(head).Put(CatalogKeys.Policy(arn.HarnessId, arn.Endpoint), policy, CatalogJson.Default.String, null);
-            return await store.WriteAsync(scope, batch.Writes, cancellationToken) ? policy : null;
+            return await PutAsync(scope, batch.Writes, cancellationToken) ? policy : null;
         }, cancellationToken);
     }
 
@@ -65,7 +65,7 @@ public sealed partial class HarnessCatalog
             var (arn, head) = await RequireResourceAsync(scope, resourceArn, cancellationToken);
             var key = CatalogKeys.Policy(arn.HarnessId, arn.Endpoint);
             var old = await store.GetAsync(scope, key, cancellationToken) ?? throw NoPolicy(resourceArn);
-            return await store.WriteAsync(scope, Touch(head).Delete(key, old.Etag).Writes, cancellationToken) ? resourceArn : null;
+            return await PutAsync(scope, Touch(head).Delete(key, old.Etag).Writes, cancellationToken) ? resourceArn : null;
         }, cancellationToken);
 
     private static ServiceException NoPolicy(string resourceArn) =>
@@ -119,7 +119,7 @@ public sealed partial class HarnessCatalog
             var tags = change(old?.Value ?? new Dictionary<string, string>());
             var batch = Touch(head)
                 .Put<IReadOnlyDictionary<string, string>>(CatalogKeys.Tag(arn.HarnessId, arn.Endpoint), tags, CatalogJson.Default.IReadOnlyDictionaryStringString, old?.Etag ?? 0);
-            return await store.WriteAsync(scope, batch.Writes, cancellationToken) ? tags : null;
+            return await PutAsync(scope, batch.Writes, cancellationToken) ? tags : null;
         }, cancellationToken);
 
     private async Task<Stored<IReadOnlyDictionary<string, string>>?> ReadTagsAsync(Scope scope, string harnessId, string? endpoint, CancellationToken cancellationToken) =>

@@ -58,7 +58,7 @@ public sealed partial class HarnessCatalog
             }
 
             batch.Put(CatalogKeys.Head(harnessId), next, CatalogJson.Default.HarnessHead, head.Etag).Delete(CatalogKeys.WorkOn(harnessId), null);
-            return await store.WriteAsync(scope, batch.Writes, cancellationToken) ? harnessId : null;
+            return await PutAsync(scope, batch.Writes, cancellationToken) ? harnessId : null;
         }, cancellationToken);
 
     /// <summary>Removes a harness that is being deleted. Its old versions go first, in batches of bounded size; what is left then
@@ -95,7 +95,7 @@ public sealed partial class HarnessCatalog
                 batch.Put(CatalogKeys.Head(harnessId), head.Value, CatalogJson.Default.HarnessHead, head.Etag);
             }
 
-            await store.WriteAsync(scope, batch.Writes, cancellationToken);
+            await PutAsync(scope, batch.Writes, cancellationToken);
         }
     }
 
@@ -112,7 +112,7 @@ public sealed partial class HarnessCatalog
             var batch = new CatalogBatch()
                 .Put(CatalogKeys.Head(harnessId), next, CatalogJson.Default.HarnessHead, head.Etag)
                 .Delete(CatalogKeys.WorkOn(harnessId), null);
-            return await store.WriteAsync(scope, batch.Writes, cancellationToken) ? harnessId : null;
+            return await PutAsync(scope, batch.Writes, cancellationToken) ? harnessId : null;
         }, cancellationToken);
 
     private static HarnessStatus Outcome(HarnessStatus transitional, string? problem) =>

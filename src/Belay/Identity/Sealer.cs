@@ -93,13 +93,18 @@ public sealed class Sealer(MasterKey master, IDocumentStore documents, IdSource 
     }
 
     /// <inheritdoc/>
-    public byte[] Seal(ActorKey key, ReadOnlySpan<byte> plain, ReadOnlySpan<byte> context) => SealedBox.Seal(key.Secret.Span, plain, context);
+    public byte[] Seal(ActorKey key, ReadOnlySpan<byte> plain, ReadOnlySpan<byte> context) => key.Seal(plain, context);
 
     /// <inheritdoc/>
-    public byte[] Open(ActorKey key, ReadOnlySpan<byte> body, ReadOnlySpan<byte> context) => SealedBox.Open(key.Secret.Span, body, context);
+    public byte[] Open(ActorKey key, ReadOnlySpan<byte> body, ReadOnlySpan<byte> context)
+    {
+        var plain = new byte[Math.Max(0, body.Length - SealedBox.Overhead)];
+        key.Open(body, context, plain);
+        return plain;
+    }
 
     /// <inheritdoc/>
-    public int Open(ActorKey key, ReadOnlySpan<byte> body, ReadOnlySpan<byte> context, Span<byte> plain) => SealedBox.Open(key.Secret.Span, body, context, plain);
+    public int Open(ActorKey key, ReadOnlySpan<byte> body, ReadOnlySpan<byte> context, Span<byte> plain) => key.Open(body, context, plain);
 
     /// <inheritdoc/>
     public async Task DestroyAsync(Scope scope, string actorRef, CancellationToken cancellationToken)

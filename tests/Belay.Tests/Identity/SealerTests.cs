@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text;
 using Belay.Identity;
 using Belay.Storage;
@@ -10,6 +11,22 @@ public sealed class SealerTests : SealerContract
 {
     private readonly MasterKey _master = MasterKey.FromBytes(new byte[32]);
     private readonly InMemoryDocumentStore _documents = new();
+
+    [Fact]
+    public async Task Key_SealsAndOpensForManyAtOnce()
+    {
+        var key = await Sealer.ForActorAsync(Ours, "alice", Token);
+        var nonces = new ConcurrentDictionary<string, bool>();
+        await Parallel.ForAsync(0, 2000, Token, (number, _) =>
+        {
+            var context = BitConverter.GetBytes(number);
+            var box = Sealer.Seal(key, Encoding.UTF8.GetBytes($"secret {number}"), context);
+            Assert.True(nonces.TryAdd(Convert.ToHexString(box, 1, 12), true));
+            Assert.Equal($"secret {number}", Encoding.UTF8.GetString(Sealer.Open(key, box, context)));
+            return ValueTask.CompletedTask;
+        });
+        Assert.Equal(2000, nonces.Count);
+    }
 
     [Fact]
     public async Task Store_HoldsNeitherIdNorKey()

@@ -2,13 +2,14 @@ namespace Belay.Models.OpenAi;
 
 /// <summary>
 /// Splits a stream of server-sent events into their data, wherever the bytes are cut: LF, CR and CRLF, a leading byte order
-/// mark, comments, several data lines in one event. It copies each event once and allocates nothing for it.
+/// mark, comments, several data lines in one event. An event that comes in one piece is not even copied.
 /// </summary>
 internal sealed class SseReader(int maxEventBytes)
 {
     private const int MaxFieldName = 5;
+    private const int DataPrefix = 6;
     private byte[] _line = [];
-    private byte[] _data = new byte[512];
+    private byte[] _data = [];
     private int _lineLength;
     private int _dataLength;
     private bool _hasData;
@@ -21,6 +22,11 @@ internal sealed class SseReader(int maxEventBytes)
     public bool TryRead(ref ReadOnlySpan<byte> bytes, out ReadOnlySpan<byte> data)
     {
         Forget();
+        if (TryWhole(ref bytes, out data))
+        {
+            return true;
+        }
+
         while (!bytes.IsEmpty)
         {
             if (_skipLineFeed)
@@ -76,6 +82,26 @@ internal sealed class SseReader(int maxEventBytes)
         data = last ? _data.AsSpan(0, _dataLength) : default;
         _given = true;
         return last;
+    }
+
+    // What nearly every event is: one line of data and the blank line, all of it here.
+    private bool TryWhole(ref ReadOnlySpan<byte> bytes, out ReadOnlySpan<byte> data)
+    {
+        data = default;
+        if (!_begun || _hasData || _lineLength > 0 || _skipLineFeed || !bytes.StartsWith("data: "u8))
+        {
+            return false;
+        }
+
+        var end = bytes.IndexOfAny((byte)'\n', (byte)'\r');
+        if (end <= DataPrefix || bytes[end] != '\n' || end + 1 >= bytes.Length || bytes[end + 1] != '\n' || end > maxEventBytes)
+        {
+            return false;
+        }
+
+        data = bytes[DataPrefix..end];
+        bytes = bytes[(end + 2)..];
+        return true;
     }
 
     private void Forget()
