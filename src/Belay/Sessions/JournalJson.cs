@@ -52,6 +52,9 @@ public sealed partial class JournalJson : JsonSerializerContext
     /// <summary>A body as UTF-8 JSON.</summary>
     public static byte[] Serialize(EntryBody body) => JsonSerializer.SerializeToUtf8Bytes(body, Forms.ByKind[KindOf(body)]);
 
+    /// <summary>Writes a body, to the same bytes.</summary>
+    internal static void Serialize(Utf8JsonWriter json, EntryBody body) => JsonSerializer.Serialize(json, body, Forms.ByKind[KindOf(body)]);
+
     /// <summary>The body of a kind; null when this version does not know the kind.</summary>
     /// <exception cref="JsonException">The JSON is not of a form that this version knows.</exception>
     public static EntryBody? Deserialize(EntryKind kind, ReadOnlySpan<byte> json) =>

@@ -96,14 +96,14 @@ public sealed class SessionJournal : IAsyncDisposable
     /// <exception cref="LeaseLostException">Another owner took the session.</exception>
     /// <exception cref="Storage.StorageException">The store cannot write.</exception>
     public Task AppendAsync(IReadOnlyList<EntryBody> bodies, Durability durability, CancellationToken cancellationToken) =>
-        AppendAsync(() => Now(bodies), durability, cancellationToken);
+        AppendAsync(bodies, [], durability, cancellationToken);
 
     /// <summary>Appends what another journal recorded, all or none, with its times and bodies as they were there. It fails as the other does.</summary>
     public Task AppendAsync(IReadOnlyList<PlainEntry> entries, CancellationToken cancellationToken) =>
-        AppendAsync(() => entries, Durability.Synced, cancellationToken);
+        AppendAsync([], entries, Durability.Synced, cancellationToken);
 
-    // Asked for when those before have been appended, so that times follow each other.
-    private async Task AppendAsync(Func<IReadOnlyList<PlainEntry>> plain, Durability durability, CancellationToken cancellationToken)
+    // What happens now gets its time when those before have been appended, so that times follow each other.
+    private async Task AppendAsync(IReadOnlyList<EntryBody> now, IReadOnlyList<PlainEntry> before, Durability durability, CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         await _oneAppend.WaitAsync(cancellationToken);
@@ -115,7 +115,7 @@ public sealed class SessionJournal : IAsyncDisposable
                 : await _sealer.FindAsync(Session.Scope, actorRef, cancellationToken)
                     ?? throw new JournalErasedException(Session, LastSequence);
 
-            var entries = Seal(plain(), actorRef, key);
+            var entries = now.Count > 0 ? Seal(now, actorRef, key) : Seal(before, actorRef, key);
             await _journal.AppendAsync(_lease, entries, durability, cancellationToken);
             LastSequence = entries[^1].Sequence;
             _lastHash = entries[^1].Hash;
@@ -226,27 +226,39 @@ public sealed class SessionJournal : IAsyncDisposable
         }
     }
 
-    private PlainEntry[] Now(IReadOnlyList<EntryBody> bodies)
+    private StoredEntry[] Seal(IReadOnlyList<EntryBody> bodies, string? actorRef, ActorKey key)
     {
         var at = DateTimeOffset.FromUnixTimeMilliseconds(_time.GetUtcNow().ToUnixTimeMilliseconds());
-        return [.. bodies.Select(body => PlainEntry.Of(at, body))];
-    }
-
-    private List<StoredEntry> Seal(IReadOnlyList<PlainEntry> plain, string? actorRef, ActorKey key)
-    {
-        var entries = new List<StoredEntry>(plain.Count);
+        var entries = new StoredEntry[bodies.Count];
         var previous = _lastHash;
-        foreach (var (at, kind, json) in plain)
+        for (var i = 0; i < entries.Length; i++)
         {
-            var sequence = LastSequence + entries.Count + 1;
-            var header = _chain.Header(sequence, at, kind, actorRef, key.KeyId, previous.Span);
-            var box = _sealer.Seal(key, json.Span, header);
-            var hash = EntryChain.Hash(header, box);
-            entries.Add(new StoredEntry(sequence, at, kind, actorRef, key.KeyId, previous, hash, box));
-            previous = hash;
+            entries[i] = Seal(i, at, JournalJson.KindOf(bodies[i]), JournalBuffer.Write(bodies[i]), actorRef, key, previous);
+            previous = entries[i].Hash;
         }
 
         return entries;
+    }
+
+    private StoredEntry[] Seal(IReadOnlyList<PlainEntry> plain, string? actorRef, ActorKey key)
+    {
+        var entries = new StoredEntry[plain.Count];
+        var previous = _lastHash;
+        for (var i = 0; i < entries.Length; i++)
+        {
+            entries[i] = Seal(i, plain[i].At, plain[i].Kind, plain[i].Json.Span, actorRef, key, previous);
+            previous = entries[i].Hash;
+        }
+
+        return entries;
+    }
+
+    private StoredEntry Seal(int index, DateTimeOffset at, EntryKind kind, ReadOnlySpan<byte> json, string? actorRef, ActorKey key, ReadOnlyMemory<byte> previous)
+    {
+        var sequence = LastSequence + index + 1;
+        var header = _chain.Header(sequence, at, kind, actorRef, key.KeyId, previous.Span);
+        var box = _sealer.Seal(key, json, header);
+        return new(sequence, at, kind, actorRef, key.KeyId, previous, EntryChain.Hash(header, box), box);
     }
 
     /// <summary>Stored entries after a sequence number with their headers, the chain verified from the entry before on.</summary>

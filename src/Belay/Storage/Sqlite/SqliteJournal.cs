@@ -76,7 +76,12 @@ public sealed partial class SqliteJournal(SqliteDatabase database, TimeProvider 
     /// <inheritdoc/>
     public async Task AppendAsync(SessionLease lease, IReadOnlyList<StoredEntry> entries, Durability durability, CancellationToken cancellationToken)
     {
-        var cost = entries.Sum(entry => entry.Body.Length + EntryOverhead);
+        var cost = 0L;
+        for (var i = 0; i < entries.Count; i++)
+        {
+            cost += entries[i].Body.Length + EntryOverhead;
+        }
+
         await database.ReserveAsync(cost, cancellationToken);
         var append = Accept(lease, entries, durability, cost);
         if (durability == Durability.Synced)
