@@ -12,6 +12,8 @@ namespace Belay.Server.Invocations;
 /// <summary>InvokeHarness: what can be refused is refused before the 200; the rest is the stream.</summary>
 public static class InvocationEndpoints
 {
+    private const int FirstEvents = 8;
+
     /// <summary>The operations.</summary>
     public static IEnumerable<Operation> Operations(HarnessCatalog catalog, InvocationResolver resolver, SessionHost sessions) =>
     [
@@ -34,12 +36,17 @@ public static class InvocationEndpoints
         // Headers that have something to travel with do not travel alone; else the client hears at once that its stream has begun.
         var next = accepted.WaitAsync(cancellationToken);
         var stream = await call.StartEventStreamAsync(flush: !next.IsCompleted);
+        var left = FirstEvents;
         for (; await next; next = accepted.WaitAsync(cancellationToken))
         {
-            // What is there goes out together; nothing waits for what is not there yet.
+            // What is there goes out together; nothing waits for what is not there yet, and the first words not for many others.
             while (accepted.TryRead(out var item))
             {
                 await StreamFrames.WriteAsync(stream, item, cancellationToken);
+                if (--left == 0)
+                {
+                    await stream.FlushAsync(cancellationToken);
+                }
             }
 
             await stream.FlushAsync(cancellationToken);
