@@ -94,7 +94,7 @@ internal static class BackupVerb
             return;
         }
 
-        host.Terminal.Output.WriteLine($"Wrote {path} ({BackupProgress.Size(bytes)}, {content.Files} files).");
+        host.Terminal.Output.WriteLine($"Wrote {path} ({BackupProgress.Size(bytes)}, {Amounts.Count(content.Files, "file")}).");
         if (content.LeftOut > 0)
         {
             host.Terminal.Error.WriteLine($"{content.LeftOut} entries were left out: sockets, pipes, or files that went away meanwhile.");
