@@ -27,7 +27,13 @@ internal static class BackupVerb
             var name = parsed.GetValue(file) ?? $"belay-{host.Time.GetUtcNow().ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture)}.backup";
             var path = Path.GetFullPath(name, host.WorkingDirectory);
             var progress = new BackupProgress(host.Terminal, host.Time, "Backing up");
-            var content = await WriteAsync(path, output => FillAsync(output, secret, connection, parsed, host, progress, cancellationToken), secret, cancellationToken);
+            var content = await WholeFile.WriteAsync(
+                path,
+                "back up",
+                "Name another file.",
+                output => FillAsync(output, secret, connection, parsed, host, progress, cancellationToken),
+                output => BackupRestore.CheckAsync(output, secret, cancellationToken),
+                cause => cause is BackupException or StorageException);
             progress.End();
             Announce(host, path, content, connection.Json(parsed), passphrase.Path(parsed));
             return (int)ExitCode.Done;
@@ -40,46 +46,6 @@ internal static class BackupVerb
               belay backup --passphrase-file passphrase
               belay backup /backups/monday.backup --passphrase-file passphrase --data /var/lib/belay
             """);
-    }
-
-    // Under another name until it is whole and was read back.
-    private static async Task<BackupContent> WriteAsync(string path, Func<Stream, Task> fill, string passphrase, CancellationToken cancellationToken)
-    {
-        if (Path.Exists(path))
-        {
-            throw new CliException(ExitCode.Failed, $"Could not back up: {path} exists.", "Name another file.");
-        }
-
-        var part = path + ".part";
-        try
-        {
-            BackupContent content;
-            var options = new FileStreamOptions
-            {
-                Mode = FileMode.Create,
-                Access = FileAccess.ReadWrite,
-                Options = FileOptions.Asynchronous,
-                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-            };
-            await using (var output = new FileStream(part, options))
-            {
-                await fill(output);
-                output.Flush(flushToDisk: true);
-                output.Position = 0;
-                content = await BackupRestore.CheckAsync(output, passphrase, cancellationToken);
-            }
-
-            File.Move(part, path, overwrite: false);
-            return content;
-        }
-        catch (Exception cause) when (cause is BackupException or StorageException or IOException or UnauthorizedAccessException)
-        {
-            throw new CliException(ExitCode.Failed, $"Could not back up: {cause.Message}", cause: cause);
-        }
-        finally
-        {
-            File.Delete(part);
-        }
     }
 
     private static async Task FillAsync(
@@ -128,7 +94,7 @@ internal static class BackupVerb
             return;
         }
 
-        host.Terminal.Output.WriteLine($"Wrote {path} ({BackupProgress.Size(bytes)}, {content.Files} files).");
+        host.Terminal.Output.WriteLine($"Wrote {path} ({BackupProgress.Size(bytes)}, {Amounts.Count(content.Files, "file")}).");
         if (content.LeftOut > 0)
         {
             host.Terminal.Error.WriteLine($"{content.LeftOut} entries were left out: sockets, pipes, or files that went away meanwhile.");

@@ -41,7 +41,7 @@ internal static class RestoreVerb
                 return (int)ExitCode.Done;
             }
 
-            host.Terminal.Output.WriteLine($"Restored {directory} as it was at {restored.CreatedAt.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC: {restored.Content.Files} files, {restored.Sessions} sessions, every journal verified.");
+            host.Terminal.Output.WriteLine($"Restored {directory} as it was at {restored.CreatedAt.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC: {Amounts.Count(restored.Content.Files, "file")}, {Amounts.Count(restored.Sessions, "session")}, every journal verified.");
             host.Terminal.Error.WriteLine($"Start it with: belay serve --data {ShellQuote.Quote(directory)}");
             return (int)ExitCode.Done;
         });

@@ -28,7 +28,13 @@ internal static class ExportSessionVerb
             var harnessId = await SessionTarget.HarnessIdAsync(target, parsed, client, sessionId, cancellationToken);
             var name = parsed.GetValue(file) ?? string.Concat(sessionId.Select(one => char.IsAsciiLetterOrDigit(one) || one is '-' or '_' ? one : '_')) + ".belay";
             var path = Path.GetFullPath(name, host.WorkingDirectory);
-            var bundle = await WriteAsync(path, output => client.ExportSessionAsync(harnessId, sessionId, output, cancellationToken), cancellationToken);
+            var bundle = await WholeFile.WriteAsync(
+                path,
+                "export",
+                "Name another file with -o.",
+                output => client.ExportSessionAsync(harnessId, sessionId, output, cancellationToken),
+                output => new BundleReader(new()).ReadAsync(output, null, cancellationToken),
+                cause => cause is BundleException);
             if (connection.Json(parsed))
             {
                 JsonOutput.Write(host.Terminal.Output, new JsonObject { ["file"] = path, ["entries"] = bundle.Entries.Count, ["fingerprint"] = bundle.Fingerprint });
@@ -47,45 +53,5 @@ internal static class ExportSessionVerb
               belay export-session "$SESSION"
               belay export-session "$SESSION" --harness hello -o tests/refund.belay
             """);
-    }
-
-    // Under another name until it is whole and was read back.
-    private static async Task<SessionBundle> WriteAsync(string path, Func<Stream, Task> fill, CancellationToken cancellationToken)
-    {
-        if (Path.Exists(path))
-        {
-            throw new CliException(ExitCode.Failed, $"Could not export: {path} exists.", "Name another file with -o.");
-        }
-
-        var part = path + ".part";
-        try
-        {
-            SessionBundle bundle;
-            var options = new FileStreamOptions
-            {
-                Mode = FileMode.Create,
-                Access = FileAccess.ReadWrite,
-                Options = FileOptions.Asynchronous,
-                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-            };
-            await using (var output = new FileStream(part, options))
-            {
-                await fill(output);
-                output.Flush(flushToDisk: true);
-                output.Position = 0;
-                bundle = await new BundleReader(new()).ReadAsync(output, null, cancellationToken);
-            }
-
-            File.Move(part, path, overwrite: false);
-            return bundle;
-        }
-        catch (Exception cause) when (cause is BundleException or IOException or UnauthorizedAccessException)
-        {
-            throw new CliException(ExitCode.Failed, $"Could not export: {cause.Message}", cause: cause);
-        }
-        finally
-        {
-            File.Delete(part);
-        }
     }
 }

@@ -2,12 +2,14 @@ using System.CommandLine;
 using Belay.Cli.Client;
 using Belay.Cli.Keys;
 using Belay.Cli.Serving;
+using Belay.Storage;
 
 namespace Belay.Cli.CommandLine;
 
 /// <summary>
-/// The options with which every verb finds its server: <c>--url</c>, else <c>--port</c>, else the environment that
-/// <c>belay env</c> prints, else port 8642. Keys come from an explicit <c>--data</c>, else that environment, else ./.belay.
+/// The options with which every verb finds its server: <c>--url</c>, else <c>--port</c>, else the one that holds an explicit <c>--data</c>, else the
+/// environment that <c>belay env</c> prints, else the one that holds ./.belay, else port 8642. Keys come from an explicit <c>--data</c>, else that
+/// environment, else ./.belay.
 /// </summary>
 internal sealed class ConnectionOptions
 {
@@ -59,8 +61,8 @@ internal sealed class ConnectionOptions
     public string Region(ParseResult parsed, CliHost host) => Region(parsed.GetValue(_region), host);
 
     /// <summary>The server that the options name, whatever the environment says.</summary>
-    public string GivenServer(ParseResult parsed) =>
-        parsed.GetValue(_url)?.TrimEnd('/') ?? Local(parsed.GetValue(_port) ?? ServeSettings.DefaultPort);
+    public string GivenServer(ParseResult parsed, CliHost host) =>
+        (Given(parsed) ?? Holder(DataDirectory(parsed, host)) ?? Local(ServeSettings.DefaultPort)).TrimEnd('/');
 
     /// <summary>Whether a server is named rather than a directory: by an option, or by the environment where no directory is.</summary>
     public bool NamesServer(ParseResult parsed, CliHost host) =>
@@ -71,8 +73,9 @@ internal sealed class ConnectionOptions
     /// <summary>Control and data plane.</summary>
     public (Uri Control, Uri Data) Servers(ParseResult parsed, CliHost host)
     {
-        var given = parsed.GetValue(_url) ?? (parsed.GetValue(_port) is { } port ? Local(port) : null);
-        var control = given ?? host.Variable(ControlVariable) ?? host.Variable(DataVariable) ?? Local(ServeSettings.DefaultPort);
+        var directory = DataDirectory(parsed, host);
+        var given = Given(parsed) ?? (parsed.GetValue(_data) is null ? null : Holder(directory));
+        var control = given ?? host.Variable(ControlVariable) ?? host.Variable(DataVariable) ?? Holder(directory) ?? Local(ServeSettings.DefaultPort);
         var data = given ?? host.Variable(DataVariable) ?? control;
         return (Server(control, ControlVariable), Server(data, DataVariable));
     }
@@ -104,6 +107,21 @@ internal sealed class ConnectionOptions
             ExitCode.Refused,
             $"No access key: {directory} holds none, and this shell has none from `belay env`.",
             $"Start a server, which makes one: belay serve --data {(explicitDirectory ? directory : ServeSettings.DefaultDataDirectory)}. For a server elsewhere, export the lines that `belay env` prints there.");
+    }
+
+    private string? Given(ParseResult parsed) => parsed.GetValue(_url) ?? (parsed.GetValue(_port) is { } port ? Local(port) : null);
+
+    // The directory is the user's, and what stands there is used only where it is a server's address.
+    private static string? Holder(string directory)
+    {
+        try
+        {
+            return DataDirectoryLock.AddressOf(directory) is { } url && IsServer(url) ? url : null;
+        }
+        catch (Exception cause) when (cause is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
     }
 
     private static string Local(int port) => $"http://127.0.0.1:{port}";

@@ -77,7 +77,7 @@ internal static class DoctorVerb
             var output = terminal.Output;
             output.WriteLine($"belay            {Terminal.OneLine(found.Version, 64)}");
             output.WriteLine($"server           {url}: answers, since {found.StartedAt.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}");
-            output.WriteLine($"account          {Terminal.OneLine(found.Account, 64)}, {found.OpenSessions} open sessions");
+            output.WriteLine($"account          {Terminal.OneLine(found.Account, 64)}, {Amounts.Count(found.OpenSessions, "open session")}");
             output.WriteLine($"sandbox          {Terminal.OneLine(found.Sandbox, 500)}");
             output.WriteLine();
             WriteFindings(output, found.Findings);

@@ -25,7 +25,7 @@ internal static class EnvVerb
                 throw new CliException(ExitCode.Refused, $"{directory} holds no access key: all were deleted.", $"Make one: belay keys create --data {ShellQuote.Quote(directory)}");
             }
 
-            var url = connection.GivenServer(parsed);
+            var url = connection.GivenServer(parsed, host);
             var region = connection.Region(parsed, host);
             (string Name, string Value)[] variables =
             [

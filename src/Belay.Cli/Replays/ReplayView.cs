@@ -79,6 +79,6 @@ internal sealed class ReplayView(Terminal terminal, bool json, bool events)
         var speed = milliseconds > 0 ? string.Create(CultureInfo.InvariantCulture, $", {entries * 1000.0 / milliseconds:N0} entries/s") : "";
         Words.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{verdict.Items("invocations").Count()} invocation{(verdict.Items("invocations").Count() == 1 ? "" : "s")}, {entries} entries, {verdict.Number("events")} events: {(Identical ? "identical" : "diverged")} ({milliseconds} ms{speed})"));
+            $"{Amounts.Count(verdict.Items("invocations").Count(), "invocation")}, {entries} entries, {verdict.Number("events")} events: {(Identical ? "identical" : "diverged")} ({milliseconds} ms{speed})"));
     }
 }

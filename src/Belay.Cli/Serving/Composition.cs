@@ -31,6 +31,7 @@ internal static class Composition
             try
             {
                 await belay.StartAsync(cancellationToken);
+                DataDirectoryLock.TellAddress(settings.DataDirectory, RunningServer.Local(belay.Address));
             }
             catch
             {

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Net;
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using Belay.Cli.CommandLine;
@@ -88,7 +87,7 @@ internal static class ServeVerb
     private static void Announce(CliHost host, ServeSettings settings, RunningServer server, bool json)
     {
         var output = host.Terminal.Output;
-        var url = Loopback(server.Url);
+        var url = server.LocalUrl;
         if (json)
         {
             JsonOutput.WriteLine(output, new JsonObject
@@ -101,23 +100,18 @@ internal static class ServeVerb
             return;
         }
 
-        output.WriteLine($"Belay {ShowVersion.Version} is ready at {url}{(IsEvery(server.Url) ? " and every other address of this machine" : "")}");
+        output.WriteLine($"Belay {ShowVersion.Version} is ready at {url}{(server.IsEverywhere ? " and every other address of this machine" : "")}");
         output.WriteLine($"data      {settings.DataDirectory}");
         output.WriteLine($"sandbox   {server.Sandbox}");
 
         // The launcher says how it was called: in a fresh clone there is no belay in the PATH.
         var program = ShellQuote.Quote(host.Variable("BELAY_PROGRAM") ?? "belay");
-        output.WriteLine($"connect   eval \"$({program} env --data {ShellQuote.Quote(settings.DataDirectory)} {Reach(server.Url)})\"");
+        output.WriteLine($"connect   eval \"$({program} env --data {ShellQuote.Quote(settings.DataDirectory)} {Reach(server)})\"");
     }
 
     // The clients of this machine reach a server on every address by loopback; with TLS, the certificate's name is the operator's to say.
-    private static string Reach(Uri url) => url.Scheme == Uri.UriSchemeHttps ? $"--url https://{(IsEvery(url) ? "NAME" : url.Host)}:{url.Port}" : $"--port {url.Port}";
-
-    // Every address is none that a client can use.
-    private static string Loopback(Uri url) =>
-        !IsEvery(url) ? url.GetLeftPart(UriPartial.Authority) : $"{url.Scheme}://{(url.HostNameType == UriHostNameType.IPv6 ? "[::1]" : "127.0.0.1")}:{url.Port}";
-
-    private static bool IsEvery(Uri url) => IPAddress.TryParse(url.Host, out var address) && (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any));
+    private static string Reach(RunningServer server) =>
+        server.Url.Scheme == Uri.UriSchemeHttps ? $"--url https://{(server.IsEverywhere ? "NAME" : server.Url.Host)}:{server.Url.Port}" : $"--port {server.Url.Port}";
 
     private static async Task WaitAsync(RunningServer server, CancellationToken cancellationToken)
     {

@@ -30,7 +30,7 @@ public sealed record ImportSessionRequest
 
     /// <summary>Its id here; when left out the one that it had.</summary>
     [BoundTo(Place.Query, "sessionId")]
-    [Bound(Min = 33, Max = 100, Pattern = "[a-zA-Z0-9][a-zA-Z0-9-_]*")]
+    [Bound(Min = 33, Max = 100, Pattern = Patterns.SessionId)]
     public string? SessionId { get; init; }
 
     /// <summary>Fingerprint of the key that must have signed the file; any when left out.</summary>

@@ -18,7 +18,7 @@ public sealed record InvokeHarnessRequest
 
     /// <summary>Session whose conversation and sandbox are used.</summary>
     [BoundTo(Place.Header, "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id")]
-    [Bound(Min = 33, Max = 100, Pattern = "[a-zA-Z0-9][a-zA-Z0-9-_]*")]
+    [Bound(Min = 33, Max = 100, Pattern = Patterns.SessionId)]
     public required string RuntimeSessionId { get; init; }
 
     /// <summary>User on whose behalf the call is made.</summary>

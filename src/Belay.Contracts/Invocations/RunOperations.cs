@@ -13,7 +13,7 @@ public sealed record StartInvocationRequest
 
     /// <summary>Session whose conversation and sandbox are used.</summary>
     [BoundTo(Place.Label, "sessionId")]
-    [Bound(Min = 33, Max = 100, Pattern = "[a-zA-Z0-9][a-zA-Z0-9-_]*")]
+    [Bound(Min = 33, Max = 100, Pattern = Patterns.SessionId)]
     public required string SessionId { get; init; }
 
     /// <summary>Endpoint to invoke; <c>DEFAULT</c> when left out.</summary>

@@ -75,7 +75,7 @@ public sealed record InvokeAgentRuntimeCommandResponse
 {
     /// <summary>The session.</summary>
     [BoundTo(Place.Header, "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id")]
-    [Bound(Min = 1, Max = 100, Pattern = "[a-zA-Z0-9][a-zA-Z0-9-_]*")]
+    [Bound(Min = 1, Max = 100, Pattern = Patterns.SessionId)]
     public string? RuntimeSessionId { get; init; }
 
     /// <summary>W3C trace parent.</summary>
@@ -178,7 +178,7 @@ public sealed record StopRuntimeSessionResponse
 {
     /// <summary>The session.</summary>
     [BoundTo(Place.Header, "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id")]
-    [Bound(Min = 1, Max = 100, Pattern = "[a-zA-Z0-9][a-zA-Z0-9-_]*")]
+    [Bound(Min = 1, Max = 100, Pattern = Patterns.SessionId)]
     public string? RuntimeSessionId { get; init; }
 
     /// <summary>HTTP status.</summary>

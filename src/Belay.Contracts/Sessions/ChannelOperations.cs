@@ -19,7 +19,7 @@ public sealed record OpenChannelRequest
 
     /// <summary>The session; it need not exist yet.</summary>
     [BoundTo(Place.Label, "sessionId")]
-    [Bound(Min = 33, Max = 100, Pattern = "[a-zA-Z0-9][a-zA-Z0-9-_]*")]
+    [Bound(Min = 33, Max = 100, Pattern = Patterns.SessionId)]
     public required string SessionId { get; init; }
 
     /// <summary>Id of the event after which to begin; the beginning when left out.</summary>
@@ -47,7 +47,7 @@ public sealed record OpenSessionChannelRequest
 
     /// <summary>The session; it need not exist yet.</summary>
     [BoundTo(Place.Label, "sessionId")]
-    [Bound(Min = 33, Max = 100, Pattern = "[a-zA-Z0-9][a-zA-Z0-9-_]*")]
+    [Bound(Min = 33, Max = 100, Pattern = Patterns.SessionId)]
     public required string SessionId { get; init; }
 
     /// <summary>Id of the event after which to begin; the beginning when left out.</summary>

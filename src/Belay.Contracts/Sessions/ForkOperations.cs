@@ -19,7 +19,7 @@ public sealed record ForkSessionRequest
     public long? At { get; init; }
 
     /// <summary>Id of the new session; a new UUID when left out.</summary>
-    [Bound(Min = 33, Max = 100, Pattern = "[a-zA-Z0-9][a-zA-Z0-9-_]*")]
+    [Bound(Min = 33, Max = 100, Pattern = Patterns.SessionId)]
     public string? NewSessionId { get; init; }
 
     /// <summary>Model of the new session's invocations that name none; when left out, that of the other session.</summary>

@@ -18,6 +18,9 @@ public static class Patterns
     /// <summary>Version of a harness.</summary>
     public const string HarnessVersion = "([1-9][0-9]{0,4})";
 
+    /// <summary>Id of a session.</summary>
+    public const string SessionId = "[a-zA-Z0-9][a-zA-Z0-9-_]*";
+
     /// <summary>Name of an endpoint.</summary>
     public const string EndpointName = "[a-zA-Z][a-zA-Z0-9_]{0,47}";
 

@@ -14,6 +14,9 @@ public sealed class DataDirectoryLock : IDisposable
     // In a file of its own: a locked file cannot be opened even for reading.
     private const string HolderFile = FileName + ".pid";
 
+    private const string AddressFile = FileName + ".url";
+    private const int MaxAddress = 300;
+
     /// <summary>EWOULDBLOCK: another open file holds the lock.</summary>
     private const int WouldBlock = 11;
 
@@ -41,8 +44,8 @@ public sealed class DataDirectoryLock : IDisposable
         try
         {
             var held = new DataDirectoryLock(new FileStream(Path.Combine(dataDirectory, FileName), options));
-            using var holder = new StreamWriter(Path.Combine(dataDirectory, HolderFile), OwnerOnly);
-            holder.Write(Environment.ProcessId.ToString(CultureInfo.InvariantCulture));
+            File.Delete(Path.Combine(dataDirectory, AddressFile));
+            Write(dataDirectory, HolderFile, Environment.ProcessId.ToString(CultureInfo.InvariantCulture));
             return held;
         }
         catch (IOException cause) when (cause.HResult == WouldBlock)
@@ -79,6 +82,22 @@ public sealed class DataDirectoryLock : IDisposable
         return File.Exists(path) ? File.ReadAllText(path) : "unknown";
     }
 
+    /// <summary>Tells where the server listens that holds a data directory, so that clients on its machine find it. Only the holder may.</summary>
+    public static void TellAddress(string dataDirectory, string url) => Write(dataDirectory, AddressFile, url);
+
+    /// <summary>Where the server listens that holds a data directory; null when none holds it, or none has told.</summary>
+    public static string? AddressOf(string dataDirectory)
+    {
+        var file = new FileInfo(Path.Combine(dataDirectory, AddressFile));
+        return file is { Exists: true, Length: > 0 and <= MaxAddress } && IsHeld(dataDirectory) ? File.ReadAllText(file.FullName) : null;
+    }
+
     /// <summary>Gives the directory back. The file stays: removing it would let two processes lock two files of one name.</summary>
     public void Dispose() => _file.Dispose();
+
+    private static void Write(string dataDirectory, string name, string text)
+    {
+        using var writer = new StreamWriter(Path.Combine(dataDirectory, name), OwnerOnly);
+        writer.Write(text);
+    }
 }

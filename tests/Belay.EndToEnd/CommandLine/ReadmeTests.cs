@@ -33,7 +33,7 @@ public sealed partial class ReadmeTests
         new("./belay create --name local", "sh", "Good day to you."),
         new("./belay create --name coder", "sh", "openai/gpt-5-mini", "global.anthropic.claude-sonnet-4-6"),
         new("./belay deploy", "sh", "Create harness greeter", "`date` exited with code 0"),
-        new("BELAY=", "sh", "\"openapi\":", "\"sessions\":[{", "belay_", "open sessions"),
+        new("BELAY=", "sh", "\"openapi\":", "\"sessions\":[{", "belay_", "open session"),
         new("./belay delete", "sh"),
         new("rm -rf", "sh") { AfterTheServer = true },
     ];

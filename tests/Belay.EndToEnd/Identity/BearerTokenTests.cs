@@ -41,7 +41,7 @@ public sealed class BearerTokenTests : IAsyncLifetime
         // 4. The program asks the same server: it lists, examines and revokes.
         var id = token.Split('_')[2];
         Assert.Contains(id, (await KeysAsync("tokens")).Output);
-        Assert.Contains("open sessions", (await ProgramRun.SucceedAsync(_server.Verb("doctor"), Eventually.Deadline, CancellationToken)).Output);
+        Assert.Contains("open session", (await ProgramRun.SucceedAsync(_server.Verb("doctor"), Eventually.Deadline, CancellationToken)).Output);
         await KeysAsync("revoke", id);
         Assert.Equal("403", (await CurlAsync("/belay/v1/doctor", "-H", $"Authorization: Bearer {token}")).Status);
     }

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Belay.Contracts.Signing;
+using Belay.Storage;
 
 namespace Belay.Tests.Cli;
 
@@ -18,6 +19,32 @@ public sealed class ConnectionTests
 
         Assert.Equal(0, await run.RunAsync(["list", .. options.Split(' ', StringSplitOptions.RemoveEmptyEntries)]));
         Assert.Equal(server, Assert.Single(run.Service.Sent).Server);
+    }
+
+    [Fact]
+    public async Task DirectoryThatAServerHolds_SaysWhereItListens()
+    {
+        using var run = new CliRun().WithKey();
+        run.Service.WithHarness();
+        using var held = DataDirectoryLock.TryTake(Directory.CreateDirectory(Path.Combine(run.Directory, ".belay")).FullName);
+        DataDirectoryLock.TellAddress(Path.Combine(run.Directory, ".belay"), "http://127.0.0.1:7001");
+        var elsewhere = Directory.CreateDirectory(Path.Combine(run.Directory, "elsewhere")).FullName;
+        using (DataDirectoryLock.TryTake(elsewhere))
+        {
+            DataDirectoryLock.TellAddress(elsewhere, "http://127.0.0.1:7002");
+            Assert.Equal(0, await run.RunAsync("list", "--data", elsewhere));
+            Assert.Equal(0, await run.RunAsync("list", "--data", elsewhere, "--port", "7003"));
+        }
+
+        // Whoever gave the directory back does not answer any more.
+        Assert.Equal(0, await run.RunAsync("list", "--data", elsewhere));
+        Assert.Equal(0, await run.RunAsync("list"));
+        run.Environment["AWS_ENDPOINT_URL_BEDROCK_AGENTCORE_CONTROL"] = "http://env:3";
+        Assert.Equal(0, await run.RunAsync("list"));
+
+        Assert.Equal(
+            ["http://127.0.0.1:7002", "http://127.0.0.1:7003", "http://127.0.0.1:8642", "http://127.0.0.1:7001", "http://env:3"],
+            run.Service.Sent.Select(sent => sent.Server));
     }
 
     [Fact]
