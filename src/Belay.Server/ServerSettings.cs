@@ -1,7 +1,7 @@
 using System.Net;
 using System.Text.RegularExpressions;
-using Belay.Bundles;
 using Belay.Agents;
+using Belay.Bundles;
 using Belay.Harnesses;
 using Belay.Models;
 using Belay.Sandboxes;

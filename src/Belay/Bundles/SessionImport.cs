@@ -111,9 +111,9 @@ public sealed partial class SessionImport(SessionReader reader, SessionHost sess
         }
 
         var conversation = bundle.Fold(index + 1);
-        var unfinished = conversation.Unfinished;
         Settle(SessionRepair.Over(conversation, asking));
-        if (conversation.Unfinished is { } invocation)
+        var unfinished = conversation.Unfinished;
+        if (unfinished is { } invocation)
         {
             Settle(SessionRepair.MaybeDone(conversation, invocation, _ => ToolRecovery.Unknown));
             Settle(SessionRepair.Interrupted(conversation, invocation));

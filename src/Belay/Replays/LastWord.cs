@@ -1,4 +1,3 @@
-using Belay.Agents;
 using Belay.Contracts.Invocations;
 using Belay.Models;
 using Belay.Sessions;

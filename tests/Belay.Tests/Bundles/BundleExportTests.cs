@@ -5,7 +5,6 @@ using Belay.Harnesses;
 using Belay.Identity;
 using Belay.Sandboxes;
 using Belay.Sandboxes.Snapshots;
-using Belay.Sessions;
 using Belay.Storage;
 using Belay.Testing;
 using Belay.Testing.Sessions;

@@ -18,7 +18,8 @@ namespace Belay.Tests.Bundles;
 /// <summary>The files of a session in its bundle: they come back, and nothing else comes of them whoever made the archive.</summary>
 public sealed class BundledFilesTests : IAsyncDisposable
 {
-    private static readonly SnapshotSettings Small = new() { MaxMiB = 1, MaxEntries = 10 };
+    private static readonly SnapshotSettings Small = new() { MaxMiB = 1, MaxEntries = 15 };
+    private static readonly string[] Links = ["src/deep/up", "whole", "program"];
 
     private readonly TemporaryDirectory _there = new();
     private readonly TemporaryDirectory _here = new();
@@ -76,8 +77,9 @@ public sealed class BundledFilesTests : IAsyncDisposable
         { "file workspace/a|file workspace/a", "holds a name twice" },
         { "link workspace/a b|file workspace/a", "holds a name twice" },
         { "file workspace/" + "LONG", "leads elsewhere" },
+        { "deep workspace", "a name of more than 3000 bytes" },
         { "large workspace/zeros", "more than 1 MiB (Snapshots:MaxMiB)" },
-        { "many workspace/f", "or 10 entries" },
+        { "many workspace/f", "or 15 entries" },
         { "header workspace/h", "more than 1 MiB (Snapshots:MaxMiB)" },
         { "sparse workspace/s 99 0 5", "cannot be read" },
         { "sparse workspace/s -1 0 1", "cannot be read" },
@@ -96,7 +98,7 @@ public sealed class BundledFilesTests : IAsyncDisposable
         var workspace = Workspace(_here, imported.Session);
         Assert.Equal("one", await File.ReadAllTextAsync(Path.Combine(workspace, "notes.txt"), Token));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserExecute, File.GetUnixFileMode(Path.Combine(workspace, "src/deep/a.sh")));
-        Assert.Equal(["../../notes.txt", "/workspace/notes.txt", "/usr/bin/env"], new[] { "src/deep/up", "whole", "program" }.Select(link => new FileInfo(Path.Combine(workspace, link)).LinkTarget));
+        Assert.Equal(["../../notes.txt", "/workspace/notes.txt", "/usr/bin/env"], Links.Select(link => new FileInfo(Path.Combine(workspace, link)).LinkTarget));
         Assert.Equal("kept", await File.ReadAllTextAsync(Path.Combine(Place(_here, "session-storage", imported.Session), "kept"), Token));
 
         // What was brought counts as saved, and forks of the session begin with it.
@@ -296,6 +298,13 @@ public sealed class BundledFilesTests : IAsyncDisposable
                 for (var i = 0; i < 20; i++)
                 {
                     Add(tar, TarEntryType.RegularFile, $"{name}{i}", []);
+                }
+
+                break;
+            case ["deep", var name]:
+                for (var i = 1; i <= 13; i++)
+                {
+                    Add(tar, TarEntryType.Directory, name + string.Concat(Enumerable.Repeat("/" + new string('n', 240), i)));
                 }
 
                 break;

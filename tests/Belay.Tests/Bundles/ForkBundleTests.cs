@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Json;
 using Belay.Bundles;
 using Belay.Contracts.Faults;
 using Belay.Contracts.Harnesses;

@@ -114,6 +114,22 @@ public sealed class SessionImportTests : IAsyncDisposable
         await accepted.DisposeAsync();
     }
 
+    // What a server leaves that dies between the model's answer and the end.
+    [Fact]
+    public async Task InvocationWithItsAnswer_EndsWithIt()
+    {
+        await TalkAsync();
+        var bundle = await ExportAsync();
+        Assert.IsType<InvocationEnded>(bundle.Entries[^1].Body);
+
+        var imported = await ImportAsync(bundle with { Entries = [.. bundle.Entries.SkipLast(1)], At = [.. bundle.At.SkipLast(1)] });
+
+        var here = await OpenedAsync(_journal, _sealer, imported.Session);
+        Assert.Equal((HarnessStopReason.EndTurn, SessionRepair.Reason), here[^1].Entry.Body is InvocationEnded ended ? (ended.StopReason, ended.Why) : default);
+        Assert.Null(imported.Interrupted);
+        await ReplaysAsync(imported.Session, here);
+    }
+
     [Fact]
     public async Task HarnessOfTheSameName_IsUsed_AndAnotherWhenItIsNamed()
     {

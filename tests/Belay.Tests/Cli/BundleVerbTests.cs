@@ -2,7 +2,6 @@ using System.Net;
 using System.Text.Json.Nodes;
 using Belay.Bundles;
 using Belay.Identity;
-using Belay.Sessions;
 using Belay.Testing;
 using Belay.Testing.Sessions;
 using Belay.Tests.Bundles;

@@ -103,6 +103,11 @@ internal sealed class TreePlacement(string root)
     {
         // Escaped slashes would make one step two.
         var parts = name.TrimEnd('/').Split('/').Select(TreeEntry.Unescape).ToArray();
+        if (parts.Sum(part => Encoding.UTF8.GetByteCount(part) + 1) > TreeWalk.LongestName + 1)
+        {
+            throw new TreeException($"The archive holds a name of more than {TreeWalk.LongestName} bytes.");
+        }
+
         var path = root;
         for (var at = 0; at < parts.Length; at++)
         {
