@@ -169,7 +169,7 @@ public sealed partial class SessionImport(SessionReader reader, SessionHost sess
                 }
                 catch (TreeException problem)
                 {
-                    throw new BundleException($"The files of the bundle cannot be restored. {problem.Message} The session can be imported without them.", problem);
+                    throw new BundleException($"The files of the bundle cannot be restored. {problem.Message.TrimEnd('.')}. Leave them out (--no-files) to import the session without them.", problem);
                 }
 
                 async Task AppendAsync(SavedFiles? saved)
