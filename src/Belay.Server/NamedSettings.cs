@@ -29,6 +29,8 @@ public static class NamedSettings
         Truth("Snapshots:Enabled", "Whether the files of a session are saved at the end of an invocation, for forks.", (s, v) => s with { Snapshots = s.Snapshots with { Enabled = v } }),
         Whole("Snapshots:MaxMiB", "MiB of files of a session above which they are not saved.", 1, 1_000_000, (s, v) => s with { Snapshots = s.Snapshots with { MaxMiB = v } }),
         Whole("Snapshots:Keep", "Snapshots of a session's files that are kept; the oldest go first.", 1, 100_000, (s, v) => s with { Snapshots = s.Snapshots with { Keep = v } }),
+        Whole("Bundles:MaxImportMiB", "MiB of the largest session bundle that is imported; it is held in memory while it is read.", 1, 4096, (s, v) => s with { Bundles = s.Bundles with { MaxImportMiB = v } }),
+        Whole("Bundles:MaxFilesMiB", "MiB of the largest archive of a session's files in its bundle, compressed.", 1, 4096, (s, v) => s with { Bundles = s.Bundles with { MaxFilesMiB = v } }),
         Truth("Compat:RelaxVpc", "Treats VPC as PUBLIC, and lets file systems be mounted without it.", (s, v) => s with { Catalog = s.Catalog with { RelaxVpc = v } }),
         Truth("Compat:StrictContainerUri", "Accepts only the image references that the published model accepts.", (s, v) => s with { Catalog = s.Catalog with { StrictContainerUri = v } }),
         Truth("Tools:AllowInsecureMcp", "Allows MCP servers on public hosts without TLS.", (s, v) => s with { Catalog = s.Catalog with { AllowInsecureMcp = v } }),

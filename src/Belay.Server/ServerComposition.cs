@@ -178,7 +178,7 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
         };
         var sessions = Own(new SessionHost(store.Journal, secrets.Sealer, sandboxes.Sessions.For, services, Ids.NewUuid()));
         telemetry.Observe(() => sessions.Active, () => sandboxes.Sessions.Running);
-        return new(catalog, resolver, sessions, snapshots.Files);
+        return new(catalog, resolver, sessions, snapshots);
 
         async Task<RestoredInvocation> RestoreAsync(SessionKey session, InvocationStarted started, CancellationToken cancellationToken)
         {
@@ -245,19 +245,20 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
         var lists = new SessionLists(reader, settings.Prices);
         var events = new SessionEventStreams(reader, engine.Sessions.Listen);
         var signer = Own(BundleKey.LoadOrCreate(settings.DataDirectory, secrets.MasterKey));
-        var imports = new SessionImport(engine.Sessions, engine.Catalog, Time);
+        var imports = new SessionImport(reader, engine.Sessions, engine.Catalog, engine.Snapshots, Time);
+        var exports = new SessionExport(reader, engine.Sessions, engine.Catalog, engine.Snapshots, signer, settings.Bundles, Time);
         var backups = new BackupWriter(store.Database, settings.DataDirectory, Time, Ids);
         return
         [
             .. SettingsEndpoints.Operations(engine.Catalog),
             .. SessionEndpoints.Operations(lists, access.Pages, Time),
-            ForkEndpoints.Operation(engine.Catalog, engine.Resolver, new(reader, engine.Sessions, engine.Files, logging.CreateLogger<SessionForks>()), Ids),
+            ForkEndpoints.Operation(engine.Catalog, engine.Resolver, new(reader, engine.Sessions, engine.Snapshots.Files, logging.CreateLogger<SessionForks>()), Ids),
             .. JournalEndpoints.Operations(reader, new SessionStreams(reader), subscriptions, Time),
             .. RunEndpoints.Operations(engine.Catalog, engine.Resolver, engine.Sessions),
             .. EventEndpoints.Operations(reader, events, subscriptions, Time),
             .. ChannelEndpoints.Operations(new(engine.Catalog, engine.Resolver, engine.Sessions, reader, events, subscriptions, Time)),
             .. ReplayEndpoints.Operations(reader, engine.Catalog, Time),
-            .. BundleEndpoints.Operations(reader, engine.Catalog, signer, imports, settings.DataDirectory, Time),
+            .. BundleEndpoints.Operations(exports, imports, settings.Bundles, settings.DataDirectory),
             .. UsageEndpoints.Operations(lists, Time),
             .. IdentityEndpoints.Operations(secrets.Keys, access.Bearers, access.Tickets, settings.DefaultAccount),
             DoctorEndpoints.Operation(settings, store.Documents, sandboxes.Driver.Name, () => sandboxes.Trial.Value, sandboxes.Label, engine.Sessions.CountOf, heads.Quarantine.CountOf, Time),
@@ -298,7 +299,7 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
 
     private sealed record Sandboxed(ISandboxDriver Driver, Lazy<Task<SandboxProbe>> Trial, string Label, SessionSandboxes Sessions);
 
-    private sealed record Engine(HarnessCatalog Catalog, InvocationResolver Resolver, SessionHost Sessions, SessionFiles Files);
+    private sealed record Engine(HarnessCatalog Catalog, InvocationResolver Resolver, SessionHost Sessions, WorkspaceSnapshots Snapshots);
 
     private sealed record Access(PaginationTokens Pages, BearerTokens Bearers, Tickets Tickets);
 

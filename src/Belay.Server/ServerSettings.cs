@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.RegularExpressions;
 using Belay.Agents;
+using Belay.Bundles;
 using Belay.Harnesses;
 using Belay.Models;
 using Belay.Sandboxes;
@@ -57,6 +58,9 @@ public sealed partial record ServerSettings
 
     /// <summary>Saving of sessions' files.</summary>
     public SnapshotSettings Snapshots { get; init; } = new();
+
+    /// <summary>Sessions as files.</summary>
+    public BundleSettings Bundles { get; init; } = new();
 
     /// <summary>Whether <c>auto</c> may end at <c>unconfined</c>; only a demonstration says yes, and prints what it got.</summary>
     public bool UnconfinedAsLastResort { get; init; }

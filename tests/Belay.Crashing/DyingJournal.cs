@@ -8,8 +8,8 @@ namespace Belay.Crashing;
 /// <summary>When the process kills itself.</summary>
 /// <param name="SessionId">The session whose steps count.</param>
 /// <param name="Step">The step, as <see cref="DyingJournal"/> names it.</param>
-/// <param name="After">Whether the step is accepted first.</param>
-internal sealed record Death(string SessionId, string Step, bool After);
+/// <param name="Moment">When: <c>before</c> the step is accepted, <c>after</c> it is, or when it is <c>stored</c>.</param>
+internal sealed record Death(string SessionId, string Step, string Moment);
 
 /// <summary>
 /// Stands before the real journal. A step is an append or a sync of a session; its name is what is appended, and how often that was
@@ -17,6 +17,9 @@ internal sealed record Death(string SessionId, string Step, bool After);
 /// </summary>
 internal sealed class DyingJournal(IJournal inner, string record, Death? death) : IJournal
 {
+    private const string Before = "before";
+    private const string Stored = "stored";
+
     private readonly Lock _gate = new();
     private readonly Dictionary<string, int> _steps = new(StringComparer.Ordinal);
 
@@ -24,8 +27,13 @@ internal sealed class DyingJournal(IJournal inner, string record, Death? death) 
     public async Task AppendAsync(SessionLease lease, IReadOnlyList<StoredEntry> entries, Durability durability, CancellationToken cancellationToken)
     {
         var dies = Dies(lease, string.Join('+', entries.Select(entry => entry.Kind)));
-        Die(dies && !death!.After);
+        Die(dies && death!.Moment == Before);
         await inner.AppendAsync(lease, entries, durability, cancellationToken);
+        if (dies && death!.Moment == Stored)
+        {
+            await inner.SyncAsync(lease, cancellationToken);
+        }
+
         Die(dies);
     }
 
@@ -33,7 +41,7 @@ internal sealed class DyingJournal(IJournal inner, string record, Death? death) 
     public async Task SyncAsync(SessionLease lease, CancellationToken cancellationToken)
     {
         var dies = Dies(lease, "sync");
-        Die(dies && !death!.After);
+        Die(dies && death!.Moment == Before);
         await inner.SyncAsync(lease, cancellationToken);
         Die(dies);
     }

@@ -15,10 +15,12 @@ internal static class ExportSessionVerb
         var id = new Argument<string>("session") { Description = "Id of the session." };
         var target = SessionTarget.NewHarness();
         var file = new Option<string?>("--output", "-o") { Description = "Where to (default SESSION.belay).", HelpName = "FILE" };
+        var noFiles = new Option<bool>("--no-files") { Description = "Leave its files out." };
         var connection = new ConnectionOptions();
         var command = new Command("export-session", "Write a session to one signed file, to replay it elsewhere.") { id };
         target.AddTo(command);
         command.Add(file);
+        command.Add(noFiles);
         connection.AddTo(command);
 
         command.SetAction(async (parsed, cancellationToken) =>
@@ -32,22 +34,40 @@ internal static class ExportSessionVerb
                 path,
                 "export",
                 "Name another file with -o.",
-                output => client.ExportSessionAsync(harnessId, sessionId, output, cancellationToken),
+                output => client.ExportSessionAsync(harnessId, sessionId, !parsed.GetValue(noFiles), output, cancellationToken),
                 output => new BundleReader(new()).ReadAsync(output, null, cancellationToken),
                 cause => cause is BundleException);
+            var (past, files) = (bundle.Header.Past ?? [], bundle.Header.Files);
             if (connection.Json(parsed))
             {
-                JsonOutput.Write(host.Terminal.Output, new JsonObject { ["file"] = path, ["entries"] = bundle.Entries.Count, ["fingerprint"] = bundle.Fingerprint });
+                JsonOutput.Write(host.Terminal.Output, new JsonObject
+                {
+                    ["file"] = path,
+                    ["entries"] = bundle.Entries.Count,
+                    ["past"] = new JsonArray([.. past.Select(JsonNode (one) => new JsonObject { ["sessionId"] = one.SessionId, ["entries"] = one.Entries })]),
+                    ["files"] = files is null ? null : new JsonObject { ["entry"] = files.Sequence, ["files"] = files.Files, ["bytes"] = files.Bytes },
+                    ["fingerprint"] = bundle.Fingerprint,
+                });
                 return (int)ExitCode.Done;
             }
 
             host.Terminal.Output.WriteLine($"Wrote {path} ({bundle.Entries.Count} entries), signed by {bundle.Fingerprint}.");
+            foreach (var one in past)
+            {
+                host.Terminal.Output.WriteLine($"It goes on from session {Terminal.OneLine(one.SessionId, 100)} at entry {one.Entries}, which is in it.");
+            }
+
+            if (files is not null)
+            {
+                host.Terminal.Output.WriteLine($"Its files are in it as of entry {files.Sequence}: {Amounts.Count(files.Files, "file")}, {Amounts.Count(files.Bytes, "byte")}.");
+            }
+
             host.Terminal.Error.WriteLine($"Replay it anywhere with: belay test-session {ShellQuote.Quote(path)}");
             return (int)ExitCode.Done;
         });
         return new Verb(command, """
-            The file has the conversation, in clear: keep it as you keep the conversation. Instructions, variables, headers and addresses
-            of the harness are left out of it. It is read back before the verb ends with 0.
+            The file has the conversation and the session's files, in clear: keep it as you keep those. Instructions, variables, headers and
+            addresses of the harness are left out of it. What a fork goes on from is in it. It is read back before the verb ends with 0.
 
             Examples:
               belay export-session "$SESSION"

@@ -18,11 +18,13 @@ internal static class ImportSessionVerb
         var target = HarnessTarget.Optional("Harness that goes on with it, by name, id or ARN; the one of the same name when left out, made when there is none.");
         var session = new Option<string?>("--session-id") { Description = "Its id here (default: the one it had).", HelpName = "ID" };
         var trust = new Option<string?>("--trust") { Description = "Take only a bundle that the key with this fingerprint signed.", HelpName = "FINGERPRINT" };
+        var noFiles = new Option<bool>("--no-files") { Description = "Begin without its files." };
         var connection = new ConnectionOptions();
         var command = new Command("import-session", "Continue a session here that export-session wrote elsewhere.") { file };
         target.AddTo(command);
         command.Add(session);
         command.Add(trust);
+        command.Add(noFiles);
         connection.AddTo(command);
 
         command.SetAction(async (parsed, cancellationToken) =>
@@ -35,7 +37,7 @@ internal static class ImportSessionVerb
             JsonElement answer;
             try
             {
-                answer = await client.ImportSessionAsync(bundle, harnessId, parsed.GetValue(session), parsed.GetValue(trust), progress, cancellationToken);
+                answer = await client.ImportSessionAsync(bundle, harnessId, parsed.GetValue(session), parsed.GetValue(trust), !parsed.GetValue(noFiles), progress, cancellationToken);
             }
             finally
             {
@@ -52,6 +54,16 @@ internal static class ImportSessionVerb
             var harness = Terminal.OneLine(answer.Text("harnessId") ?? "", 100);
             host.Terminal.Output.WriteLine($"Imported session {id} ({answer.Member("entries")} entries), signed by {Terminal.OneLine(answer.Text("fingerprint") ?? "", 100)}.");
             host.Terminal.Output.WriteLine($"It belongs to harness {harness}{(answer.Member("harnessCreated")?.GetBoolean() == true ? ", which was made for it" : "")}.");
+            foreach (var past in answer.Items("pastSessionIds"))
+            {
+                host.Terminal.Output.WriteLine($"It goes on from session {Terminal.OneLine(past.GetString() ?? "", 100)}.");
+            }
+
+            if (answer.Member("workspace") is { } saved)
+            {
+                host.Terminal.Output.WriteLine($"Its files are those of entry {saved.Number("entry")}: {Amounts.Count(saved.Number("files"), "file")}, {Amounts.Count(saved.Number("bytes"), "byte")}.");
+            }
+
             foreach (var missing in answer.Items("leftOut"))
             {
                 host.Terminal.Output.WriteLine($"{Terminal.OneLine(missing.GetString() ?? "", 200)} left out: set it with belay update.");
@@ -66,8 +78,8 @@ internal static class ImportSessionVerb
             return (int)ExitCode.Done;
         });
         return new Verb(command, """
-            All of the session is imported or nothing is. It runs nothing: an invocation that had not ended is settled as interrupted. Files of its
-            sandbox are not in a bundle.
+            All of the session is imported or nothing is. It runs nothing: an invocation that had not ended is settled as interrupted. Sessions
+            that it was forked from come with it, and so do the files that it was saved with last.
 
             Examples:
               belay import-session refund.belay

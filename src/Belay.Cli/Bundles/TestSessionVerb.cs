@@ -85,7 +85,7 @@ internal static class TestSessionVerb
         var began = time.GetTimestamp();
         var replayer = new Replayer((version, _) => Task.FromResult(bundle.Versions.GetValueOrDefault(version)), BuiltInTools.All);
         var invocations = new List<ReplayedInvocationSummary>();
-        await foreach (var replayed in replayer.RunAsync(bundle.Entries.ToAsyncEnumerable(), new(), cancellationToken))
+        await foreach (var replayed in replayer.RunAsync(bundle.Entries.ToAsyncEnumerable(), bundle.Fold(bundle.Past.Count), cancellationToken))
         {
             invocations.Add(ReplayWire.Summary(replayed));
             view.Show(JsonSerializer.SerializeToElement(new ReplayProgress { Invocation = invocations[^1] }, BelayJson.Default.ReplayProgress));

@@ -11,10 +11,10 @@ namespace Belay.Cli.Client;
 internal sealed partial class BelayClient
 {
     /// <summary>ExportSession: copies the bundle. That it is whole, only reading it tells.</summary>
-    public async Task ExportSessionAsync(string harnessId, string sessionId, Stream output, CancellationToken cancellationToken)
+    public async Task ExportSessionAsync(string harnessId, string sessionId, bool files, Stream output, CancellationToken cancellationToken)
     {
         var attempt = $"export session {sessionId}";
-        var path = $"/belay/v1/harnesses/{Escape(harnessId)}/sessions/{Escape(sessionId)}/bundle";
+        var path = $"/belay/v1/harnesses/{Escape(harnessId)}/sessions/{Escape(sessionId)}/bundle{Query(("files", files ? null : "false"))}";
         using var response = await SendAsync(attempt, HttpMethod.Get, Connection.Control, path, null, [], cancellationToken);
         try
         {
@@ -29,11 +29,11 @@ internal sealed partial class BelayClient
 
     /// <summary>ImportSession: sends the bundle.</summary>
     public async Task<JsonElement> ImportSessionAsync(
-        Stream bundle, string? harnessId, string? sessionId, string? trust, IProgress<long> progress, CancellationToken cancellationToken)
+        Stream bundle, string? harnessId, string? sessionId, string? trust, bool files, IProgress<long> progress, CancellationToken cancellationToken)
     {
         const string Attempt = "import the session";
         using var request = Request(
-            HttpMethod.Post, Connection.Control, $"/belay/v1/sessions/import{Query(("harnessId", harnessId), ("sessionId", sessionId), ("trust", trust))}");
+            HttpMethod.Post, Connection.Control, $"/belay/v1/sessions/import{Query(("harnessId", harnessId), ("sessionId", sessionId), ("trust", trust), ("files", files ? null : "false"))}");
         var hash = Convert.ToHexStringLower(await SHA256.HashDataAsync(bundle, cancellationToken));
         bundle.Position = 0;
         request.Content = new StreamContent(new ReportingStream(bundle, progress))

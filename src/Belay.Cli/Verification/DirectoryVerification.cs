@@ -8,7 +8,7 @@ using Belay.Verification;
 
 namespace Belay.Cli.Verification;
 
-/// <summary>Verifies a data directory that no server holds; it is held as a server would for as long as that takes.</summary>
+/// <summary>Verifies a data directory that no server holds; it is held as a server would for as long as that takes, and its database is only read.</summary>
 internal static class DirectoryVerification
 {
     /// <summary>Verifies, and says what is found as it is found.</summary>
@@ -42,7 +42,7 @@ internal static class DirectoryVerification
         return Attempt(directory, () =>
         {
             var master = MasterKey.TryLoad(directory) ?? throw new InvalidDataException($"{MasterKey.FileName} is missing.");
-            return (SqliteDatabase.Open(directory, new StorageSettings(), host.Time), master);
+            return (SqliteDatabase.OpenToRead(directory, new StorageSettings()), master);
         });
     }
 

@@ -1,10 +1,12 @@
+using Belay.Contracts.Sessions;
 using Belay.Contracts.Validation;
 
 namespace Belay.Contracts.Bundles;
 
 /// <summary>
-/// Input of ExportSession. The answer is a file of lines, <c>application/vnd.belay.session</c>: what the session's journal holds, opened, and the versions
-/// of its harness without what may not leave their server; each line with its digest, the last one signed.
+/// Input of ExportSession. The answer is a file of lines, <c>application/vnd.belay.session</c>: what the session's journal holds, opened, and those of the
+/// sessions that it was forked from, as far as it shares them; the versions of its harness without what may not leave their server; and its files, as
+/// they were saved last. Each line has its digest, and the last one is signed.
 /// </summary>
 public sealed record ExportSessionRequest
 {
@@ -15,11 +17,15 @@ public sealed record ExportSessionRequest
     /// <summary>The session.</summary>
     [BoundTo(Place.Label, "sessionId")]
     public required string SessionId { get; init; }
+
+    /// <summary>Whether the session's files go into it; true when left out.</summary>
+    [BoundTo(Place.Query, "files")]
+    public bool? Files { get; init; }
 }
 
 /// <summary>
-/// Input of ImportSession. The body is the file that ExportSession answered, <c>application/vnd.belay.session</c>, at most 256 MiB. All of it becomes a
-/// session here, or nothing does.
+/// Input of ImportSession. The body is the file that ExportSession answered, <c>application/vnd.belay.session</c>, at most 256 MiB unless the server
+/// says otherwise. All of it becomes a session here, or nothing does.
 /// </summary>
 public sealed record ImportSessionRequest
 {
@@ -37,6 +43,10 @@ public sealed record ImportSessionRequest
     [BoundTo(Place.Query, "trust")]
     [Bound(Min = 1, Max = 100)]
     public string? Trust { get; init; }
+
+    /// <summary>Whether the session begins with the files that are in the file; true when left out.</summary>
+    [BoundTo(Place.Query, "files")]
+    public bool? Files { get; init; }
 }
 
 /// <summary>Output of ImportSession.</summary>
@@ -60,6 +70,12 @@ public sealed record ImportSessionResponse
 
     /// <summary>Entries of its journal.</summary>
     public required long Entries { get; init; }
+
+    /// <summary>Sessions here that it goes on from, the oldest first: made of the file, or here already with the same content. Empty when it was not forked.</summary>
+    public required IReadOnlyList<string> PastSessionIds { get; init; }
+
+    /// <summary>What its files are; left out when it begins without any.</summary>
+    public WorkspaceSnapshot? Workspace { get; init; }
 
     /// <summary>Invocation that had not ended and was settled as interrupted; left out when all had ended.</summary>
     public string? Interrupted { get; init; }

@@ -67,8 +67,9 @@ public static class ReplayEndpoints
         var began = time.GetTimestamp();
         var replayer = new Replayer((version, token) => catalog.FindVersionAsync(key, version, token), BuiltInTools.All);
         var invocations = new List<ReplayedInvocationSummary>();
-        await using var replayed = replayer.RunAsync(RecordedSession.ReadAsync(reader.Journal, reader.Sealer, key, cancellationToken), new(), cancellationToken).GetAsyncEnumerator(cancellationToken);
-        while (await NextAsync(replayed))
+        var past = await TryAsync(() => RecordedSession.PastAsync(reader.Journal, reader.Sealer, key, cancellationToken));
+        await using var replayed = replayer.RunAsync(RecordedSession.ReadAsync(reader.Journal, reader.Sealer, key, cancellationToken), past, cancellationToken).GetAsyncEnumerator(cancellationToken);
+        while (await TryAsync(() => replayed.MoveNextAsync().AsTask()))
         {
             if (events)
             {
@@ -86,11 +87,11 @@ public static class ReplayEndpoints
     }
 
     // What cannot be replayed is for the caller to know; a damaged journal is ours to mend.
-    private static async Task<bool> NextAsync(IAsyncEnumerator<ReplayedInvocation> replayed)
+    private static async Task<T> TryAsync<T>(Func<Task<T>> read)
     {
         try
         {
-            return await replayed.MoveNextAsync();
+            return await read();
         }
         catch (Exception problem) when (problem is ReplayException or (JournalException and not JournalDamagedException))
         {

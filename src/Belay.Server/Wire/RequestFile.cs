@@ -13,6 +13,9 @@ namespace Belay.Server.Wire;
 /// <param name="MediaType">The only content type that it has.</param>
 public sealed record RequestFile(string Folder, long MaxBytes, string MediaType)
 {
+    /// <summary>Name of the setting that says how large it may be; null when none does.</summary>
+    public string? Setting { get; init; }
+
     /// <summary>Writes a request's body to a file. Only whoever is known before the body may fill the disk.</summary>
     internal async Task<(FileStream File, string Hash)> ReadAsync(HttpRequest request, bool verified, CancellationToken cancellationToken)
     {
@@ -39,7 +42,7 @@ public sealed record RequestFile(string Folder, long MaxBytes, string MediaType)
         FileStream? file = null;
         try
         {
-            file = Open();
+            file = Open(Folder);
             return (file, await CopyAsync(request.Body, file, cancellationToken));
         }
         catch (Exception problem)
@@ -56,7 +59,9 @@ public sealed record RequestFile(string Folder, long MaxBytes, string MediaType)
         }
     }
 
-    private FileStream Open()
+    /// <summary>Makes a file that has no name.</summary>
+    /// <param name="folder">Where it lies.</param>
+    internal static FileStream Open(string folder)
     {
         var options = new FileStreamOptions
         {
@@ -70,7 +75,7 @@ public sealed record RequestFile(string Folder, long MaxBytes, string MediaType)
             options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
         }
 
-        var path = Path.Combine(Folder, $"request.{RandomNumberGenerator.GetHexString(16)}");
+        var path = Path.Combine(folder, $"request.{RandomNumberGenerator.GetHexString(16)}");
         var file = new FileStream(path, options);
         File.Delete(path);
         return file;
@@ -95,5 +100,6 @@ public sealed record RequestFile(string Folder, long MaxBytes, string MediaType)
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
-    private ServiceException TooLarge() => ServiceException.Invalid(ValidationReason.CannotParse, $"The request body is larger than {MaxBytes} bytes.");
+    private ServiceException TooLarge() =>
+        ServiceException.Invalid(ValidationReason.CannotParse, $"The request body is larger than {MaxBytes} bytes{(Setting is null ? "" : $" ({Setting})")}.");
 }

@@ -18,6 +18,7 @@ public sealed class Conversation
     private ImmutableList<Steered> _steers = [];
     private ImmutableHashSet<string> _steerIds = [];
     private InvocationStarted? _started;
+    private HarnessStopReason? _lastWord;
 
     /// <summary>The messages that a model is shown, whole: every call in them has its result.</summary>
     public IReadOnlyList<Message> Context => _context;
@@ -36,6 +37,10 @@ public sealed class Conversation
 
     /// <summary>The model call that has begun and not ended; null when none has.</summary>
     public ModelIntent? Asking { get; private set; }
+
+    /// <summary>How the model ended its answer, when the invocation that has begun needs nothing but its end any more; null when more is to be done.</summary>
+    public HarnessStopReason? Answered =>
+        _started is not null && _lastWord is { } reason && !(Budget.IsAnswer(reason) && _steers.Count > 0) ? reason : null;
 
     /// <summary>Messages for the running invocation that no model call has taken yet, the oldest first.</summary>
     public IReadOnlyList<Steered> Steers => _steers;
@@ -127,6 +132,7 @@ public sealed class Conversation
     private void Ask(ModelIntent intent)
     {
         Asking = intent;
+        _lastWord = null;
         Take(intent.Steers);
     }
 
@@ -165,6 +171,7 @@ public sealed class Conversation
     private void Start(InvocationStarted started)
     {
         _started = started;
+        _lastWord = null;
         _steerIds = [];
         Usage = default;
         Iterations = 0;
@@ -209,6 +216,7 @@ public sealed class Conversation
         }
 
         Iterations = outcome.Iteration;
+        _lastWord = outcome.StopReason == HarnessStopReason.ToolUse ? null : outcome.StopReason;
         if (History.Kept(outcome) is not { } message)
         {
             return;

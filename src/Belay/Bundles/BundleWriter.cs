@@ -9,48 +9,49 @@ namespace Belay.Bundles;
 public sealed class BundleWriter(Stream output, BundleKey key)
 {
     /// <summary>The form that this version writes, and the newest that it reads.</summary>
-    public const int Format = 1;
+    public const int Format = 2;
+
+    /// <summary>Bytes of an archive that one line has.</summary>
+    internal const int FilePart = 512 * 1024;
 
     private readonly BundleChain _chain = new();
-    private readonly HashSet<string> _named = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, SessionKey> _named = new(StringComparer.Ordinal);
 
     /// <summary>Writes a whole bundle.</summary>
     /// <param name="header">Its first line.</param>
-    /// <param name="entries">The journal.</param>
-    /// <param name="versionAsync">A version of the harness; null when it is gone.</param>
+    /// <param name="entries">What the header counts: those of the sessions that it goes on from, the oldest first, then its own.</param>
+    /// <param name="versionAsync">A version of the harness as a session names it; null when it is gone.</param>
+    /// <param name="files">The archive of its files, when the header says that there is one.</param>
     /// <param name="cancellationToken">Ends it; what is written then is no bundle.</param>
-    /// <exception cref="BundleException">The session cannot be put into a bundle.</exception>
     public async Task WriteAsync(
-        BundleHeader header, IAsyncEnumerable<OpenedEntry> entries, Func<string, CancellationToken, Task<Harness?>> versionAsync, CancellationToken cancellationToken)
+        BundleHeader header,
+        IAsyncEnumerable<PlacedEntry> entries,
+        Func<SessionKey, string, CancellationToken, Task<Harness?>> versionAsync,
+        Stream? files,
+        CancellationToken cancellationToken)
     {
         await WriteAsync(new() { Header = header }, cancellationToken);
-        var written = 0L;
-        await foreach (var opened in entries.WithCancellation(cancellationToken))
+        await foreach (var (session, opened) in entries.WithCancellation(cancellationToken))
         {
-            if (opened.Entry.Body is SessionForked)
-            {
-                throw new BundleException($"Session {header.SessionId} was forked; a bundle of it would need the session that it came from.");
-            }
-
             // A session that goes on is bundled as it was when the bundle began.
-            if (++written > header.Entries)
+            if (opened.Entry.Sequence > header.Entries && session.SessionId == header.SessionId)
             {
                 break;
             }
 
             if (opened.Entry.Body is InvocationStarted started)
             {
-                _named.Add(started.Version);
+                _named.TryAdd(started.Version, session);
             }
 
-            var json = opened.Entry.Body is InvocationStarted ? JournalJson.Serialize(Redaction.Of(opened.Entry.Body)) : opened.Json;
+            var json = Redaction.Concerns(opened.Entry.Body) ? JournalJson.Serialize(Redaction.Of(opened.Entry.Body)) : opened.Json;
             var body = JsonElement.Parse(json.Span, new() { MaxDepth = BundleJson.MaxDepth });
             await WriteAsync(new() { Entry = new(opened.Entry.Sequence, opened.Entry.At, opened.Stored.Kind.ToString(), body) }, cancellationToken);
         }
 
-        foreach (var version in _named)
+        foreach (var (version, session) in _named)
         {
-            if (await versionAsync(version, cancellationToken) is { } harness)
+            if (await versionAsync(session, version, cancellationToken) is { } harness)
             {
                 // It is named as the entries name it, which need not be as it is called where it came from.
                 var (redacted, leftOut) = Redaction.Of(harness with { HarnessVersion = version });
@@ -58,7 +59,21 @@ public sealed class BundleWriter(Stream output, BundleKey key)
             }
         }
 
+        if (files is not null)
+        {
+            await WriteFilesAsync(files, cancellationToken);
+        }
+
         await WriteAsync(new() { End = new(key.PublicKey, key.Sign(_chain.Digest)) }, cancellationToken);
+    }
+
+    private async Task WriteFilesAsync(Stream files, CancellationToken cancellationToken)
+    {
+        var part = new byte[FilePart];
+        while (await files.ReadAtLeastAsync(part, part.Length, throwOnEndOfStream: false, cancellationToken) is > 0 and var read)
+        {
+            await WriteAsync(new BundleLine { Files = part[..read] }, cancellationToken);
+        }
     }
 
     private async Task WriteAsync(BundleLine line, CancellationToken cancellationToken)

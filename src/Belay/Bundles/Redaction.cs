@@ -24,15 +24,23 @@ public static class Redaction
         return (Of(harness, BelayJson.Default.Harness, leftOut), leftOut);
     }
 
+    /// <summary>Whether an entry says anything of configuration.</summary>
+    public static bool Concerns(EntryBody body) => body is InvocationStarted or SessionForked;
+
     /// <summary>An entry: what it says of configuration is redacted, the rest is as it was.</summary>
-    public static EntryBody Of(EntryBody body) => body is InvocationStarted started
-        ? started with
+    public static EntryBody Of(EntryBody body) => body switch
+    {
+        InvocationStarted started => started with
         {
             Tools = [.. started.Tools.Select(tool => Of(tool, BelayJson.Default.HarnessTool, []))],
             Model = started.Model is { } model ? Of(model, BelayJson.Default.HarnessModelConfiguration, []) : null,
             System = null,
-        }
-        : body;
+        },
+
+        // Half a model would be another one, and calls to come are for whoever owns the harness there.
+        SessionForked forked => forked with { Model = null, System = null },
+        _ => body,
+    };
 
     private static T Of<T>(T value, JsonTypeInfo<T> type, List<string> leftOut)
     {

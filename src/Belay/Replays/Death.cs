@@ -27,7 +27,7 @@ internal static class Death
     public static int Find(IReadOnlyList<RecordedEntry> entries, int start)
     {
         var begun = new HashSet<string>(StringComparer.Ordinal);
-        var last = entries[0].Body is InvocationStarted { Detached: true } ? new LastWord(Waiting(entries, start)) : null;
+        var last = entries[0].Body is InvocationStarted { Detached: true } ? new LastWord() : null;
         for (var i = start; i < entries.Count; i++)
         {
             var body = entries[i].Body;
@@ -39,10 +39,6 @@ internal static class Death
 
         return entries.Count;
     }
-
-    // Messages that no model call had taken yet.
-    private static int Waiting(IReadOnlyList<RecordedEntry> entries, int end) =>
-        entries.Take(end).Sum(entry => entry.Body is Steered ? 1 : entry.Body is ModelIntent intent ? -intent.Steers : 0);
 
     /// <summary>Whether a call may have waited for its turn when its invocation was stopped: its outcome is that of one that was stopped at once.</summary>
     public static bool MayNotHaveBegun(ToolOutcome outcome) =>

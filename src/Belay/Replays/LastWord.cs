@@ -1,4 +1,3 @@
-using Belay.Agents;
 using Belay.Contracts.Invocations;
 using Belay.Models;
 using Belay.Sessions;
@@ -6,21 +5,18 @@ using Belay.Sessions;
 namespace Belay.Replays;
 
 /// <summary>
-/// Finds deaths of which no entry speaks. A server that dies between the last word of a detached invocation and its end leaves nothing open, so the
-/// next one has nothing to repair and asks the model again. No server does that by itself: behind a last word it writes the end that belongs to it.
+/// Finds deaths of which no entry speaks. A server that dies between a failure or a stop of a detached invocation and its end leaves nothing open, so
+/// the next one has nothing to repair and goes on. No server does that by itself: behind a last word it writes the end that belongs to it.
 /// </summary>
-/// <param name="waiting">Messages that steer the invocation and wait to be taken.</param>
-internal sealed class LastWord(int waiting)
+internal sealed class LastWord
 {
     private EntryBody? _last;
-    private int _waiting = waiting;
 
     /// <summary>Takes the next entry; false when another server wrote it.</summary>
     public bool Take(EntryBody body)
     {
         if (Death.IsBeside(body))
         {
-            _waiting += body is Steered ? 1 : 0;
             return true;
         }
 
@@ -30,29 +26,22 @@ internal sealed class LastWord(int waiting)
             ToolOutcome => body is ToolOutcome or HistoryRepaired || (body is InvocationEnded ended && (IsStop(ended) || ended.Fault is not null)),
             _ => true,
         };
-        _waiting -= body is ModelIntent intent ? intent.Steers : 0;
-        _last = body is ModelOutcome or ToolOutcome { Shown: false } ? body : null;
+
+        // Behind an answer no server goes on unless somebody had said more, and then every server does the same.
+        _last = body is ModelOutcome { Iteration: 0 } or ModelOutcome { StopReason: null } or ToolOutcome { Shown: false } ? body : null;
         return same;
     }
 
-    private bool MayFollow(ModelOutcome outcome, EntryBody body) => body switch
+    private static bool MayFollow(ModelOutcome outcome, EntryBody body) => body switch
     {
         ModelIntent { Iteration: 0 } or ContextReduced or ToolIntent => true,
-        ModelIntent intent => GoesOn(outcome) && intent.Steers > 0,
-        InvocationEnded ended => ended.Why == InvocationWork.Broke || GoesOn(outcome) || Belongs(outcome, ended),
+        ModelIntent => false,
+        InvocationEnded ended => ended.Why == InvocationWork.Broke || Belongs(outcome, ended),
         _ => true,
     };
 
-    // An answer to which somebody had said more.
-    private bool GoesOn(ModelOutcome outcome) => outcome is { Iteration: > 0, StopReason: { } reason } && Budget.IsAnswer(reason) && _waiting > 0;
-
     private static bool Belongs(ModelOutcome outcome, InvocationEnded ended)
     {
-        if (outcome is { Iteration: > 0, StopReason: { } reason })
-        {
-            return ended.StopReason == reason && !IsStop(ended);
-        }
-
         // A call whose context was too long, or that summarised it, may leave nothing that could be made shorter.
         if (outcome.Iteration == 0 && ended.StopReason == HarnessStopReason.ModelContextWindowExceeded)
         {

@@ -30,10 +30,12 @@ internal sealed partial class InvocationWork(SessionServices services, SessionKe
         using var work = sandbox.Work();
         HarnessStopReason? reason = null;
         Exception? fault = null;
+        var complete = false;
         var why = "The turn is complete.";
         try
         {
             reason = await services.Loop.RunAsync(run, signal.Token);
+            complete = true;
         }
         catch (OperationCanceledException) when (signal.Cause is { } cause)
         {
@@ -56,7 +58,7 @@ internal sealed partial class InvocationWork(SessionServices services, SessionKe
 
         // What is still being stored for it comes before its end.
         await run.Steering.CloseAsync();
-        if (run.GoesOnLater)
+        if (run.GoesOnLater && !complete)
         {
             Log.InvocationWaits(services.Logger, run.Invocation.Id);
             run.Telemetry.End(reason, fault, run.Usage);

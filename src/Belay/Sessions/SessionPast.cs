@@ -32,12 +32,65 @@ public static class SessionPast
                 {
                     await foreach (var shared in SharedAsync(journal, sealer, place, cancellationToken))
                     {
-                        yield return new(shared, Own: false);
+                        yield return new(shared.Entry, Own: false);
                     }
                 }
             }
 
             yield return new(entry, Own: true);
+        }
+    }
+
+    /// <summary>The sessions that a session goes on from, the oldest first; none when it began by itself.</summary>
+    /// <exception cref="JournalException">An entry cannot be read, or the past leads through too many sessions.</exception>
+    public static async Task<IReadOnlyList<SharedPlace>> PlacesAsync(IJournal journal, ISealer sealer, SessionKey session, CancellationToken cancellationToken) =>
+        await OriginAsync(journal, sealer, session, cancellationToken) is { } forked ? await PlacesAsync(journal, sealer, session, forked, cancellationToken) : [];
+
+    /// <summary>What a session shares of another one, and what was stored of it: from its first entry to the one that was forked.</summary>
+    /// <exception cref="JournalException">An entry cannot be read, or the last one is not the one that was forked.</exception>
+    public static async IAsyncEnumerable<OpenedEntry> SharedAsync(IJournal journal, ISealer sealer, SharedPlace place, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var opened in SessionJournal.ReadOpenedAsync(journal, sealer, place.Session, 0, cancellationToken))
+        {
+            if (opened.Entry.Sequence < place.Last)
+            {
+                yield return opened;
+                continue;
+            }
+
+            if (Convert.ToHexStringLower(opened.Stored.Hash.Span) != place.Hash)
+            {
+                throw new JournalDamagedException(place.Fork, 1, $"entry {place.Last} of session {place.Session.SessionId}, which it goes on from, is another one now.");
+            }
+
+            yield return opened;
+            yield break;
+        }
+
+        throw new JournalDamagedException(place.Fork, 1, $"entry {place.Last} of session {place.Session.SessionId}, which it goes on from, is missing.");
+    }
+
+    /// <summary>The same as <see cref="ReadAsync(IJournal, ISealer, SessionKey, CancellationToken)"/>, with what was stored and where.</summary>
+    /// <param name="journal">Where sessions are recorded.</param>
+    /// <param name="sealer">Opens their bodies.</param>
+    /// <param name="session">The session.</param>
+    /// <param name="places">What <see cref="PlacesAsync(IJournal, ISealer, SessionKey, CancellationToken)"/> answered for it.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
+    /// <exception cref="JournalException">As above.</exception>
+    public static async IAsyncEnumerable<PlacedEntry> ReadPlacedAsync(
+        IJournal journal, ISealer sealer, SessionKey session, IReadOnlyList<SharedPlace> places, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        foreach (var place in places)
+        {
+            await foreach (var shared in SharedAsync(journal, sealer, place, cancellationToken))
+            {
+                yield return new(place.Session, shared);
+            }
+        }
+
+        await foreach (var own in SessionJournal.ReadOpenedAsync(journal, sealer, session, 0, cancellationToken))
+        {
+            yield return new(session, own);
         }
     }
 
@@ -129,32 +182,15 @@ public static class SessionPast
         return places;
     }
 
-    private static async IAsyncEnumerable<Entry> SharedAsync(IJournal journal, ISealer sealer, SharedPlace place, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        await foreach (var opened in SessionJournal.ReadOpenedAsync(journal, sealer, place.Session, 0, cancellationToken))
-        {
-            if (opened.Entry.Sequence < place.Last)
-            {
-                yield return opened.Entry;
-                continue;
-            }
-
-            if (Convert.ToHexStringLower(opened.Stored.Hash.Span) != place.Hash)
-            {
-                throw new JournalDamagedException(place.Fork, 1, $"entry {place.Last} of session {place.Session.SessionId}, which it goes on from, is another one now.");
-            }
-
-            yield return opened.Entry;
-            yield break;
-        }
-
-        throw new JournalDamagedException(place.Fork, 1, $"entry {place.Last} of session {place.Session.SessionId}, which it goes on from, is missing.");
-    }
-
     private static JournalDamagedException TooDeep(SessionKey session) => new(session, 1, $"its past leads through more than {Deepest} sessions.");
-
-    private sealed record SharedPlace(SessionKey Session, long Last, string Hash, SessionKey Fork);
 }
+
+/// <summary>Where a session goes on from another one.</summary>
+/// <param name="Session">The other session.</param>
+/// <param name="Last">Its last entry that is shared.</param>
+/// <param name="Hash">Hash of that entry, in lower-case hexadecimal digits.</param>
+/// <param name="Fork">The session that goes on.</param>
+public sealed record SharedPlace(SessionKey Session, long Last, string Hash, SessionKey Fork);
 
 /// <summary>An entry of a session's past or its own.</summary>
 /// <param name="Entry">The entry.</param>
@@ -164,7 +200,7 @@ public readonly record struct PastEntry(Entry Entry, bool Own);
 /// <summary>An entry and the session that it stands in.</summary>
 /// <param name="Session">The session.</param>
 /// <param name="Opened">The entry.</param>
-internal sealed record PlacedEntry(SessionKey Session, OpenedEntry Opened)
+public sealed record PlacedEntry(SessionKey Session, OpenedEntry Opened)
 {
     /// <summary>What happened.</summary>
     public EntryBody Body => Opened.Entry.Body;

@@ -14,8 +14,8 @@ public static class SessionRepair
     /// <summary>Whether an end was written after a crash, long after the invocation itself had ended.</summary>
     public static bool IsRepair(InvocationEnded ended) => ended is { Why: Reason, LatencyMs: 0 };
 
-    /// <summary>The ends of what ran in the dead server and cannot go on: its sandbox, its commands, its model call; and of an invocation that
-    /// already waited for its caller.</summary>
+    /// <summary>The ends of what ran in the dead server and cannot go on: its sandbox, its commands, its model call; and of an invocation of which
+    /// nothing but the end was missing, because the model had answered or the caller was waited for.</summary>
     /// <param name="conversation">The fold of the journal.</param>
     /// <param name="asking">Sequence of the newest model intent.</param>
     public static IReadOnlyList<EntryBody> Over(Conversation conversation, long asking)
@@ -32,9 +32,9 @@ public static class SessionRepair
             entries.Add(new ModelVoided(call.InvocationId, asking));
         }
 
-        if (conversation is { Unfinished: { } invocation, Open.Paused: true })
+        if (conversation.Unfinished is { } invocation && (conversation.Open is { Paused: true } ? HarnessStopReason.ToolUse : conversation.Answered) is { } reason)
         {
-            entries.Add(new InvocationEnded(invocation.InvocationId, HarnessStopReason.ToolUse, Reason, conversation.Usage, conversation.Iterations, 0, null));
+            entries.Add(new InvocationEnded(invocation.InvocationId, reason, Reason, conversation.Usage, conversation.Iterations, 0, null));
         }
 
         return entries;

@@ -8,13 +8,15 @@ namespace Belay.Verification;
 
 /// <summary>
 /// Verifies one session from its first entry to its last: the chain of hashes, each body whose key exists, the session's row, and what was
-/// signed of it. Bodies of an erased actor stay closed; the chain over them is verified all the same.
+/// signed of it; of a fork also what it goes on from. Bodies of an erased actor stay closed; the chain over them is verified all the same.
 /// </summary>
 /// <param name="journal">Where it is stored.</param>
 /// <param name="sealer">Opens its bodies.</param>
 /// <param name="row">Its row, read before its entries.</param>
 /// <param name="signed">What was signed of it, read before the row; null for nothing.</param>
-internal sealed class SessionCheck(IJournal journal, ISealer sealer, SessionRow row, SignedHead? signed)
+/// <param name="withPast">Whether every entry that it shares with others is verified, too; otherwise those are verified as their own sessions', and here
+/// only that the last of them is the one that was forked.</param>
+internal sealed class SessionCheck(IJournal journal, ISealer sealer, SessionRow row, SignedHead? signed, bool withPast)
 {
     private const int Step = 1000;
 
@@ -105,13 +107,13 @@ internal sealed class SessionCheck(IJournal journal, ISealer sealer, SessionRow 
     {
         try
         {
-            if (await SessionJournal.KeyOfAsync(sealer, row.Session, stored, cancellationToken) is { } key)
-            {
-                _ = SessionJournal.Open(sealer, key, row.Session, stored, header);
-            }
-            else
+            if (await SessionJournal.KeyOfAsync(sealer, row.Session, stored, cancellationToken) is not { } key)
             {
                 Erased++;
+            }
+            else if (SessionJournal.Open(sealer, key, row.Session, stored, header).Entry is { Sequence: 1, Body: SessionForked })
+            {
+                await CheckPastAsync(cancellationToken);
             }
         }
         catch (CryptographicException cause)
@@ -121,6 +123,28 @@ internal sealed class SessionCheck(IJournal journal, ISealer sealer, SessionRow 
         catch (JournalUnknownEntryException)
         {
             Unknown++;
+        }
+    }
+
+    private async Task CheckPastAsync(CancellationToken cancellationToken)
+    {
+        if (withPast)
+        {
+            foreach (var place in await SessionPast.PlacesAsync(journal, sealer, row.Session, cancellationToken))
+            {
+                await foreach (var _ in SessionPast.SharedAsync(journal, sealer, place, cancellationToken))
+                {
+                }
+            }
+        }
+        else if (await SessionPast.OriginAsync(journal, sealer, row.Session, cancellationToken) is { } forked)
+        {
+            var parent = new SessionKey(row.Session.Scope, forked.HarnessId, forked.SessionId);
+            var last = await journal.ReadAsync(parent, forked.Sequence - 1, cancellationToken).FirstOrDefaultAsync(cancellationToken);
+            if (last?.Sequence != forked.Sequence || Convert.ToHexStringLower(last.Hash.Span) != forked.Hash)
+            {
+                throw Damaged(1, $"entry {forked.Sequence} of session {forked.SessionId}, which it goes on from, is {(last?.Sequence == forked.Sequence ? "another one now" : "missing")}.");
+            }
         }
     }
 

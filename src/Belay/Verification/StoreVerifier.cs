@@ -49,7 +49,7 @@ public sealed class StoreVerifier(SqliteJournal journal, ISealer sealer, TimePro
 
             sessions++;
             DamagedSession? problem = compared.Damage is { } known ? Damage(known) : null;
-            var check = problem is null ? new SessionCheck(journal, sealer, compared.Stored!.Row!, compared.Signed) : null; // Without a row there is damage.
+            var check = problem is null ? new SessionCheck(journal, sealer, compared.Stored!.Row!, compared.Signed, withPast: scope.SessionId is not null) : null; // Without a row there is damage.
             var steps = check?.RunAsync(cancellationToken).GetAsyncEnumerator(cancellationToken);
             try
             {

@@ -68,6 +68,55 @@ public sealed class ImportProcessTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task ForkWithFiles_GoesOnElsewhere_WithItsPastAndItsFiles()
+    {
+        const string Fork = "a-fork-that-moves-from-server-to-server-to";
+        const string Second = "a-fork-of-the-fork-that-moves-with-its-past";
+        var model = new JsonObject { ["model"] = new JsonObject { ["bedrockModelConfig"] = new JsonObject { ["modelId"] = "belay/scripted" } } };
+        await _first!.Client.CreateHarnessAsync("worker", model, CancellationToken);
+        var bundle = Path.Combine(_directory.Path, "fork.belay");
+        var bare = Path.Combine(_directory.Path, "bare.belay");
+        await SayAsync(_first, Unused, "Write \"one\" to notes.txt");
+        await RunAsync(_first, 0, "fork", Unused, "--session-id", Fork, "--harness", "worker");
+        await SayAsync(_first, Fork, "Run `echo two >> notes.txt; mkdir deep; ln -s ../notes.txt deep/link; ln -s /usr/bin/env program`");
+        await RunAsync(_first, 0, "fork", Fork, "--session-id", Second, "--harness", "worker");
+        await SayAsync(_first, Second, "Run `echo three >> notes.txt`");
+        await SayAsync(_first, Unused, "Run `rm notes.txt`");
+
+        Assert.Contains("identical", (await RunAsync(_first, 0, "replay", Second)).Output, StringComparison.Ordinal);
+        var exported = (await RunAsync(_first, 0, "export-session", Second, "-o", bundle)).Output;
+        Assert.Contains($"It goes on from session {Unused} at entry", exported, StringComparison.Ordinal);
+        Assert.Contains("Its files are in it as of entry", exported, StringComparison.Ordinal);
+        await RunAsync(_first, 0, "export-session", Second, "-o", bare, "--no-files");
+        Assert.Contains("Failures: 0, Errors: 0", (await RunAsync(_first, 0, "test-session", bundle, bare)).Output, StringComparison.Ordinal);
+
+        var imported = (await RunAsync(_second!, 0, "import-session", bundle)).Output;
+        Assert.Contains($"It goes on from session {Fork}.", imported, StringComparison.Ordinal);
+        Assert.Equal("one\ntwo\nthree", await ReadAsync(Second, "cat deep/link"));
+        Assert.Contains("identical", (await RunAsync(_second!, 0, "replay", Second)).Output, StringComparison.Ordinal);
+        Assert.Contains("identical", (await RunAsync(_second!, 0, "replay", Unused)).Output, StringComparison.Ordinal);
+        await SayAsync(_second!, Second, "Run `echo four >> notes.txt`");
+        Assert.Equal("one\ntwo\nthree\nfour", await ReadAsync(Second, "cat notes.txt"));
+        Assert.Contains("nothing is damaged", (await RunAsync(_second!, 0, "verify")).Output, StringComparison.Ordinal);
+
+        // Without them it begins with an empty workspace, and its past is there already.
+        await RunAsync(_second!, 0, "import-session", bundle, "--no-files", "--session-id", Session);
+        Assert.Equal("nothing", await ReadAsync(Session, "cat notes.txt 2>/dev/null || echo nothing"));
+        await RefusedAsync("already. Choose another id", bare);
+        var sessions = (await _second!.Client.CallAsync(HttpMethod.Get, "/belay/v1/sessions", null, CancellationToken))["sessions"]!.AsArray();
+        Assert.Equal(4, sessions.Count);
+
+        // And back where it came from, under another name.
+        var again = Path.Combine(_directory.Path, "again.belay");
+        await RunAsync(_second, 0, "export-session", Second, "-o", again);
+        await RunAsync(_first, 0, "import-session", again, "--session-id", "a-fork-that-has-come-back-to-its-first-server");
+
+        Task<ProgramRun> SayAsync(BelayProcess server, string id, string what) => RunAsync(server, 0, "invoke", "--harness", "worker", "--session-id", id, what);
+
+        async Task<string> ReadAsync(string id, string command) => (await RunAsync(_second!, 0, "exec", "--harness", "worker", "--session-id", id, command)).Output.Trim();
+    }
+
+    [Fact]
     public async Task WhatIsNoWholeBundle_IsRefused_AndLeavesNothing()
     {
         var lines = await File.ReadAllLinesAsync(Bundle, CancellationToken);

@@ -10,7 +10,8 @@ namespace Belay.EndToEnd.Crashes;
 /// <param name="SessionId">The session.</param>
 /// <param name="Step">The step, as the program <c>Belay.Crashing</c> names it.</param>
 /// <param name="After">Whether the journal has accepted it.</param>
-public sealed record CrashOrder(string SessionId, string Step, bool After);
+/// <param name="Stored">Whether it is on the disk by then, too.</param>
+public sealed record CrashOrder(string SessionId, string Step, bool After, bool Stored = false);
 
 /// <summary>The program <c>Belay.Crashing</c>, the real server with a journal that kills it, over all its lives on one data directory.</summary>
 public sealed class CrashServer : IAsyncDisposable
@@ -42,7 +43,7 @@ public sealed class CrashServer : IAsyncDisposable
     {
         Client?.Dispose();
         _process?.Dispose();
-        string[] death = order is null ? [] : [order.SessionId, order.Step, order.After ? "after" : "before"];
+        string[] death = order is null ? [] : [order.SessionId, order.Step, order.Stored ? "stored" : order.After ? "after" : "before"];
         var program = Path.Combine(RepositoryPaths.Root, "artifacts", "bin", "Belay.Crashing", RepositoryPaths.Configuration, "Belay.Crashing.dll");
         _process = Process.Start(BelayProcess.Isolated(new("dotnet", [program, DataDirectory, "0", Record, .. death]) { RedirectStandardOutput = true }))!;
         var address = await _process.StandardOutput.ReadLineAsync(cancellationToken) ?? throw new InvalidOperationException("The server ended before it was ready.");

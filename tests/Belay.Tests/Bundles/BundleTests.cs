@@ -121,9 +121,9 @@ public sealed class BundleTests : IAsyncDisposable
     {
         var lines = (await WriteAsync()).Select(line => line[65..]).ToList();
         var newer = lines.ToList();
-        newer[0] = newer[0].Replace("\"format\":1", "\"format\":2", StringComparison.Ordinal);
+        newer[0] = newer[0].Replace("\"format\":2", "\"format\":3", StringComparison.Ordinal);
 
-        Assert.StartsWith("The bundle has format 2;", (await Assert.ThrowsAsync<BundleException>(() => ReadAsync(Chained(newer)))).Message, StringComparison.Ordinal);
+        Assert.StartsWith("The bundle has format 3;", (await Assert.ThrowsAsync<BundleException>(() => ReadAsync(Chained(newer)))).Message, StringComparison.Ordinal);
         Assert.Contains("more than 3 entries", (await Assert.ThrowsAsync<BundleException>(() => ReadAsync(Bytes(Chained(lines)), new() { Entries = 3 }))).Message, StringComparison.Ordinal);
         Assert.Contains("longer than 100 bytes", (await Assert.ThrowsAsync<BundleException>(() => ReadAsync(new byte[5000], new() { LineBytes = 100 }))).Message, StringComparison.Ordinal);
         Assert.Contains("larger than 100 bytes", (await Assert.ThrowsAsync<BundleException>(() => ReadAsync(new byte[5000], new() { Bytes = 100 }))).Message, StringComparison.Ordinal);
@@ -191,8 +191,9 @@ public sealed class BundleTests : IAsyncDisposable
         var entries = SessionJournal.ReadOpenedAsync(_world.Journal, _world.Sealer, _world.Key, 0, CancellationToken.None).Select(entry => change?.Invoke(entry) ?? entry);
         await new BundleWriter(output, _key).WriteAsync(
             new(BundleWriter.Format, _world.Harness.HarnessId, "test", EngineWorld.SessionId, DateTimeOffset.UnixEpoch, row!.LastSequence),
-            entries,
-            (_, _) => Task.FromResult<Harness?>(_world.Harness),
+            entries.Select(entry => new PlacedEntry(_world.Key, entry)),
+            (_, _, _) => Task.FromResult<Harness?>(_world.Harness),
+            files: null,
             CancellationToken.None);
         return output.ToArray();
     }

@@ -49,12 +49,12 @@ public sealed class ImportEndpointTests : IAsyncLifetime
         http.Request.ContentType = BundleEndpoints.MediaType;
         http.Request.ContentLength = announced ? 101 : null;
         http.Request.Body = new MemoryStream(new byte[101]);
-        var file = new RequestFile(directory.Path, 100, BundleEndpoints.MediaType);
+        var file = new RequestFile(directory.Path, 100, BundleEndpoints.MediaType) { Setting = "Bundles:MaxImportMiB" };
 
         var fault = await Assert.ThrowsAsync<ServiceException>(() => file.ReadAsync(http.Request, verified: true, CancellationToken.None));
         var stranger = await Assert.ThrowsAsync<ServiceException>(() => file.ReadAsync(http.Request, verified: false, CancellationToken.None));
 
-        Assert.Contains("larger than 100 bytes", fault.Message, StringComparison.Ordinal);
+        Assert.Contains("larger than 100 bytes (Bundles:MaxImportMiB)", fault.Message, StringComparison.Ordinal);
         Assert.Equal(FaultCode.AccessDeniedException, stranger.Code);
         Assert.Empty(Directory.GetFileSystemEntries(directory.Path));
     }

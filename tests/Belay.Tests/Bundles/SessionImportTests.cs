@@ -35,20 +35,7 @@ public sealed class SessionImportTests : IAsyncDisposable
         _other.Time.Advance(TimeSpan.FromDays(3));
         (_journal, _sealer) = (_other.Journal, _other.Sealer);
         _catalog = new(_documents, MasterKey.FromBytes(new byte[32]), new(), _other.Time, new SeededIdSource(8));
-        _world.Harness = _world.Harness with
-        {
-            Environment = new()
-            {
-                AgentCoreRuntimeEnvironment = new()
-                {
-                    AgentRuntimeArn = "arn:aws:bedrock-agentcore:us-west-2:000000000000:runtime/harness_test-AAAAAAAAAA",
-                    AgentRuntimeName = "harness_test",
-                    AgentRuntimeId = "harness_test-AAAAAAAAAA",
-                    LifecycleConfiguration = new() { IdleRuntimeSessionTimeout = 120 },
-                    NetworkConfiguration = new() { NetworkMode = NetworkMode.Public },
-                },
-            },
-        };
+        _world.Harness = BundleFile.Harness();
     }
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -125,6 +112,22 @@ public sealed class SessionImportTests : IAsyncDisposable
         await ReplaysAsync(imported.Session, here);
         await _world.Host.CancelAsync(_world.Key, Token);
         await accepted.DisposeAsync();
+    }
+
+    // What a server leaves that dies between the model's answer and the end.
+    [Fact]
+    public async Task InvocationWithItsAnswer_EndsWithIt()
+    {
+        await TalkAsync();
+        var bundle = await ExportAsync();
+        Assert.IsType<InvocationEnded>(bundle.Entries[^1].Body);
+
+        var imported = await ImportAsync(bundle with { Entries = [.. bundle.Entries.SkipLast(1)], At = [.. bundle.At.SkipLast(1)] });
+
+        var here = await OpenedAsync(_journal, _sealer, imported.Session);
+        Assert.Equal((HarnessStopReason.EndTurn, SessionRepair.Reason), here[^1].Entry.Body is InvocationEnded ended ? (ended.StopReason, ended.Why) : default);
+        Assert.Null(imported.Interrupted);
+        await ReplaysAsync(imported.Session, here);
     }
 
     [Fact]
@@ -225,21 +228,10 @@ public sealed class SessionImportTests : IAsyncDisposable
         await _world.InvokeAsync(EngineWorld.User("Go home"));
     }
 
-    private async Task<SessionBundle> ExportAsync()
-    {
-        using var output = new MemoryStream();
-        var row = await _world.Journal.FindAsync(_world.Key, Token);
-        await new BundleWriter(output, _key).WriteAsync(
-            new(BundleWriter.Format, _world.Harness.HarnessId, "test", EngineWorld.SessionId, DateTimeOffset.UnixEpoch, row!.LastSequence),
-            SessionJournal.ReadOpenedAsync(_world.Journal, _world.Sealer, _world.Key, 0, Token),
-            (_, _) => Task.FromResult<Harness?>(_world.Harness),
-            Token);
-        output.Position = 0;
-        return await new BundleReader(new()).ReadAsync(output, null, Token);
-    }
+    private Task<SessionBundle> ExportAsync() => BundleFile.ExportAsync(_world, _world.Key, _key);
 
     private Task<ImportedSession> ImportAsync(SessionBundle bundle, string? harnessId = null, string? sessionId = null) =>
-        new SessionImport(_other.Host, _catalog, _other.Time).RunAsync(EngineWorld.Scope, bundle, harnessId, sessionId, Token);
+        new SessionImport(new(_journal, _sealer, _other.Host.Look, new()), _other.Host, _catalog, snapshots: null, _other.Time).RunAsync(EngineWorld.Scope, bundle, files: null, harnessId, sessionId, Token);
 
     private async Task<(string, bool)> HarnessOfAsync(SessionBundle bundle, string? harnessId) =>
         await ImportAsync(bundle, harnessId) is var imported ? (imported.Harness.HarnessId, imported.Made) : default;

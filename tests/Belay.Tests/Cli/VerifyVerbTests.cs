@@ -1,8 +1,10 @@
 using System.Net;
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
 using Belay.Storage;
 using Belay.Storage.Sqlite;
+using Belay.Testing;
 using Belay.Tests.Verification;
 
 namespace Belay.Tests.Cli;
@@ -77,6 +79,55 @@ public sealed class VerifyVerbTests
         Assert.Equal(1, await run.RunAsync("verify", "--data", store.Directory));
         Assert.Contains("the database file is damaged", run.Error, StringComparison.Ordinal);
     }
+
+    // Closed in order, or left by a server that died with entries in the log only.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Directory_IsRead_AndNothingOfItIsChanged(bool died)
+    {
+        await using var store = new SignedStore();
+        await store.FillAsync();
+        using var copy = new TemporaryDirectory();
+        if (died)
+        {
+            await store.OpenAsync();
+            await store.WriteAsync(SignedStore.Key("one"), 2);
+        }
+
+        foreach (var file in Directory.EnumerateFiles(store.Directory).Where(file => !IsOfAProcess(file)))
+        {
+            File.Copy(file, Path.Combine(copy.Path, Path.GetFileName(file)));
+        }
+
+        var before = Contents(copy.Path);
+        using var run = new CliRun();
+
+        Assert.Equal(0, await run.RunAsync("verify", "--data", copy.Path));
+
+        Assert.Contains($"3 sessions, {(died ? 14 : 12)} entries", run.Output, StringComparison.Ordinal);
+        Assert.Equal(died, before.ContainsKey(SqliteDatabase.FileName + "-wal"));
+        Assert.Equal(before, Contents(copy.Path));
+    }
+
+    [Fact]
+    public async Task OlderForm_IsNotBroughtUpToDate_AndSaid()
+    {
+        await using var store = new SignedStore();
+        await store.FillAsync();
+        store.Tamper("PRAGMA user_version = 1");
+        using var run = new CliRun();
+
+        Assert.Equal(1, await run.RunAsync("verify", "--data", store.Directory));
+
+        Assert.Contains("older version of Belay (form 1, this one reads 2); start a server on it once", run.Error, StringComparison.Ordinal);
+    }
+
+    private static bool IsOfAProcess(string file) => Path.GetFileName(file) is var name && (name.StartsWith(DataDirectoryLock.FileName, StringComparison.Ordinal) || name.EndsWith("-shm", StringComparison.Ordinal));
+
+    private static SortedDictionary<string, string> Contents(string directory) => new(
+        Directory.EnumerateFiles(directory).Where(file => !IsOfAProcess(file)).ToDictionary(file => Path.GetFileName(file), file => Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(file)))),
+        StringComparer.Ordinal);
 
     [Fact]
     public async Task ServerThatHoldsTheDirectory_IsAsked()

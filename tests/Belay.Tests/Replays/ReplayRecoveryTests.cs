@@ -53,8 +53,6 @@ public sealed class ReplayRecoveryTests
     }
 
     [Theory]
-    [InlineData("answer")]
-    [InlineData("malformed")]
     [InlineData("failure")]
     [InlineData("denied call")]
     public async Task DeathOfWhichNoEntrySpeaks_IsReplayed(string last)
@@ -63,26 +61,76 @@ public sealed class ReplayRecoveryTests
         await using var world = New(detached: true, inner => journal = new((InMemoryJournal)inner));
         _ = last switch
         {
-            "answer" => world.Model.Say("Done."),
-            "malformed" => world.Model.Fail(ModelFailure.Malformed, "no", new ModelEvent.Text(0, "Bad ")),
             "failure" => world.Model.Fail(ModelFailure.Broken, "no", new ModelEvent.Text(0, "Half a ")),
             _ => world.Model.Call(("a0", "nothing", "{}")),
         };
         world.Model.Say("Whole.").Say("Yes.");
-        _ = world.Host;
-
-        // After the start, its sync, the intent and the outcome.
-        var dying = journal;
-        dying.Arm(crashAt: 5, after: false, surviving: int.MaxValue);
-        await using var accepted = await world.StartAsync(world.Request(EngineWorld.User("Go")));
-        await Eventually.TrueAsync("the server is dead", () => Task.FromResult(dying.Crashed), TestContext.Current.CancellationToken);
-        world.Crash();
+        await using var accepted = await DieBeforeTheEndAsync(world, () => journal);
 
         await GoOnAsync(world);
 
         Assert.Equal(2, (await world.EntriesAsync()).TakeWhile(entry => entry is not InvocationEnded).OfType<ModelIntent>().Count());
         Assert.DoesNotContain(await world.EntriesAsync(), entry => entry is ModelVoided or HistoryRepaired);
         await AssertIdenticalAsync(world);
+    }
+
+    [Theory]
+    [InlineData(true, "answer")]
+    [InlineData(true, "malformed")]
+    [InlineData(false, "answer")]
+    [InlineData(false, "malformed")]
+    public async Task EndThatTheNextServerWroteBehindAnAnswer_IsReplayed(bool detached, string last)
+    {
+        CrashingJournal journal = null!;
+        await using var world = New(detached, inner => journal = new((InMemoryJournal)inner));
+        _ = last == "answer" ? world.Model.Say("Done.") : world.Model.Fail(ModelFailure.Malformed, "no", new ModelEvent.Text(0, "Bad "));
+        world.Model.Say("Yes.");
+        await using var accepted = await DieBeforeTheEndAsync(world, () => journal);
+
+        await GoOnAsync(world);
+
+        Assert.Equal(2, (await world.EntriesAsync()).OfType<ModelIntent>().Count());
+        await AssertIdenticalAsync(world);
+    }
+
+    // No server does that any more, so an engine that does is found.
+    [Fact]
+    public async Task AnswerThatIsFollowedByAnotherCall_Diverges()
+    {
+        await using var world = New(detached: true);
+        world.Model.Call(("a0", "nothing", "{}")).Say("Whole.");
+        await using var accepted = await world.StartAsync(world.Request(EngineWorld.User("Go")));
+        await Eventually.TrueAsync("the invocation is over", async () => (await world.ConversationAsync()) is { Unfinished: null, Context.Count: > 0 }, TestContext.Current.CancellationToken);
+
+        // What asked for a tool that was denied becomes an answer.
+        var replayed = await world.ReplayAsync(entry => entry.Body is ModelOutcome { StopReason: HarnessStopReason.ToolUse } outcome
+            ? Recorded(entry.Sequence, outcome with { StopReason = HarnessStopReason.EndTurn })
+            : entry);
+
+        Assert.Equal(ReplayResult.Diverged, Assert.Single(replayed).Result);
+    }
+
+    private static RecordedEntry Recorded(long sequence, EntryBody body) => new(sequence, body, JournalJson.Serialize(body));
+
+    private static async Task<AcceptedInvocation?> DieBeforeTheEndAsync(EngineWorld world, Func<CrashingJournal> newest)
+    {
+        // After the start, its sync, the intent and the outcome.
+        _ = world.Host;
+        var dying = newest();
+        dying.Arm(crashAt: 5, after: false, surviving: int.MaxValue);
+        AcceptedInvocation? accepted = null;
+        try
+        {
+            accepted = await world.StartAsync(world.Request(EngineWorld.User("Go")));
+        }
+        catch (ObjectDisposedException) when (dying.Crashed)
+        {
+            // It died before its client could be told.
+        }
+
+        await Eventually.TrueAsync("the server is dead", () => Task.FromResult(dying.Crashed), TestContext.Current.CancellationToken);
+        world.Crash();
+        return accepted;
     }
 
     private static EngineWorld New(bool detached, Func<IJournal, IJournal>? decorate = null) => new()

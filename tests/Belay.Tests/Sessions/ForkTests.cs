@@ -208,7 +208,7 @@ public sealed class ForkTests
 
         // The chain holds over what can no longer be read.
         var row = await world.Journal.FindAsync(Key(world, First), CancellationToken);
-        await foreach (var _ in new SessionCheck(world.Journal, world.Sealer, row!, signed: null).RunAsync(CancellationToken))
+        await foreach (var _ in new SessionCheck(world.Journal, world.Sealer, row!, signed: null, withPast: true).RunAsync(CancellationToken))
         {
         }
     }

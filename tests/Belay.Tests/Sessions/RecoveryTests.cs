@@ -3,10 +3,12 @@ using Belay.Agents;
 using Belay.Contracts.Faults;
 using Belay.Contracts.Invocations;
 using Belay.Harnesses;
+using Belay.Models;
 using Belay.Sessions;
 using Belay.Testing.Clients;
 using Belay.Testing.Models;
 using Belay.Testing.Sessions;
+using Belay.Testing.Simulation;
 using Belay.Testing.Tools;
 using Belay.Tools;
 using Belay.Tools.BuiltIn;
@@ -17,6 +19,10 @@ namespace Belay.Tests.Sessions;
 public sealed class RecoveryTests
 {
     private static readonly JsonElement True = JsonElement.Parse("true");
+
+    // Of the newest server.
+    private CrashingJournal _journal = null!;
+    private readonly TaskCompletionSource _begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     [Theory]
     [InlineData(ToolRecovery.Pure, 2)]
@@ -202,6 +208,102 @@ public sealed class RecoveryTests
         Assert.Equal("Whole.", ((Block.Text)Assert.Single(entries.OfType<ModelOutcome>()).Message!.Blocks[0]).Value);
     }
 
+    [Theory]
+    [InlineData(true, HarnessStopReason.EndTurn)]
+    [InlineData(false, HarnessStopReason.EndTurn)]
+    [InlineData(true, HarnessStopReason.MaxTokens)]
+    [InlineData(true, HarnessStopReason.MalformedModelOutput)]
+    public async Task AnswerThatIsStored_EndsItsInvocation_AndTheModelIsNotAskedAgain(bool detached, HarnessStopReason reason)
+    {
+        await using var world = Detached(detached);
+        world.Model.Reply((_, token) => OnceBegunAsync(Answer(reason, token))).Say("Yes.");
+
+        // The start, its sync, the intent, the outcome, and now the end.
+        await using var died = await DieAsync(world, at: 5, stored: true);
+        await world.RecoverAsync();
+        await EndedAsync(world);
+
+        Assert.Single(world.Model.Requests);
+        var entries = await world.EntriesAsync();
+        Assert.Equal(
+            [new InvocationEnded(Assert.Single(entries.OfType<InvocationStarted>()).InvocationId, reason, SessionRepair.Reason, entries.OfType<ModelOutcome>().Single().Usage, 1, 0, null)],
+            entries.OfType<InvocationEnded>());
+        await world.InvokeAsync(EngineWorld.User("And?"));
+        Assert.Equal(3, world.Model.Requests[1].Messages.Count);
+    }
+
+    [Theory]
+    [InlineData(4, true)]
+    [InlineData(5, false)]
+    public async Task Detached_AnswerThatIsNotStored_IsAskedForOnceMore(int dies, bool stored)
+    {
+        await using var world = Detached();
+        world.Model.Reply((_, token) => OnceBegunAsync(FakeModel.Yield(FakeModel.Text("Lost."), token))).Say("Kept.");
+
+        await using var died = await DieAsync(world, dies, stored);
+        await world.RecoverAsync();
+        await EndedAsync(world);
+
+        Assert.Equal(2, world.Model.Requests.Count);
+        var entries = await world.EntriesAsync();
+        Assert.Equal("Kept.", ((Block.Text)Assert.Single(entries.OfType<ModelOutcome>()).Message!.Blocks[0]).Value);
+        Assert.Equal(HarnessStopReason.EndTurn, Assert.Single(entries.OfType<InvocationEnded>()).StopReason);
+    }
+
+    [Fact]
+    public async Task Detached_StoredAnswerToWhichMoreWasSaid_GoesOn()
+    {
+        await using var world = Detached();
+        world.Model.Reply((_, _) => SteeredAsync()).Say("Both.");
+
+        // The start, its sync, the intent, what steers, the outcome, and now the next intent.
+        await using var died = await DieAsync(world, at: 6, stored: true);
+        Assert.Equal([typeof(Steered), typeof(ModelOutcome)], (await world.EntriesAsync()).TakeLast(2).Select(entry => entry.GetType()));
+        await world.RecoverAsync();
+        await EndedAsync(world);
+
+        Assert.Equal(2, world.Model.Requests.Count);
+        Assert.Equal(["Go", "One.", "And two?"], world.Model.Requests[1].Messages.Select(message => ((Block.Text)message.Blocks[0]).Value));
+        Assert.Single((await world.EntriesAsync()).OfType<InvocationEnded>());
+
+        async IAsyncEnumerable<ModelEvent> SteeredAsync()
+        {
+            await _begun.Task;
+            await world.Host.SteerAsync(world.Key, "s1", "And two?", CancellationToken.None);
+            foreach (var said in FakeModel.Text("One."))
+            {
+                yield return said;
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Detached_AnswerThatCameAsTheServerStopped_IsItsEnd()
+    {
+        await using var world = Detached();
+        var stopped = Task.CompletedTask;
+        world.Model.Reply((_, _) => StoppingAsync());
+
+        await using var accepted = await world.StartAsync(world.Request(EngineWorld.User("Go")));
+        _begun.SetResult();
+        await Eventually.TrueAsync("the invocation is over", async () => (await world.ConversationAsync()).Unfinished is null, TestContext.Current.CancellationToken);
+        await stopped;
+
+        var end = Assert.Single((await world.EntriesAsync()).OfType<InvocationEnded>());
+        Assert.Equal((HarnessStopReason.EndTurn, "The turn is complete."), (end.StopReason, end.Why));
+
+        async IAsyncEnumerable<ModelEvent> StoppingAsync()
+        {
+            await _begun.Task;
+            foreach (var said in FakeModel.Text("Done."))
+            {
+                yield return said;
+            }
+
+            stopped = world.Host.DisposeAsync().AsTask();
+        }
+    }
+
     [Fact]
     public async Task Detached_IsBusyUntilItsEnd()
     {
@@ -251,7 +353,38 @@ public sealed class RecoveryTests
         Assert.Equal(ToolRecovery.Unknown, shell.RecoveryOf(JsonElement.Parse("""{"command":"ls"}""")));
     }
 
-    private static EngineWorld Detached() => new() { Belay = new() { Document = new Dictionary<string, JsonElement> { ["detach"] = True } } };
+    private EngineWorld Detached(bool detached = true) => new()
+    {
+        Decorate = inner => _journal = new((InMemoryJournal)inner),
+        Belay = new() { Document = new Dictionary<string, JsonElement> { ["detach"] = detached ? True : JsonElement.Parse("false") } },
+    };
+
+    // Its server dies before this append or sync; all that was appended before is stored, or only what was synced.
+    private async Task<IAsyncDisposable> DieAsync(EngineWorld world, int at, bool stored)
+    {
+        _ = world.Host;
+        var dying = _journal;
+        dying.Arm(at, after: false, surviving: stored ? int.MaxValue : 0);
+        var accepted = await world.StartAsync(world.Request(EngineWorld.User("Go")));
+        _begun.SetResult();
+        await Eventually.TrueAsync("the server is dead", () => Task.FromResult(dying.Crashed), TestContext.Current.CancellationToken);
+        world.Crash();
+        return accepted;
+    }
+
+    // What the client said is safe by then.
+    private async IAsyncEnumerable<ModelEvent> OnceBegunAsync(IAsyncEnumerable<ModelEvent> reply)
+    {
+        await _begun.Task;
+        await foreach (var said in reply)
+        {
+            yield return said;
+        }
+    }
+
+    private static IAsyncEnumerable<ModelEvent> Answer(HarnessStopReason reason, CancellationToken cancellationToken) => reason == HarnessStopReason.MalformedModelOutput
+        ? FakeModel.Fail([new ModelEvent.Text(0, "Bad ")], new(ModelFailure.Malformed, "no"), cancellationToken)
+        : FakeModel.Yield([new ModelEvent.Text(0, "Done."), new ModelEvent.BlockClosed(0), new ModelEvent.Stopped(reason), new ModelEvent.Usage(new(10, 5))], cancellationToken);
 
     private static BelaySettings Settings(string document) =>
         new() { Document = JsonElement.Parse(document).EnumerateObject().ToDictionary(member => member.Name, member => member.Value) };

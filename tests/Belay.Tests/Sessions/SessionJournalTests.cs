@@ -256,7 +256,7 @@ public sealed class SessionJournalTests
     private static async Task VerifyAsync(IJournal journal, ISealer sealer)
     {
         var row = await journal.FindAsync(Session, Token);
-        await foreach (var _ in new SessionCheck(journal, sealer, row!, signed: null).RunAsync(Token))
+        await foreach (var _ in new SessionCheck(journal, sealer, row!, signed: null, withPast: true).RunAsync(Token))
         {
         }
     }

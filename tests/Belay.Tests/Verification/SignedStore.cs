@@ -85,6 +85,14 @@ internal sealed class SignedStore : IAsyncDisposable
         }
     }
 
+    /// <summary>Begins a session that says it goes on from another one.</summary>
+    public async Task ForkAsync(string session, string parent, long at, string hash)
+    {
+        await using var journal = await SessionJournal.OpenAsync(Journal!, Sealer!, Time, Key(session), "test", Token);
+        journal.TakeOver((await Journal!.FindAsync(Key(parent), Token))!.ActorRef);
+        await journal.AppendAsync([new SessionForked("harness", parent, at, hash, null, null, null)], Durability.Synced, Token);
+    }
+
     /// <summary>Lets the second pass after which heads are signed.</summary>
     public async Task SignAsync()
     {

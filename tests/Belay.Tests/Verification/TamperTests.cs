@@ -107,6 +107,33 @@ public sealed class TamperTests
     }
 
     [Fact]
+    public async Task PastOfAFork_IsVerifiedWithIt()
+    {
+        await using var store = new SignedStore();
+        await store.FillAsync();
+        await store.OpenAsync();
+        var third = Convert.ToHexStringLower((await store.Journal!.ReadAsync(SignedStore.Key("one"), 2, TestContext.Current.CancellationToken).FirstAsync(TestContext.Current.CancellationToken)).Hash.Span);
+        await store.ForkAsync("fork", "one", 3, third);
+        var first = Convert.ToHexStringLower((await store.Journal!.ReadAsync(SignedStore.Key("fork"), 0, TestContext.Current.CancellationToken).FirstAsync(TestContext.Current.CancellationToken)).Hash.Span);
+        await store.ForkAsync("fork of the fork", "fork", 1, first);
+        await store.ForkAsync("liar", "one", 3, first);
+        await store.ForkAsync("orphan", "one", 9, third);
+        await store.CloseAsync();
+
+        var (damaged, tally) = await store.VerifyAsync();
+        Assert.Equal(
+            ["liar 1 entry 3 of session one, which it goes on from, is another one now.", "orphan 1 entry 9 of session one, which it goes on from, is missing."],
+            damaged.Select(one => $"{one.SessionId} {one.Sequence} {one.Problem}").Order(StringComparer.Ordinal));
+        Assert.Equal(7, tally.Sessions);
+
+        // By itself, a fork of a fork is verified back to its beginning.
+        Assert.Empty((await store.VerifyAsync(new(SessionId: "fork of the fork"))).Damaged);
+        store.Tamper("UPDATE entries SET body = zeroblob(60) WHERE session = 1 AND sequence = 2");
+        Assert.Equal(["one 2"], (await store.VerifyAsync(new(SessionId: "fork of the fork"))).Damaged.Select(one => $"{one.SessionId} {one.Sequence}"));
+        Assert.Equal(["liar 1", "one 2", "orphan 1"], (await store.VerifyAsync()).Damaged.Select(one => $"{one.SessionId} {one.Sequence}").Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public async Task Erased_IsCounted_AndNoDamage()
     {
         await using var store = new SignedStore();

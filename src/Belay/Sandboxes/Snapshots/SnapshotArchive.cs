@@ -14,6 +14,9 @@ internal static class SnapshotArchive
     private const UnixFileMode OnlyOwner = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private const int LargestHead = 4096;
 
+    // The workspace as programs in the sandbox know it. Where storage is depends on the harness, so no link of an import leads there by its whole path.
+    private const string Workspace = "/workspace/";
+
     /// <summary>Writes an archive that is on the disk when this completes. Answers false when it would hold more than it may; what was written is none then.</summary>
     public static async Task<bool> WriteAsync(string path, SnapshotHead head, IEnumerable<SnapshotPart> parts, SnapshotSettings settings, CancellationToken cancellationToken)
     {
@@ -69,20 +72,31 @@ internal static class SnapshotArchive
     }
 
     /// <summary>Restores an archive into directories by their names in it, which exist and are empty. Answers the modes that they had.</summary>
+    /// <param name="path">The archive.</param>
+    /// <param name="parts">The directories.</param>
+    /// <param name="bounds">What an archive that comes from anywhere may hold; null for one that was written here.</param>
+    /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="TreeException">It cannot be restored.</exception>
-    public static async Task<IReadOnlyDictionary<string, UnixFileMode>> ExtractAsync(string path, IReadOnlyList<SnapshotPart> parts, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyDictionary<string, UnixFileMode>> ExtractAsync(
+        string path, IReadOnlyList<SnapshotPart> parts, SnapshotSettings? bounds, CancellationToken cancellationToken)
     {
         var modes = new Dictionary<string, UnixFileMode>(StringComparer.Ordinal);
-        var places = parts.ToDictionary(part => part.Name, part => new TreePlacement(part.Path), StringComparer.Ordinal);
+        var places = parts.ToDictionary(part => part.Name, part => new TreePlacement(part.Path) { Within = bounds is null ? null : Workspace }, StringComparer.Ordinal);
         try
         {
             await using var file = File.OpenRead(path);
             await using var content = new GZipStream(file, CompressionMode.Decompress);
-            await using var tar = new TarReader(content);
+            await using var tar = new TarReader(bounds is null ? content : new BoundedStream(content, MostBytes(bounds)));
             _ = await HeadAsync(tar, cancellationToken) ?? throw new TreeException("The snapshot was written by another version of Belay.");
-            var tally = new TreeTally(progress: null);
+            var tally = new TreeTally(bounds is null ? null : new Bound(bounds.MaxBytes));
+            var entries = 0;
             while (await tar.GetNextEntryAsync(copyData: false, cancellationToken) is { } entry)
             {
+                if (++entries > (bounds?.MaxEntries + parts.Count ?? int.MaxValue))
+                {
+                    throw new TooLargeException();
+                }
+
                 var slash = entry.Name.IndexOf('/', StringComparison.Ordinal);
                 var name = slash < 0 ? entry.Name : entry.Name[..slash];
                 if (!places.TryGetValue(name, out var place))
@@ -106,7 +120,12 @@ internal static class SnapshotArchive
                 }
             }
         }
-        catch (Exception cause) when (cause is InvalidDataException or FormatException or JsonException or EndOfStreamException)
+        catch (TooLargeException)
+        {
+            throw new TreeException($"They are more than {bounds!.MaxMiB} MiB (Snapshots:MaxMiB) or {bounds.MaxEntries} entries."); // Nothing is too large without bounds.
+        }
+        catch (Exception cause) when (cause is InvalidDataException or FormatException or JsonException or EndOfStreamException
+            || (bounds is not null && cause is ArgumentException or InvalidOperationException or OverflowException or NotSupportedException))
         {
             throw new TreeException("The snapshot cannot be read.", cause);
         }
@@ -118,6 +137,9 @@ internal static class SnapshotArchive
 
         return modes;
     }
+
+    // What a good archive of that much takes at most: the headers of an entry, with names and holes, beside its content.
+    private static long MostBytes(SnapshotSettings bounds) => bounds.MaxBytes + ((bounds.MaxEntries + 100L) * 16 * 1024);
 
     private static async Task AddHeadAsync(TarWriter tar, SnapshotHead head, CancellationToken cancellationToken)
     {
@@ -141,6 +163,4 @@ internal static class SnapshotArchive
             }
         }
     }
-
-    private sealed class TooLargeException : Exception;
 }

@@ -26,6 +26,7 @@ public sealed partial class WorkspaceSnapshots(string dataDirectory, SnapshotSet
     private const string Partial = ".partial";
     private const string MakingPrefix = "making-";
     private const string TargetFile = "target.json";
+    private const string Held = "snapshot" + Suffix;
 
     // What a fork's own snapshots begin with: the files that it began as.
     private const long Beginning = 1;
@@ -129,6 +130,82 @@ public sealed partial class WorkspaceSnapshots(string dataDirectory, SnapshotSet
     {
         var folder = SandboxEnvironment.Directory(Snapshots, source);
         var nearest = Kept(folder).LastOrDefault(sequence => sequence <= at);
+        try
+        {
+            return await MakeAsync(target, beginAsync, async making =>
+            {
+                if (nearest == 0)
+                {
+                    return null;
+                }
+
+                // Its own name first: the other session may give this snapshot up meanwhile.
+                var held = Path.Join(making, Held);
+                Link(Archive(folder, nearest), held);
+                var head = await SnapshotArchive.HeadAsync(held, cancellationToken) ?? throw new TreeException("The snapshot cannot be read.");
+
+                // A fork of the fork begins with the same.
+                await PlaceAsync(held, making, target, Beginning, bounds: null, cancellationToken);
+                return new(nearest, head.SavedAt, head.Files, head.Bytes);
+            });
+        }
+        catch (TreeException cause)
+        {
+            throw new IOException($"The files that session {source.SessionId} had at entry {nearest} cannot be restored. {cause.Message}", cause);
+        }
+    }
+
+    /// <summary>The archive of the files that a session had last at an entry or before; null when there is none.</summary>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    public async Task<SavedArchive?> OpenAsync(SessionKey session, long at, CancellationToken cancellationToken)
+    {
+        var folder = SandboxEnvironment.Directory(Snapshots, session);
+        foreach (var sequence in Kept(folder).Where(sequence => sequence <= at).Reverse())
+        {
+            try
+            {
+                var path = Archive(folder, sequence);
+                var content = new FileStream(path, new FileStreamOptions { Options = FileOptions.Asynchronous | FileOptions.SequentialScan });
+                if (await SnapshotArchive.HeadAsync(path, cancellationToken) is { } head)
+                {
+                    return new(new(sequence, head.SavedAt, head.Files, head.Bytes), content);
+                }
+
+                await content.DisposeAsync();
+            }
+            catch (FileNotFoundException)
+            {
+                // It was given up meanwhile: there is a newer one, of an entry that is not asked for, and perhaps an older one.
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Makes the files of a session that does not exist yet of an archive that comes from anywhere, and begins the session; when that fails there are none.</summary>
+    /// <param name="archive">The archive, from its beginning.</param>
+    /// <param name="saved">What is said of it.</param>
+    /// <param name="target">The session.</param>
+    /// <param name="beginAsync">Begins it, once the files are there.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="TreeException">It holds what cannot be restored, or more than may be.</exception>
+    internal Task<SavedFiles?> PlaceAsync(Stream archive, SavedFiles saved, SessionKey target, Func<SavedFiles?, Task> beginAsync, CancellationToken cancellationToken) =>
+        MakeAsync(target, beginAsync, async making =>
+        {
+            var held = Path.Join(making, Held);
+            await using (var file = new FileStream(held, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Options = FileOptions.Asynchronous, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }))
+            {
+                await archive.CopyToAsync(file, cancellationToken);
+                file.Flush(flushToDisk: true);
+            }
+
+            await PlaceAsync(held, making, target, saved.Sequence, settings, cancellationToken);
+            return saved;
+        });
+
+    // Everything for a session that begins, or nothing.
+    private async Task<SavedFiles?> MakeAsync(SessionKey target, Func<SavedFiles?, Task> beginAsync, Func<string, Task<SavedFiles?>> placeAsync)
+    {
         var making = Path.Join(Snapshots, MakingPrefix + ids.NewUuid());
         Directory.CreateDirectory(Snapshots, OnlyOwner);
         Directory.CreateDirectory(making, OnlyOwner);
@@ -141,16 +218,12 @@ public sealed partial class WorkspaceSnapshots(string dataDirectory, SnapshotSet
 
             // 2. The files beside everything, then in their place. A session that never began has none of its own.
             Remove(target);
-            var saved = nearest == 0 ? null : (await PlaceAsync(Archive(folder, nearest), making, target, cancellationToken)) with { Sequence = nearest };
+            var saved = await placeAsync(making);
 
             // 3. The session.
             await beginAsync(saved);
             began = true;
             return saved;
-        }
-        catch (TreeException cause)
-        {
-            throw new IOException($"The files that session {source.SessionId} had at entry {nearest} cannot be restored. {cause.Message}", cause);
         }
         finally
         {
@@ -163,19 +236,16 @@ public sealed partial class WorkspaceSnapshots(string dataDirectory, SnapshotSet
         }
     }
 
-    private async Task<SavedFiles> PlaceAsync(string archive, string making, SessionKey target, CancellationToken cancellationToken)
+    // The archive becomes the session's own snapshot of an entry.
+    private async Task PlaceAsync(string held, string making, SessionKey target, long sequence, SnapshotSettings? bounds, CancellationToken cancellationToken)
     {
-        // Its own name first: the other session may give this snapshot up meanwhile.
-        var held = Path.Join(making, "snapshot" + Suffix);
-        Link(archive, held);
-        var head = await SnapshotArchive.HeadAsync(held, cancellationToken) ?? throw new TreeException("The snapshot cannot be read.");
         var places = Parts(target).Select(part => (Made: part with { Path = Path.Join(making, part.Name) }, part.Path)).ToList();
         foreach (var (made, _) in places)
         {
             Directory.CreateDirectory(made.Path, OnlyOwner);
         }
 
-        var modes = await SnapshotArchive.ExtractAsync(held, [.. places.Select(place => place.Made)], cancellationToken);
+        var modes = await SnapshotArchive.ExtractAsync(held, [.. places.Select(place => place.Made)], bounds, cancellationToken);
         foreach (var (made, path) in places.Where(place => modes.ContainsKey(place.Made.Name)))
         {
             MakeParent(path);
@@ -183,11 +253,9 @@ public sealed partial class WorkspaceSnapshots(string dataDirectory, SnapshotSet
             File.SetUnixFileMode(path, modes[made.Name]);
         }
 
-        // A fork of the fork begins with the same.
-        var own = Archive(SandboxEnvironment.Directory(Snapshots, target), Beginning);
+        var own = Archive(SandboxEnvironment.Directory(Snapshots, target), sequence);
         Directory.CreateDirectory(Path.GetDirectoryName(own)!, OnlyOwner);
         File.Move(held, own);
-        return new(head.Sequence, head.SavedAt, head.Files, head.Bytes);
     }
 
     // Null when the server died before it had named one, so before it made anything of it.
@@ -286,3 +354,8 @@ public sealed partial class WorkspaceSnapshots(string dataDirectory, SnapshotSet
         public static partial void TooLarge(ILogger logger, string sessionId, int miB, int entries);
     }
 }
+
+/// <summary>The archive of the files that a session had.</summary>
+/// <param name="Saved">What is in it.</param>
+/// <param name="Content">The archive; whoever has it closes it.</param>
+public sealed record SavedArchive(SavedFiles Saved, FileStream Content);

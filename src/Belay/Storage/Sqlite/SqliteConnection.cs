@@ -14,10 +14,22 @@ internal sealed class SqliteConnection : IDisposable
     private SqliteConnection(sqlite3 db) => _db = db;
 
     /// <summary>Opens a file that exists.</summary>
-    public static SqliteConnection Open(string path)
+    public static SqliteConnection Open(string path) => Open(path, raw.SQLITE_OPEN_READWRITE);
+
+    /// <summary>Opens a file that exists and that nobody else has open, so that it is read and nothing else. What stands in its log only is read with it,
+    /// and stays there.</summary>
+    public static SqliteConnection OpenToRead(string path)
+    {
+        // Without a log there is nothing that SQLite would need files of its own for.
+        var hasLog = new FileInfo(path + "-wal") is { Exists: true, Length: > 0 };
+        var name = string.Join('/', Path.GetFullPath(path).Split('/').Select(Uri.EscapeDataString));
+        return Open($"file:{name}{(hasLog ? "" : "?immutable=1")}", raw.SQLITE_OPEN_READONLY | raw.SQLITE_OPEN_URI);
+    }
+
+    private static SqliteConnection Open(string path, int flags)
     {
         // Without SQLite's own mutex: a connection has one user at a time.
-        var code = raw.sqlite3_open_v2(path, out var db, raw.SQLITE_OPEN_READWRITE | raw.SQLITE_OPEN_NOMUTEX, null);
+        var code = raw.sqlite3_open_v2(path, out var db, flags | raw.SQLITE_OPEN_NOMUTEX, null);
         var connection = new SqliteConnection(db);
         if (code != raw.SQLITE_OK)
         {

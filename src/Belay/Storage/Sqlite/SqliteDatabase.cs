@@ -14,7 +14,7 @@ public sealed class SqliteDatabase : IAsyncDisposable
 
     private readonly DataDirectoryLock _lock;
     private readonly string _path;
-    private readonly SqliteWriter _writer;
+    private readonly SqliteWriter? _writer;
     private readonly SemaphoreSlim _readerPermits;
 
     /// <summary>The one that was used last is taken first: its cache knows the newest pages.</summary>
@@ -27,6 +27,13 @@ public sealed class SqliteDatabase : IAsyncDisposable
         _path = path;
         Epoch = epoch;
         _writer = new SqliteWriter(writer, settings, epoch, time);
+        _readerPermits = new SemaphoreSlim(settings.Readers);
+    }
+
+    private SqliteDatabase(DataDirectoryLock held, string path, StorageSettings settings)
+    {
+        _lock = held;
+        _path = path;
         _readerPermits = new SemaphoreSlim(settings.Readers);
     }
 
@@ -55,8 +62,7 @@ public sealed class SqliteDatabase : IAsyncDisposable
         try
         {
             Directory.CreateDirectory(dataDirectory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            held = DataDirectoryLock.TryTake(dataDirectory)
-                ?? throw new StorageException($"The data directory {dataDirectory} is in use by the Belay process with id {DataDirectoryLock.Holder(dataDirectory)}; stop it, or choose another directory.");
+            held = Take(dataDirectory);
             MakeFile(path);
             connection = SqliteConnection.Open(path);
             Prepare(connection, settings);
@@ -82,6 +88,41 @@ public sealed class SqliteDatabase : IAsyncDisposable
         }
     }
 
+    /// <summary>Opens the database of a directory so that it can be read, and nothing of it is changed. Whatever writes fails.</summary>
+    /// <exception cref="StorageException">Another process has the directory, SQLite is missing, or the file is not usable as it is.</exception>
+    public static SqliteDatabase OpenToRead(string dataDirectory, StorageSettings settings)
+    {
+        SqliteLibrary.EnsureReady();
+        var path = Path.Combine(dataDirectory, FileName);
+        DataDirectoryLock? held = null;
+        SqliteDatabase? database = null;
+        try
+        {
+            held = Take(dataDirectory);
+            using (var connection = SqliteConnection.OpenToRead(path))
+            {
+                SqliteSchema.ThrowIfOld(connection);
+            }
+
+            return database = new SqliteDatabase(held, path, settings);
+        }
+        catch (SqliteException failure)
+        {
+            throw failure.ToStorage($"Opening {path}");
+        }
+        catch (Exception cause) when (cause is IOException or UnauthorizedAccessException)
+        {
+            throw new StorageException($"Opening {path} failed: {cause.Message}", cause);
+        }
+        finally
+        {
+            if (database is null)
+            {
+                held?.Dispose();
+            }
+        }
+    }
+
     /// <summary>Writes what is queued, closes every connection and gives the directory back. Reads must have ended.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -91,7 +132,11 @@ public sealed class SqliteDatabase : IAsyncDisposable
         }
 
         _disposed = true;
-        await _writer.DisposeAsync();
+        if (_writer is not null)
+        {
+            await _writer.DisposeAsync();
+        }
+
         while (_idleReaders.TryPop(out var reader))
         {
             reader.Dispose();
@@ -130,24 +175,24 @@ public sealed class SqliteDatabase : IAsyncDisposable
     /// <summary>Runs work on the writer and waits for its commit.</summary>
     internal async Task<T> WriteAsync<T>(Func<SqliteConnection, T> apply, long cost, bool synced, bool erases, CancellationToken cancellationToken)
     {
-        await _writer.ReserveAsync(cost, cancellationToken);
+        await Writer.ReserveAsync(cost, cancellationToken);
         var item = new WriteItem<T>(apply, synced, erases) { Cost = cost };
-        _writer.Enqueue(item);
+        Writer.Enqueue(item);
         return await item.Task;
     }
 
     /// <summary>Waits until everything queued so far is committed.</summary>
     internal Task FlushAsync(CancellationToken cancellationToken) =>
-        WriteAsync(static _ => true, cost: 0, synced: false, erases: false, cancellationToken);
+        _writer is null ? Task.CompletedTask : WriteAsync(static _ => true, cost: 0, synced: false, erases: false, cancellationToken);
 
     /// <summary>See <see cref="SqliteWriter.ReserveAsync"/>.</summary>
-    internal ValueTask ReserveAsync(long cost, CancellationToken cancellationToken) => _writer.ReserveAsync(cost, cancellationToken);
+    internal ValueTask ReserveAsync(long cost, CancellationToken cancellationToken) => Writer.ReserveAsync(cost, cancellationToken);
 
     /// <summary>See <see cref="SqliteWriter.Unreserve"/>.</summary>
-    internal void Unreserve(long cost) => _writer.Unreserve(cost);
+    internal void Unreserve(long cost) => Writer.Unreserve(cost);
 
     /// <summary>See <see cref="SqliteWriter.Enqueue"/>.</summary>
-    internal void Enqueue(WriteItem item) => _writer.Enqueue(item);
+    internal void Enqueue(WriteItem item) => Writer.Enqueue(item);
 
     /// <summary>Reads on the caller's thread with one of the readers, waiting for a free one. Nothing may stay open on it.</summary>
     internal async Task<T> ReadAsync<T>(Func<SqliteConnection, T> read, CancellationToken cancellationToken)
@@ -183,6 +228,11 @@ public sealed class SqliteDatabase : IAsyncDisposable
             _readerPermits.Release();
         }
     }
+
+    private SqliteWriter Writer => _writer ?? throw new InvalidOperationException("The database was opened to be read.");
+
+    private static DataDirectoryLock Take(string dataDirectory) => DataDirectoryLock.TryTake(dataDirectory)
+        ?? throw new StorageException($"The data directory {dataDirectory} is in use by the Belay process with id {DataDirectoryLock.Holder(dataDirectory)}; stop it, or choose another directory.");
 
     private static void MakeFile(string path)
     {
@@ -234,7 +284,7 @@ public sealed class SqliteDatabase : IAsyncDisposable
 
     private SqliteConnection OpenReader()
     {
-        var reader = SqliteConnection.Open(_path);
+        var reader = _writer is null ? SqliteConnection.OpenToRead(_path) : SqliteConnection.Open(_path);
         reader.Execute("PRAGMA query_only = ON; PRAGMA cache_size = -2048");
         Restrict(reader);
         return reader;

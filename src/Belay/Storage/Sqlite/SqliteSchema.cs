@@ -49,25 +49,37 @@ internal static class SqliteSchema
     /// <summary>Brings a database to the newest form, each migration in a transaction of its own.</summary>
     public static void Migrate(SqliteConnection connection)
     {
-        var version = connection.Number("PRAGMA user_version");
-        var application = connection.Number("PRAGMA application_id");
-        if (application != ApplicationId && (application != 0 || connection.Number("SELECT count(*) FROM sqlite_schema") != 0))
-        {
-            throw new StorageException($"{SqliteDatabase.FileName} is a database of another program; move it away or choose another data directory.");
-        }
-
-        if (version > Migrations.Length)
-        {
-            throw new StorageException(
-                $"The data directory was written by a newer version of Belay (form {version}, this one knows {Migrations.Length}); run that version, or restore a backup.");
-        }
-
-        for (var next = (int)version; next < Migrations.Length; next++)
+        for (var next = (int)FormOf(connection); next < Migrations.Length; next++)
         {
             connection.Execute("BEGIN IMMEDIATE");
             connection.Execute(Migrations[next]);
             connection.Execute($"PRAGMA application_id = {ApplicationId}; PRAGMA user_version = {next + 1}");
             connection.Execute("COMMIT");
         }
+    }
+
+    /// <summary>Makes sure that a database can be read as it is.</summary>
+    public static void ThrowIfOld(SqliteConnection connection)
+    {
+        if (FormOf(connection) is var form && form < Migrations.Length)
+        {
+            throw new StorageException(
+                $"The data directory was written by an older version of Belay (form {form}, this one reads {Migrations.Length}); start a server on it once, which brings it up to date.");
+        }
+    }
+
+    private static long FormOf(SqliteConnection connection)
+    {
+        var form = connection.Number("PRAGMA user_version");
+        var application = connection.Number("PRAGMA application_id");
+        if (application != ApplicationId && (application != 0 || connection.Number("SELECT count(*) FROM sqlite_schema") != 0))
+        {
+            throw new StorageException($"{SqliteDatabase.FileName} is a database of another program; move it away or choose another data directory.");
+        }
+
+        return form <= Migrations.Length
+            ? form
+            : throw new StorageException(
+                $"The data directory was written by a newer version of Belay (form {form}, this one knows {Migrations.Length}); run that version, or restore a backup.");
     }
 }

@@ -1,4 +1,5 @@
 using System.Formats.Tar;
+using System.Text;
 
 namespace Belay.Storage.Trees;
 
@@ -14,7 +15,17 @@ internal sealed class TreePlacement(string root)
 {
     private const UnixFileMode OnlyOwner = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
+    // Names that no file system takes.
+    private const int LongestStep = 255;
+
+    // Where every sandbox sees the host's programs, which it cannot change. Environments of languages link to them.
+    private const string Programs = "/usr/";
+
     private readonly List<(string Path, UnixFileMode Mode)> _closed = [];
+
+    /// <summary>The directory as those know it who follow links in it, ending in a slash. A link may lead anywhere when it is null; otherwise below the
+    /// directory or to the programs that every sandbox sees.</summary>
+    public string? Within { get; init; }
 
     /// <summary>Makes one thing.</summary>
     /// <param name="entry">What the archive says of it.</param>
@@ -49,7 +60,13 @@ internal sealed class TreePlacement(string root)
         }
         else if (entry.EntryType == TarEntryType.SymbolicLink)
         {
-            File.CreateSymbolicLink(path, TreeEntry.Unescape(entry.LinkName));
+            var target = TreeEntry.Unescape(entry.LinkName);
+            if (Within is not null && !StaysWithin(target, name.TrimEnd('/').Count('/')))
+            {
+                throw new TreeException($"The archive holds a link that leads elsewhere: {name} -> {entry.LinkName}");
+            }
+
+            File.CreateSymbolicLink(path, target);
         }
         else
         {
@@ -86,10 +103,15 @@ internal sealed class TreePlacement(string root)
     {
         // Escaped slashes would make one step two.
         var parts = name.TrimEnd('/').Split('/').Select(TreeEntry.Unescape).ToArray();
+        if (parts.Sum(part => Encoding.UTF8.GetByteCount(part) + 1) > TreeWalk.LongestName + 1)
+        {
+            throw new TreeException($"The archive holds a name of more than {TreeWalk.LongestName} bytes.");
+        }
+
         var path = root;
         for (var at = 0; at < parts.Length; at++)
         {
-            if (parts[at] is "" or "." or ".." || parts[at].AsSpan().ContainsAny('/', '\0') || (at > 0 && new DirectoryInfo(path) is not { Exists: true, LinkTarget: null }))
+            if (parts[at] is "" or "." or ".." || parts[at].AsSpan().ContainsAny('/', '\0') || Encoding.UTF8.GetByteCount(parts[at]) > LongestStep || (at > 0 && new DirectoryInfo(path) is not { Exists: true, LinkTarget: null }))
             {
                 throw new TreeException($"The archive holds a name that leads elsewhere: {name}");
             }
@@ -98,6 +120,22 @@ internal sealed class TreePlacement(string root)
         }
 
         return path;
+    }
+
+    // Steps up come first, and no more than there are directories above the link; each of those was made here and is no link. What follows leads down,
+    // and links on its way keep to the same rule.
+    private bool StaysWithin(string target, int depth)
+    {
+        var isWhole = target.StartsWith('/');
+        if (target.Length is 0 or > TreeWalk.LongestName || target.Contains('\0', StringComparison.Ordinal)
+            || (isWhole && !$"{target}/".StartsWith(Within!, StringComparison.Ordinal) && !target.StartsWith(Programs, StringComparison.Ordinal))) // Asked only where there is one.
+        {
+            return false;
+        }
+
+        var steps = target.Split('/').Where(step => step is not ("" or ".")).ToList();
+        var up = steps.TakeWhile(step => step == "..").Count();
+        return up <= (isWhole ? 0 : depth) && !steps.Skip(up).Contains("..");
     }
 
     /// <summary>Gives every directory the mode that the archive has for it. What is closed then could not be filled or removed any more.</summary>
