@@ -182,6 +182,35 @@ public sealed class ChannelTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task MessageThatNeverEnds_IsCutAtItsBound()
+    {
+        using var endless = await OpenAsync(Channel);
+        var piece = new byte[64 * 1024].AsMemory();
+        piece.Span.Fill((byte)' ');
+        for (var sent = 0; sent <= ChannelMessage.MaxBytes; sent += piece.Length)
+        {
+            await endless.SendAsync(piece, WebSocketMessageType.Text, endOfMessage: false, Token);
+        }
+
+        Assert.Equal(WebSocketCloseStatus.MessageTooBig, await ClosedAsync(endless));
+        using var next = await Eventually.GetAsync("there is room for a writer", () => TryOpenAsync(Channel), Token);
+    }
+
+    [Fact]
+    public async Task MessageThatIsNoUtf8_ClosesIt_OneThatIsTooDeepIsRefused()
+    {
+        using (var broken = await OpenAsync(Channel + "?mode=read"))
+        {
+            await broken.SendAsync(new byte[] { 0xFF, 0xFE }.AsMemory(), WebSocketMessageType.Text, endOfMessage: true, Token);
+            Assert.Equal(WebSocketCloseStatus.InvalidPayloadData, await ClosedAsync(broken));
+        }
+
+        using var deep = await OpenAsync(Channel);
+        await SayAsync(deep, $$"""{"type":"send","id":"m1","messages":{{new string('[', 100_000)}}{{new string(']', 100_000)}}}""");
+        Assert.Equal("refused", Type(await HearAsync(deep)));
+    }
+
+    [Fact]
     public async Task ServerThatStops_SaysSo()
     {
         using var channel = await OpenAsync(Channel);
