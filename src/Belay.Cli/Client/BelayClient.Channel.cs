@@ -11,9 +11,9 @@ internal sealed partial class BelayClient
     // RFC 6455, section 1.3.
     private const string HandshakeSuffix = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-    // A server that vanished without a word is noticed within the sum.
+    // A server that vanished without a word is noticed within the sum; one that is busy with a message does not answer meanwhile.
     private static readonly TimeSpan PingAfter = TimeSpan.FromSeconds(15);
-    private static readonly TimeSpan PongWithin = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan PongWithin = TimeSpan.FromSeconds(60);
 
     /// <summary>OpenChannel: the events of a session after one, and a way to say something. A refusal is a fault like any other.</summary>
     /// <param name="harnessId">The harness.</param>

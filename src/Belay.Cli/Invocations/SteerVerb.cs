@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
-using Belay.Cli.Client;
 using Belay.Cli.CommandLine;
 using Belay.Cli.Sessions;
 

@@ -78,7 +78,7 @@ public sealed class SessionEvents
     }
 
     // What happens beside a model call is told after it.
-    private IReadOnlyList<ToldEvent> Beside(Entry entry, string? invocationId, SessionNotice notice)
+    private ToldEvent[] Beside(Entry entry, string? invocationId, SessionNotice notice)
     {
         var told = Tell(entry.Sequence, invocationId, notice);
         if (Asking is null)

@@ -17,7 +17,7 @@ internal sealed class FakeChannel
     /// <summary>An answer that opens a channel and plays a server until its part is over; then the connection is cut.</summary>
     public static HttpResponseMessage Open(Func<FakeChannel, Task> play)
     {
-        var (near, far) = MemoryConnection.Create();
+        var (near, far) = ConnectedStream.Create();
         _ = PlayAsync(far, play);
         return new(HttpStatusCode.SwitchingProtocols) { Content = new DuplexContent(near) };
     }
@@ -54,7 +54,7 @@ internal sealed class FakeChannel
     public Task TellAsync(string id, string type, string invocation, string data) =>
         SayAsync($$"""{"id":"{{id}}","type":"{{type}}","invocationId":"{{invocation}}","data":{{data}}}""");
 
-    private static async Task PlayAsync(MemoryConnection stream, Func<FakeChannel, Task> play)
+    private static async Task PlayAsync(ConnectedStream stream, Func<FakeChannel, Task> play)
     {
         await using (stream)
         {
@@ -62,7 +62,7 @@ internal sealed class FakeChannel
         }
     }
 
-    private sealed class DuplexContent(MemoryConnection stream) : HttpContent
+    private sealed class DuplexContent(ConnectedStream stream) : HttpContent
     {
         protected override Task<Stream> CreateContentReadStreamAsync() => Task.FromResult<Stream>(stream);
 

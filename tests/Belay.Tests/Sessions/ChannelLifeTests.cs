@@ -1,7 +1,6 @@
 using System.Net.WebSockets;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
-using Belay.Contracts.Sessions;
 using Belay.Harnesses;
 using Belay.Identity;
 using Belay.Server.Sessions;
@@ -166,7 +165,7 @@ public sealed class ChannelLifeTests : IAsyncDisposable
 
     private (WebSocket Client, Task Run) Open(string? after)
     {
-        var (near, far) = MemoryConnection.Create(ConnectionBytes);
+        var (near, far) = ConnectedStream.Create(ConnectionBytes);
         var reader = new SessionReader(_journal = new(_world.Journal), _world.Sealer, _world.Host.Look, new());
         var events = new SessionEventStreams(reader, _world.Host.Listen, _world.Host.Outputs);
         var catalog = new HarnessCatalog(new InMemoryDocumentStore(), MasterKey.FromBytes(new byte[32]), new(), _time, new SeededIdSource(1));

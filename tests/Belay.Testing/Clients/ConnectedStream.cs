@@ -3,16 +3,16 @@ using System.IO.Pipelines;
 namespace Belay.Testing.Clients;
 
 /// <summary>One end of a connection in memory. A writer waits when the other end does not read.</summary>
-public sealed class MemoryConnection : Stream
+public sealed class ConnectedStream : Stream
 {
     private readonly Stream _input;
     private readonly Stream _output;
 
-    private MemoryConnection(Stream input, Stream output) => (_input, _output) = (input, output);
+    private ConnectedStream(Stream input, Stream output) => (_input, _output) = (input, output);
 
     /// <summary>Makes both ends.</summary>
     /// <param name="capacity">Bytes that wait in each direction before a writer does.</param>
-    public static (MemoryConnection Near, MemoryConnection Far) Create(int capacity = 64 * 1024)
+    public static (ConnectedStream Near, ConnectedStream Far) Create(int capacity = 64 * 1024)
     {
         var options = new PipeOptions(pauseWriterThreshold: capacity, resumeWriterThreshold: capacity / 2, useSynchronizationContext: false);
         var (up, down) = (new Pipe(options), new Pipe(options));
