@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Belay.Harnesses;
 using Belay.Identity;
+using Belay.Server.Auth;
 using Belay.Server.Sessions;
 using Belay.Server.Wire;
 using Belay.Sessions;
@@ -26,7 +27,7 @@ public sealed class ChannelLifeTests : IAsyncDisposable
     private readonly ManualTime _time = new();
     private readonly Subscriptions _subscriptions = new();
     private CountingJournal? _journal;
-    private bool _good = true;
+    private Func<CancellationToken, ValueTask<bool>> _isStillGood = _ => new(true);
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -87,15 +88,36 @@ public sealed class ChannelLifeTests : IAsyncDisposable
         await Assert.ThrowsAsync<WebSocketException>(() => HearAsync(client));
     }
 
-    [Fact]
-    public async Task KeyOrTokenThatIsRevoked_ClosesIt_WithinAQuarterOfAMinute()
+    [Theory]
+    [InlineData(false, "key")]
+    [InlineData(true, "key")]
+    [InlineData(true, "token")]
+    [InlineData(true, "end")]
+    public async Task KeyOrTokenThatIsTakenAway_ClosesIt_WithinAQuarterOfAMinute(bool byToken, string taken)
     {
+        // 1. The real keys and tokens of a server.
+        using var directory = new TemporaryDirectory();
+        var keys = AccessKeys.Open(directory.Path, MasterKey.FromBytes(new byte[32]), _time, new SeededIdSource(1));
+        var key = keys.Create(EngineWorld.Scope.Account, null);
+        using var tokens = new BearerTokens(new InMemoryDocumentStore(), keys, _time, new SeededIdSource(2));
+        var (token, _) = await tokens.CreateAsync(EngineWorld.Scope, key.Id, null, taken == "end" ? TimeSpan.FromSeconds(20) : TimeSpan.FromDays(1), Token);
+        var authenticator = new RequestAuthenticator(new SigV4Verifier(keys, _time), keys, tokens, new Tickets(_time, new SeededIdSource(3)));
+        var caller = new Caller(EngineWorld.Scope, key.Id) { TokenId = byToken ? token.TokenId : null };
+        _isStillGood = asked => authenticator.IsStillGoodAsync(caller, asked);
         var (client, run) = Open(null);
+
+        // 2. While they are good it stays.
         await PassAsync(ServerSentEvents.KeepAlive);
         await TimersAsync(1);
         Assert.False(run.IsCompleted);
 
-        _good = false;
+        // 3. Once one is gone it is not asked a second time.
+        Assert.True(taken switch
+        {
+            "key" => keys.Delete(key.Id),
+            "token" => await tokens.DeleteAsync(EngineWorld.Scope.Account, token.TokenId, Token),
+            _ => true,
+        });
         await PassAsync(TimeSpan.FromSeconds(15));
 
         Assert.Empty(await HearAsync(client));
@@ -174,7 +196,7 @@ public sealed class ChannelLifeTests : IAsyncDisposable
         {
             WriteTimeout = WriteTimeout,
             Time = _time,
-            IsStillGoodAsync = _ => new(_good),
+            IsStillGoodAsync = _isStillGood,
         };
         var channel = new Channel(
             new(catalog, _world.Resolver, _world.Host, reader, events, _subscriptions, _time),
