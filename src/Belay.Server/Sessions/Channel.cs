@@ -33,6 +33,9 @@ internal sealed class Channel(ChannelServices services, OperationCall call, WebS
 
     private static readonly TimeSpan Window = TimeSpan.FromSeconds(10);
 
+    // For a client to take what was sent last.
+    private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(2);
+
     private readonly SemaphoreSlim _oneSend = new(1, 1);
     private readonly Queue<long> _lately = new();
     private bool _unread;
@@ -51,6 +54,12 @@ internal sealed class Channel(ChannelServices services, OperationCall call, WebS
         catch (WebSocketException) when (_unread)
         {
             (status, why) = (WebSocketCloseStatus.PolicyViolation, "The client does not read its channel. Open it again after the last event that arrived.");
+        }
+        catch (WebSocketException broken) when (broken.WebSocketErrorCode == WebSocketError.Faulted)
+        {
+            // The client broke the protocol, and the socket has said so. Cut at once, the connection could lose it.
+            await Task.Delay(Farewell, services.Time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            socket.Abort();
         }
         catch (Exception left) when (left is OperationCanceledException or WebSocketException)
         {
@@ -280,7 +289,7 @@ internal sealed class Channel(ChannelServices services, OperationCall call, WebS
             return;
         }
 
-        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(2), services.Time);
+        using var deadline = new CancellationTokenSource(Farewell, services.Time);
         try
         {
             await _oneSend.WaitAsync(deadline.Token);
