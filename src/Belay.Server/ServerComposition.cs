@@ -243,7 +243,7 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
     {
         var reader = new SessionReader(store.Journal, secrets.Sealer, engine.Sessions.Look, new()) { Quarantine = heads.Quarantine };
         var lists = new SessionLists(reader, settings.Prices);
-        var events = new SessionEventStreams(reader, engine.Sessions.Listen);
+        var events = new SessionEventStreams(reader, engine.Sessions.Listen, engine.Sessions.Outputs);
         var signer = Own(BundleKey.LoadOrCreate(settings.DataDirectory, secrets.MasterKey));
         var imports = new SessionImport(reader, engine.Sessions, engine.Catalog, engine.Snapshots, Time);
         var exports = new SessionExport(reader, engine.Sessions, engine.Catalog, engine.Snapshots, signer, settings.Bundles, Time);

@@ -61,6 +61,10 @@ internal sealed class BelayProgram : IAsyncDisposable
         Client = new HarnessClient(Process.Address, Key.Id, Key.Secret, Region);
     }
 
+    /// <summary>Adds finished sessions to its store while it does not run.</summary>
+    public Task StoreSessionsAsync(int sessions, CancellationToken cancellationToken) =>
+        StoredSessions.AddAsync(_directory, new(new Scope(Account, Region), HarnessArn.Split('/')[^1], ""), sessions, cancellationToken);
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {

@@ -102,7 +102,7 @@ internal sealed partial class BelayClient
             throw NotBelay(attempt, Connection.Control, $"it answered {response.Content.Headers.ContentType?.MediaType ?? "without a content type"} where a stream of events was due");
         }
 
-        position.Connected = true;
+        position.Connected();
         await using var bytes = await response.Content.ReadAsStreamAsync(cancellationToken);
         var parser = SseParser.Create(bytes, (_, data) => Encoding.UTF8.GetString(data));
         await foreach (var item in parser.EnumerateAsync(cancellationToken))
@@ -161,6 +161,6 @@ internal sealed class StreamPosition
     /// <summary>Id of the last event that was taken; null before the first.</summary>
     public string? LastEventId { get; set; }
 
-    /// <summary>Whether a server has answered with a stream; set anew before each attempt.</summary>
-    public bool Connected { get; set; }
+    /// <summary>Told when a server has answered with a stream.</summary>
+    public required Action Connected { get; init; }
 }

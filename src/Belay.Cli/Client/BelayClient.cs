@@ -200,9 +200,12 @@ internal sealed partial class BelayClient(Connection connection, HttpMessageHand
             }
         }
 
-        SigV4Signer.Sign(request, bytes, Connection.Key.AccessKeyId, Connection.Key.Secret, Connection.Region, SigningName, time.GetUtcNow());
+        Sign(request, bytes);
         return await SendAsync(attempt, server, request, cancellationToken);
     }
+
+    private void Sign(HttpRequestMessage request, ReadOnlySpan<byte> body) =>
+        SigV4Signer.Sign(request, body, Connection.Key.AccessKeyId, Connection.Key.Secret, Connection.Region, SigningName, time.GetUtcNow());
 
     // The target is written as it is: Uri would leave an escaped slash alone but not every escaped colon.
     private static HttpRequestMessage Request(HttpMethod method, Uri server, string pathAndQuery) =>
@@ -220,7 +223,7 @@ internal sealed partial class BelayClient(Connection connection, HttpMessageHand
             throw CannotConnect(attempt, server, cause);
         }
 
-        if (response.IsSuccessStatusCode)
+        if (response.IsSuccessStatusCode || response.StatusCode == HttpStatusCode.SwitchingProtocols)
         {
             return response;
         }

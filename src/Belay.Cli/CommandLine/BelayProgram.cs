@@ -95,6 +95,7 @@ internal static class BelayProgram
             InvokeVerb.Create(host),
             ExecVerb.Create(host),
             WaitVerb.Create(host),
+            SteerVerb.Create(host),
             CancelVerb.Create(host),
             StopVerb.Create(host),
             ForkVerb.Create(host),

@@ -1,14 +1,19 @@
 using System.CommandLine;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Belay.Cli.Client;
 using Belay.Cli.CommandLine;
+using Belay.Contracts.Sessions;
 
 namespace Belay.Cli.Invocations;
 
 /// <summary><c>belay invoke</c>: sends a message to an agent and shows what it does.</summary>
 internal static class InvokeVerb
 {
+    // What a channel's message says beside the body.
+    private const int MessageFrame = 1024;
+
     /// <summary>The verb.</summary>
     public static Verb Create(CliHost host)
     {
@@ -31,7 +36,7 @@ internal static class InvokeVerb
             }
 
             string? trace = null;
-            if (IsAttended(host, options, parsed) && !connection.Json(parsed))
+            if (IsAttended(host, options, parsed, body) && !connection.Json(parsed))
             {
                 var sessionId = options.SessionId(parsed, host);
                 if (options.SessionIsNew(parsed))
@@ -41,7 +46,8 @@ internal static class InvokeVerb
 
                 try
                 {
-                    return (int)await new AttendedRun(client, host, harnessId, sessionId).RunAsync(options.Qualifier(parsed), body, id => trace = id, cancellationToken);
+                    var run = new AttendedRun(client, host, new(harnessId, sessionId, options.Qualifier(parsed)));
+                    return (int)await run.RunAsync(body, options.SessionIsNew(parsed), id => trace = id, cancellationToken);
                 }
                 finally
                 {
@@ -122,9 +128,10 @@ internal static class InvokeVerb
         return transcript;
     }
 
-    // Where a person sits, who can type and interrupt.
-    private static bool IsAttended(CliHost host, InvokeOptions options, ParseResult parsed) =>
-        host is { OnInterrupt: not null, InputIsTerminal: true } && !options.Verbose(parsed) && options.UserId(parsed) is null;
+    // Where a person sits, who can type and interrupt. What is too long for a channel, a picture maybe, goes as from anywhere else.
+    private static bool IsAttended(CliHost host, InvokeOptions options, ParseResult parsed, JsonObject body) =>
+        host is { OnInterrupt: not null, InputIsTerminal: true } && !options.Verbose(parsed) && options.UserId(parsed) is null
+        && Encoding.UTF8.GetByteCount(body.ToJsonString()) <= ChannelMessage.MaxBytes - MessageFrame;
 
     private static void ShowTrace(CliHost host, string? trace)
     {

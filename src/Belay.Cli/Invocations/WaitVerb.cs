@@ -22,7 +22,7 @@ internal static class WaitVerb
             using var client = connection.Connect(parsed, host);
             var sessionId = parsed.GetRequiredValue(id);
             var harnessId = await SessionTarget.HarnessIdAsync(target, parsed, client, sessionId, cancellationToken);
-            return (int)await new FollowedRun(client, host).RunAsync(harnessId, sessionId, null, connection.Json(parsed), cancellationToken);
+            return (int)await new FollowedRun(client, host).RunAsync(harnessId, sessionId, connection.Json(parsed), cancellationToken);
         });
         return new Verb(command, """
             What the invocation does is shown from its beginning. Leaving does not end it. The exit code is 0 when the agent finished, 1 when it failed,

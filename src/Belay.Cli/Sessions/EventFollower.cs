@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text.Json;
 using Belay.Cli.Client;
 using Belay.Cli.CommandLine;
-using Belay.Contracts.Faults;
 
 namespace Belay.Cli.Sessions;
 
@@ -13,7 +12,6 @@ namespace Belay.Cli.Sessions;
 internal sealed class EventFollower(BelayClient client, CliHost host)
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(0.5);
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
 
     /// <summary>Shows the events of an invocation, and answers how it ended.</summary>
     /// <param name="harnessId">The harness.</param>
@@ -25,11 +23,10 @@ internal sealed class EventFollower(BelayClient client, CliHost host)
     public async Task<JsonElement> RunAsync(
         string harnessId, string sessionId, string invocationId, long after, Action<StreamEvent> show, CancellationToken cancellationToken)
     {
-        var position = new StreamPosition { LastEventId = after.ToString(CultureInfo.InvariantCulture) };
-        var answeredBefore = false;
-        for (var pause = FirstPause; ;)
+        var reconnection = new Reconnection(host, FirstPause);
+        var position = new StreamPosition { LastEventId = after.ToString(CultureInfo.InvariantCulture), Connected = reconnection.Connected };
+        while (true)
         {
-            position.Connected = false;
             try
             {
                 await foreach (var told in client.FollowEventsAsync(harnessId, sessionId, position, cancellationToken))
@@ -47,23 +44,11 @@ internal sealed class EventFollower(BelayClient client, CliHost host)
                     }
                 }
             }
-            catch (Exception problem) when (problem is IOException or HttpRequestException || ((answeredBefore || position.Connected) && CanPass(problem)))
+            catch (Exception problem) when (reconnection.CanPass(problem))
             {
             }
 
-            if (position.Connected)
-            {
-                answeredBefore = true;
-                pause = FirstPause;
-                host.Terminal.Error.WriteLine(host.Terminal.Dim("The connection ended; trying again."));
-            }
-
-            await Task.Delay(pause, host.Time, cancellationToken);
-            pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
+            await reconnection.PauseAsync(cancellationToken);
         }
     }
-
-    private static bool CanPass(Exception problem) => problem
-        is CliException { ExitCode: ExitCode.CannotConnect }
-        or CliException { Fault: nameof(FaultCode.ThrottlingException) or nameof(FaultCode.InternalServerException) };
 }

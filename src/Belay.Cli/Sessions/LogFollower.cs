@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Belay.Cli.Client;
 using Belay.Cli.CommandLine;
-using Belay.Contracts.Faults;
 
 namespace Belay.Cli.Sessions;
 
@@ -12,7 +11,6 @@ namespace Belay.Cli.Sessions;
 internal sealed class LogFollower(BelayClient client, CliHost host, LogView view)
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
 
     /// <summary>Lines of different sessions may be stored in another order than that of their times, by this much at most.</summary>
     private static readonly TimeSpan Disorder = TimeSpan.FromSeconds(10);
@@ -39,11 +37,10 @@ internal sealed class LogFollower(BelayClient client, CliHost host, LogView view
 
         // 2. What happens next. Without an earlier line the beginning must not move when the connection is made again.
         filter = filter with { Since = filter.Since ?? host.Time.GetUtcNow() - TimeSpan.FromHours(1) };
-        var position = new StreamPosition();
-        var answeredBefore = false;
-        for (var pause = FirstPause; ;)
+        var reconnection = new Reconnection(host, FirstPause);
+        var position = new StreamPosition { Connected = reconnection.Connected };
+        while (true)
         {
-            position.Connected = false;
             try
             {
                 await foreach (var line in client.FollowLogsAsync(filter.Parameters, position, cancellationToken))
@@ -54,26 +51,14 @@ internal sealed class LogFollower(BelayClient client, CliHost host, LogView view
                     }
                 }
             }
-            catch (Exception problem) when (problem is IOException or HttpRequestException || ((answeredBefore || position.Connected) && CanPass(problem)))
+            catch (Exception problem) when (reconnection.CanPass(problem))
             {
             }
 
             // 3. The connection has ended; nobody else ends it.
-            if (position.Connected)
-            {
-                answeredBefore = true;
-                pause = FirstPause;
-                host.Terminal.Error.WriteLine(host.Terminal.Dim("The connection ended; trying again."));
-            }
-
-            await Task.Delay(pause, host.Time, cancellationToken);
-            pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
+            await reconnection.PauseAsync(cancellationToken);
         }
     }
-
-    private static bool CanPass(Exception problem) => problem
-        is CliException { ExitCode: ExitCode.CannotConnect }
-        or CliException { Fault: nameof(FaultCode.ThrottlingException) or nameof(FaultCode.InternalServerException) };
 
     /// <summary>Where the page ended and the stream takes over. The stream begins a little earlier, and that little is skipped.</summary>
     private sealed class Seam

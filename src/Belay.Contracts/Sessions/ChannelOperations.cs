@@ -81,6 +81,9 @@ public enum ChannelMode
 /// <summary>What a client says on a channel.</summary>
 public sealed record ChannelMessage
 {
+    /// <summary>Largest message, in bytes of JSON.</summary>
+    public const int MaxBytes = 1024 * 1024;
+
     /// <summary>What it is.</summary>
     public required ChannelMessageType Type { get; init; }
 
@@ -107,6 +110,9 @@ public sealed record ChannelMessage
 
     /// <summary>Of a <c>send</c>: tool entries.</summary>
     public IReadOnlyList<HarnessTool>? Tools { get; init; }
+
+    /// <summary>Of a <c>send</c>: skills.</summary>
+    public IReadOnlyList<HarnessSkill>? Skills { get; init; }
 
     /// <summary>Of a <c>send</c>: patterns of the tools that the model may see.</summary>
     [Bound(Of = Part.Item, Min = 1, Max = 64, Pattern = @"(\*|@?[^/]+(/[^/]+)?)")]

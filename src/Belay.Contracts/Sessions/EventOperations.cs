@@ -52,15 +52,16 @@ public sealed record ReadEventsResponse
 public sealed record SessionEvent
 {
     /// <summary>Where it stands: the journal entry that it tells of, a dot, and its number among the events of that entry, from 0. The events of a
-    /// model call name the entry of its intent.</summary>
-    public required string Id { get; init; }
+    /// model call name the entry of its intent. Absent in <c>commandOutput</c>, which is not stored.</summary>
+    public string? Id { get; init; }
 
     /// <summary>What it is: an event type of InvokeHarness, such as <c>contentBlockDelta</c>, or <c>invocationStarted</c>, <c>invocationPaused</c>,
-    /// <c>invocationEnded</c>, <c>modelVoided</c>, <c>steered</c>.</summary>
+    /// <c>invocationEnded</c>, <c>modelVoided</c>, <c>steered</c>, or of the session's sandbox and commands <c>sandboxStarted</c>, <c>sandboxEnded</c>,
+    /// <c>commandStarted</c>, <c>commandOutput</c>, <c>commandEnded</c>.</summary>
     public required string Type { get; init; }
 
-    /// <summary>The invocation that it belongs to.</summary>
-    public required string InvocationId { get; init; }
+    /// <summary>The invocation that it belongs to; absent in events of the sandbox and of commands, which belong to the session.</summary>
+    public string? InvocationId { get; init; }
 
     /// <summary>The event's members, as InvokeHarness sends them.</summary>
     [JsonConverter(typeof(RawJsonConverter))]

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Belay.Contracts.Invocations;
+using Belay.Contracts.Validation;
 
 namespace Belay.Contracts.Sessions;
 
@@ -91,4 +92,101 @@ public sealed record InvocationEndedNotice : SessionNotice
 
     /// <summary>Wall time in milliseconds.</summary>
     public required long LatencyMs { get; init; }
+}
+
+/// <summary>A sandbox was started for the session.</summary>
+public sealed record SandboxStartedNotice : SessionNotice
+{
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override string EventType => "sandboxStarted";
+
+    /// <summary>Its id.</summary>
+    public required string SandboxId { get; init; }
+
+    /// <summary>Driver that made it.</summary>
+    public required string Driver { get; init; }
+
+    /// <summary>How long the start took, in milliseconds.</summary>
+    public required long DurationMs { get; init; }
+}
+
+/// <summary>The session's sandbox ended.</summary>
+public sealed record SandboxEndedNotice : SessionNotice
+{
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override string EventType => "sandboxEnded";
+
+    /// <summary>Its id.</summary>
+    public required string SandboxId { get; init; }
+
+    /// <summary>Why: <c>idle</c>, <c>maxLifetime</c>, <c>stopped</c>, <c>shutdown</c>, <c>crashed</c> or <c>serverRestarted</c>.</summary>
+    public required string Reason { get; init; }
+}
+
+/// <summary>A command of InvokeAgentRuntimeCommand begins.</summary>
+public sealed record CommandStartedNotice : SessionNotice
+{
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override string EventType => "commandStarted";
+
+    /// <summary>Its id.</summary>
+    public required string CommandId { get; init; }
+
+    /// <summary>The command line.</summary>
+    [Sensitive]
+    public required string Command { get; init; }
+
+    /// <summary>Its time limit, in seconds.</summary>
+    public required int TimeoutSeconds { get; init; }
+}
+
+/// <summary>
+/// A command printed something. It is told to those who read along while it happens, between the command's start and end, and has no id: it is
+/// not stored, and cannot be asked for again.
+/// </summary>
+public sealed record CommandOutputNotice : SessionNotice
+{
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override string EventType => "commandOutput";
+
+    /// <summary>Its command.</summary>
+    public required string CommandId { get; init; }
+
+    /// <summary>Bytes that the stream had before it; more than a reader has seen when that one missed something.</summary>
+    public required long Offset { get; init; }
+
+    /// <summary>Standard output; exactly one of the two is there.</summary>
+    [Sensitive]
+    public string? Stdout { get; init; }
+
+    /// <summary>Standard error.</summary>
+    [Sensitive]
+    public string? Stderr { get; init; }
+}
+
+/// <summary>A command ended.</summary>
+public sealed record CommandEndedNotice : SessionNotice
+{
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override string EventType => "commandEnded";
+
+    /// <summary>Its id.</summary>
+    public required string CommandId { get; init; }
+
+    /// <summary>As its caller was told; -1 when it did not finish.</summary>
+    public required int ExitCode { get; init; }
+
+    /// <summary><c>COMPLETED</c>, <c>TIMED_OUT</c> or <c>FAILED</c>.</summary>
+    public required string Status { get; init; }
+
+    /// <summary>Bytes of standard output in all.</summary>
+    public required long StdoutBytes { get; init; }
+
+    /// <summary>Bytes of standard error in all.</summary>
+    public required long StderrBytes { get; init; }
 }

@@ -16,15 +16,12 @@ using Microsoft.AspNetCore.Http;
 namespace Belay.Server.Sessions;
 
 /// <summary>
-/// One open channel. Events are pulled and sent one at a time, so a slow client costs one of them; a client that takes nothing for the time that
-/// streams allow has left. What it sends is bounded in size and rate and taken one message after another. Every end says why.
+/// One open channel. Events are pulled and sent one at a time, so a slow client costs one of them; one that takes nothing for the time that
+/// streams allow is let go, and told why if it wakes up at once: it goes on from the last event that it has. What it sends is bounded in size and rate and taken one message after another. Every end says why.
 /// </summary>
 [SuppressMessage("Design", "CA1001", Justification = "Its one run disposes what it owns.")]
 internal sealed class Channel(ChannelServices services, OperationCall call, WebSocket socket, SessionKey key, string harnessArn, OpenChannelRequest request)
 {
-    /// <summary>Largest message of a client.</summary>
-    public const int MaxMessageBytes = 1024 * 1024;
-
     /// <summary>Messages of a client in one <see cref="Window"/>.</summary>
     public const int MaxMessages = 100;
 
@@ -36,8 +33,12 @@ internal sealed class Channel(ChannelServices services, OperationCall call, WebS
 
     private static readonly TimeSpan Window = TimeSpan.FromSeconds(10);
 
+    // For a client to take what was sent last.
+    private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(2);
+
     private readonly SemaphoreSlim _oneSend = new(1, 1);
     private readonly Queue<long> _lately = new();
+    private bool _unread;
     private long _lastTraffic = services.Time.GetTimestamp();
 
     /// <summary>Serves it to its end.</summary>
@@ -49,6 +50,16 @@ internal sealed class Channel(ChannelServices services, OperationCall call, WebS
         try
         {
             (status, why) = await await Task.WhenAny(parts);
+        }
+        catch (WebSocketException) when (_unread)
+        {
+            (status, why) = (WebSocketCloseStatus.PolicyViolation, "The client does not read its channel. Open it again after the last event that arrived.");
+        }
+        catch (WebSocketException broken) when (broken.WebSocketErrorCode == WebSocketError.Faulted)
+        {
+            // The client broke the protocol, and the socket has said so. Cut at once, the connection could lose it.
+            await Task.Delay(Farewell, services.Time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            socket.Abort();
         }
         catch (Exception left) when (left is OperationCanceledException or WebSocketException)
         {
@@ -97,9 +108,9 @@ internal sealed class Channel(ChannelServices services, OperationCall call, WebS
                 }
 
                 buffer.Advance(part.Count);
-                if (buffer.WrittenCount > MaxMessageBytes)
+                if (buffer.WrittenCount > ChannelMessage.MaxBytes)
                 {
-                    return (WebSocketCloseStatus.MessageTooBig, $"A message may have {MaxMessageBytes} bytes.");
+                    return (WebSocketCloseStatus.MessageTooBig, $"A message may have {ChannelMessage.MaxBytes} bytes.");
                 }
             }
             while (!part.EndOfMessage);
@@ -205,6 +216,7 @@ internal sealed class Channel(ChannelServices services, OperationCall call, WebS
             Model = message.Model,
             SystemPrompt = message.SystemPrompt,
             Tools = message.Tools,
+            Skills = message.Skills,
             AllowedTools = message.AllowedTools,
             MaxIterations = message.MaxIterations,
             MaxTokens = message.MaxTokens,
@@ -260,6 +272,7 @@ internal sealed class Channel(ChannelServices services, OperationCall call, WebS
         }
         catch (TimeoutException)
         {
+            _unread = true;
             throw new WebSocketException(WebSocketError.ConnectionClosedPrematurely, "The client does not read its channel.");
         }
         finally
@@ -276,7 +289,7 @@ internal sealed class Channel(ChannelServices services, OperationCall call, WebS
             return;
         }
 
-        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(2), services.Time);
+        using var deadline = new CancellationTokenSource(Farewell, services.Time);
         try
         {
             await _oneSend.WaitAsync(deadline.Token);

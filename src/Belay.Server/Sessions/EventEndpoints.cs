@@ -42,7 +42,7 @@ public static class EventEndpoints
             using var entered = subscriptions.Enter(key.Scope.Account);
             var told = streams.ReadAsync(key, after, request.Follow ?? true, subscriptions.Closing, cancellationToken);
             await JournalEndpoints.GuardAsync(reader, () => call.StreamAsync(
-                told.Select(item => new ServerSentEvent(item.Id.ToString(), item.Event.EventType, json => Write(json, item))), time, cancellationToken));
+                told.Select(item => new ServerSentEvent(item.WireId, item.Event.EventType, json => Write(json, item))), time, cancellationToken));
         })
         { About = new("Reads the events of a session's invocations: a page, or as server-sent events what there is and what comes, from any event on.", BelayJson.Default.ReadEventsRequest, BelayJson.Default.ReadEventsResponse) { Event = BelayJson.Default.SessionEvent, Faults = [FaultCode.ResourceNotFoundException] } },
     ];
@@ -51,9 +51,17 @@ public static class EventEndpoints
     internal static void Write(Utf8JsonWriter json, ToldEvent told)
     {
         json.WriteStartObject();
-        json.WriteString("id", told.Id.ToString());
+        if (told.WireId is { } id)
+        {
+            json.WriteString("id", id);
+        }
+
         json.WriteString("type", told.Event.EventType);
-        json.WriteString("invocationId", told.InvocationId);
+        if (told.InvocationId is { } invocation)
+        {
+            json.WriteString("invocationId", invocation);
+        }
+
         json.WritePropertyName("data");
         JsonSerializer.Serialize(json, told.Event, TypeOf(told.Event));
         json.WriteEndObject();
@@ -81,7 +89,7 @@ public static class EventEndpoints
 
                     var data = Data(item.Event);
                     bytes += data.Length;
-                    events.Add(new() { Id = item.Id.ToString(), Type = item.Event.EventType, InvocationId = item.InvocationId, Data = JsonElement.Parse(data.Span, Deep) });
+                    events.Add(new() { Id = item.WireId, Type = item.Event.EventType, InvocationId = item.InvocationId, Data = JsonElement.Parse(data.Span, Deep) });
                 }
             }
             catch (JournalUnknownEntryException) when (events.Count > 0)

@@ -10,10 +10,10 @@ using Microsoft.AspNetCore.Http;
 namespace Belay.Server.Wire;
 
 /// <summary>One server-sent event.</summary>
-/// <param name="Id">Where its reader stands after it; comes back as <c>Last-Event-ID</c>.</param>
+/// <param name="Id">Where its reader stands after it; comes back as <c>Last-Event-ID</c>. Null when it moves nobody.</param>
 /// <param name="Name">What it is.</param>
 /// <param name="WriteData">Writes its data as JSON.</param>
-public sealed record ServerSentEvent(string Id, string Name, Action<Utf8JsonWriter> WriteData)
+public sealed record ServerSentEvent(string? Id, string Name, Action<Utf8JsonWriter> WriteData)
 {
     /// <summary>An event of a contract record.</summary>
     public static ServerSentEvent Of<T>(long id, string name, T value, JsonTypeInfo<T> type) =>

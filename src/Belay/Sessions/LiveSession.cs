@@ -199,7 +199,14 @@ public sealed partial class LiveSession : IAsyncDisposable
             var id = _services.Ids.NewUuid();
             await _mailbox.AppendAsync([new CommandIntent(id, command, timeoutSeconds)], Durability.Synced);
             var request = SandboxCommand.Request(command, login: false, TimeSpan.FromSeconds(timeoutSeconds));
-            var started = new StartedCommand(id, SandboxCommand.RunAsync(sandbox, request, cancellationToken), JournalCommandAsync, WhyCommandEnded, released);
+            var stored = _journal.LastSequence;
+            var started = new StartedCommand(
+                id,
+                SandboxCommand.RunAsync(sandbox, request, cancellationToken),
+                JournalCommandAsync,
+                WhyCommandEnded,
+                (kind, offset, text) => _services.Outputs.Add(Key, new(stored, id, kind, offset, text)),
+                released);
             released = null;
             return started;
         }

@@ -1,16 +1,18 @@
 using System.Runtime.CompilerServices;
 using Belay.Agents;
+using Belay.Contracts.Sessions;
 
 namespace Belay.Sessions;
 
 /// <summary>
-/// The events of sessions, from any event on: those that the journal knows, then those of the model call that runs now, from memory. A reader
-/// pulls; nothing is held for one that does not. An event is told when the entry that it belongs to is stored, so no id is ever given twice,
+/// The events of sessions, from any event on: those that the journal knows, then those of the model call that runs now, from memory, with
+/// what commands print in between. A reader pulls; what is held for one that does not is the little that commands print. An event is told when the entry that it belongs to is stored, so no id is ever given twice,
 /// whatever happens to the server.
 /// </summary>
 /// <param name="reader">Reads their journals.</param>
 /// <param name="listen">What the model call that runs now in a session has said; null when this server does not hold the session.</param>
-public sealed class SessionEventStreams(SessionReader reader, Func<SessionKey, LiveReply?> listen)
+/// <param name="outputs">What commands print right now.</param>
+public sealed class SessionEventStreams(SessionReader reader, Func<SessionKey, LiveReply?> listen, CommandOutputs outputs)
 {
     private const long FirstLook = 64;
 
@@ -26,6 +28,7 @@ public sealed class SessionEventStreams(SessionReader reader, Func<SessionKey, L
     {
         var fold = new SessionEvents();
         var sequence = await BeginningAsync(session, after.Entry, cancellationToken);
+        using var printed = follow ? outputs.Listen(session) : null;
         using var leave = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, closing);
         try
         {
@@ -42,6 +45,14 @@ public sealed class SessionEventStreams(SessionReader reader, Func<SessionKey, L
                         sequence = entry.Sequence;
                         foreach (var told in fold.Apply(entry).Where(told => told.Id > after))
                         {
+                            if (told.Event is CommandEndedNotice { CommandId: var ended })
+                            {
+                                foreach (var piece in Printed(printed, piece => piece.CommandId == ended))
+                                {
+                                    yield return piece;
+                                }
+                            }
+
                             yield return told;
                             after = told.Id;
                         }
@@ -60,12 +71,21 @@ public sealed class SessionEventStreams(SessionReader reader, Func<SessionKey, L
                     }
                 }
 
+                // Only of commands whose start was told.
+                var untold = fold.Asking?.Entry ?? sequence + 1;
+                foreach (var piece in Printed(printed, piece => piece.Stored < untold))
+                {
+                    yield return piece;
+                }
+
+                var news = printed?.News ?? next;
+
                 if (!more)
                 {
                     yield break;
                 }
 
-                await Task.WhenAny(next, said);
+                await Task.WhenAny(next, said, news);
                 cancellationToken.ThrowIfCancellationRequested();
             }
         }
@@ -74,6 +94,9 @@ public sealed class SessionEventStreams(SessionReader reader, Func<SessionKey, L
             await leave.CancelAsync();
         }
     }
+
+    private static IEnumerable<ToldEvent> Printed(CommandOutputReader? printed, Func<PrintedPiece, bool> fits) =>
+        printed?.Take(fits).Select(piece => new ToldEvent(SessionEventId.Start, null, piece.ToNotice())) ?? [];
 
     // The fold may begin with any invocation; which one holds an entry is seen without opening what lies before.
     private async Task<long> BeginningAsync(SessionKey session, long entry, CancellationToken cancellationToken)

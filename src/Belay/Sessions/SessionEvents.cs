@@ -6,15 +6,19 @@ using Belay.Contracts.Sessions;
 namespace Belay.Sessions;
 
 /// <summary>One event of a session.</summary>
-/// <param name="Id">Where it stands.</param>
-/// <param name="InvocationId">The invocation that it belongs to.</param>
+/// <param name="Id">Where it stands; <see cref="SessionEventId.Start"/>, where nothing stands, when it is not stored.</param>
+/// <param name="InvocationId">The invocation that it belongs to; null when it is the session's.</param>
 /// <param name="Event">What it tells.</param>
-public sealed record ToldEvent(SessionEventId Id, string InvocationId, InvocationEvent Event);
+public sealed record ToldEvent(SessionEventId Id, string? InvocationId, InvocationEvent Event)
+{
+    /// <summary>Its id as clients know it; null when it is not stored, and cannot be asked for again.</summary>
+    public string? WireId => Id > SessionEventId.Start ? Id.ToString() : null;
+}
 
 /// <summary>
 /// The events of a session: a fold over its journal. For an invocation whose reader stayed they are what that reader was sent, with notices between.
 /// The events of a model call belong to its intent, so what is stored while it runs is told after it: events come in the order
-/// of their ids. The fold may begin at any <see cref="InvocationStarted"/>.
+/// of their ids. What sandbox and commands do belongs to the session. The fold may begin at any <see cref="InvocationStarted"/>.
 /// </summary>
 public sealed class SessionEvents
 {
@@ -52,24 +56,38 @@ public sealed class SessionEvents
             case InvocationPaused paused:
                 return Tell(entry.Sequence, paused.InvocationId, new InvocationPausedNotice { ToolUseIds = paused.Offered });
             case Steered steered:
-                var notice = Tell(entry.Sequence, steered.InvocationId, new SteeredNotice { SteerId = steered.SteerId, Text = TextOf(steered.Message) });
-                if (Asking is null)
-                {
-                    return notice;
-                }
-
-                _waiting.AddRange(notice);
-                return [];
+                return Beside(entry, steered.InvocationId, new SteeredNotice { SteerId = steered.SteerId, Text = TextOf(steered.Message) });
+            case SandboxStarted sandbox:
+                return Beside(entry, null, new SandboxStartedNotice { SandboxId = sandbox.SandboxId, Driver = sandbox.Driver, DurationMs = sandbox.DurationMs });
+            case SandboxEnded sandbox:
+                return Beside(entry, null, new SandboxEndedNotice { SandboxId = sandbox.SandboxId, Reason = sandbox.Reason });
+            case CommandIntent command:
+                return Beside(entry, null, new CommandStartedNotice { CommandId = command.CommandId, Command = command.Command, TimeoutSeconds = command.TimeoutSeconds });
+            case CommandOutcome command:
+                return Beside(entry, null, Notice(command));
             case InvocationEnded ended:
                 var left = GiveUp();
                 var last = Tell(entry.Sequence, ended.InvocationId, End(ended));
                 Begin();
                 return [.. left, .. last];
-            case HistoryRepaired or ContextReduced or ToolIntent or SandboxStarted or SandboxEnded or CommandIntent or CommandOutcome or SessionForked or WorkspaceSaved:
+            case HistoryRepaired or ContextReduced or ToolIntent or SessionForked or WorkspaceSaved:
                 return [];
             default:
                 throw new UnreachableException($"The events of a session do not know entries of {entry.Body.GetType().Name}.");
         }
+    }
+
+    // What happens beside a model call is told after it.
+    private ToldEvent[] Beside(Entry entry, string? invocationId, SessionNotice notice)
+    {
+        var told = Tell(entry.Sequence, invocationId, notice);
+        if (Asking is null)
+        {
+            return told;
+        }
+
+        _waiting.AddRange(told);
+        return [];
     }
 
     private void Begin()
@@ -88,7 +106,7 @@ public sealed class SessionEvents
         return waited;
     }
 
-    private static ToldEvent[] Tell(long entry, string invocationId, params IEnumerable<InvocationEvent> events) =>
+    private static ToldEvent[] Tell(long entry, string? invocationId, params IEnumerable<InvocationEvent> events) =>
         [.. events.Select((item, i) => new ToldEvent(new(entry, i), invocationId, item))];
 
     private List<InvocationEvent> Reply(ModelOutcome outcome)
@@ -160,6 +178,15 @@ public sealed class SessionEvents
         StartedAt = at,
         TraceId = started.TraceId,
         Detached = started.Detached,
+    };
+
+    private static CommandEndedNotice Notice(CommandOutcome command) => new()
+    {
+        CommandId = command.CommandId,
+        ExitCode = command.ExitCode,
+        Status = command.Status,
+        StdoutBytes = command.StdoutBytes,
+        StderrBytes = command.StderrBytes,
     };
 
     private static string TextOf(Message message) => string.Join('\n', message.Blocks.OfType<Block.Text>().Select(block => block.Value));

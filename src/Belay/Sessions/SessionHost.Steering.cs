@@ -15,6 +15,9 @@ public sealed partial class SessionHost
         }
     }
 
+    /// <summary>What commands of its sessions print right now.</summary>
+    public CommandOutputs Outputs => services.Outputs;
+
     /// <summary>Hands a message to the running invocation of a session; completes when it is stored.</summary>
     /// <exception cref="ServiceException">No invocation runs, or too many messages wait.</exception>
     public async Task SteerAsync(SessionKey key, string steerId, string text, CancellationToken cancellationToken)

@@ -17,18 +17,20 @@ public sealed class StartedCommand : IAsyncDisposable
     private readonly IAsyncEnumerable<CommandEvent> _output;
     private readonly Func<CommandOutcome, Task> _journal;
     private readonly Func<string?> _why;
+    private readonly Action<OutputKind, long, string> _printed;
     private readonly IDisposable _hold;
     private CommandOutcome? _outcome;
     private long _stdoutBytes;
     private long _stderrBytes;
     private bool _disposed;
 
-    internal StartedCommand(string id, IAsyncEnumerable<CommandEvent> output, Func<CommandOutcome, Task> journal, Func<string?> why, IDisposable hold)
+    internal StartedCommand(string id, IAsyncEnumerable<CommandEvent> output, Func<CommandOutcome, Task> journal, Func<string?> why, Action<OutputKind, long, string> printed, IDisposable hold)
     {
         _id = id;
         _output = output;
         _journal = journal;
         _why = why;
+        _printed = printed;
         _hold = hold;
     }
 
@@ -43,6 +45,7 @@ public sealed class StartedCommand : IAsyncDisposable
             switch (events.Current)
             {
                 case CommandEvent.Output output:
+                    _printed(output.Kind, output.Kind == OutputKind.Stdout ? _stdoutBytes : _stderrBytes, output.Text);
                     var bytes = Encoding.UTF8.GetByteCount(output.Text);
                     _stdoutBytes += output.Kind == OutputKind.Stdout ? bytes : 0;
                     _stderrBytes += output.Kind == OutputKind.Stderr ? bytes : 0;

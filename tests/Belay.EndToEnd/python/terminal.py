@@ -1,7 +1,7 @@
 """Runs a program in a pseudo terminal and plays a person: waits for a text, types or presses Ctrl-C, and so on.
 
 usage: terminal.py STEP... -- PROGRAM ARGUMENT...
-A step is wait:TEXT, type:TEXT (with a line end) or interrupt. Prints what the terminal showed, and ends with the program's exit code.
+A step is wait:TEXT, type:TEXT (with a line end), touch:PATH (makes a file) or interrupt. Prints what the terminal showed, and ends with the program's exit code.
 """
 
 import os
@@ -47,6 +47,8 @@ def main():
             seen = at + len(text.encode())
         elif what == "type":
             os.write(terminal, text.encode() + b"\n")
+        elif what == "touch":
+            open(text, "w").close()
         elif what == "interrupt":
             os.write(terminal, b"\x03")
         else:

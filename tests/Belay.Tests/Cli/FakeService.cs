@@ -95,7 +95,13 @@ internal sealed class FakeService : HttpMessageHandler
         {
             if (sent.Line.StartsWith(start, StringComparison.Ordinal))
             {
-                return answers.Count > 1 ? answers.Dequeue()() : answers.Peek()();
+                var answer = answers.Count > 1 ? answers.Dequeue()() : answers.Peek()();
+                if (answer.StatusCode == HttpStatusCode.SwitchingProtocols)
+                {
+                    FakeChannel.Accept(request, answer);
+                }
+
+                return answer;
             }
         }
 

@@ -19,6 +19,7 @@ public sealed class HelpTests
     [InlineData("invoke")]
     [InlineData("exec")]
     [InlineData("wait")]
+    [InlineData("steer")]
     [InlineData("cancel")]
     [InlineData("stop")]
     [InlineData("fork")]

@@ -1,9 +1,10 @@
+using System.Net;
 using System.Text.Json.Nodes;
 using Belay.Cli.CommandLine;
 
 namespace Belay.Tests.Cli;
 
-/// <summary><c>wait</c>, <c>cancel</c> and <c>invoke --detach</c>.</summary>
+/// <summary><c>wait</c>, <c>steer</c>, <c>cancel</c> and <c>invoke --detach</c>.</summary>
 public sealed class WaitTests
 {
     private const string Session = "0123456789abcdef0123456789abcdef0";
@@ -75,6 +76,63 @@ public sealed class WaitTests
     }
 
     [Fact]
+    public async Task Steer_HandsOverTheText()
+    {
+        using var run = new CliRun().WithKey();
+        run.Service.On($"POST {Path}/steer", () => new(HttpStatusCode.NoContent));
+
+        Assert.Equal(0, await run.RunAsync("steer", Session, "Look at b too.", "--harness", FakeService.Id));
+        Assert.Equal("Told; the agent's next model call takes it.\n", run.Output);
+        Assert.Equal("Look at b too.", (string?)run.Service.Sent[^1].Json["text"]);
+    }
+
+    [Fact]
+    public async Task Steer_AsJson_NamesTheMessage()
+    {
+        using var run = new CliRun().WithKey();
+        run.Service.On($"POST {Path}/steer", () => new(HttpStatusCode.NoContent));
+
+        Assert.Equal(0, await run.RunAsync("steer", Session, "Look at b too.", "--harness", FakeService.Id, "--json"));
+        var printed = JsonNode.Parse(run.Output)!;
+        Assert.Equal((Session, FakeService.Id), ((string?)printed["sessionId"], (string?)printed["harnessId"]));
+        Assert.Equal((string?)run.Service.Sent[^1].Json["steerId"], (string?)printed["steerId"]);
+    }
+
+    [Theory]
+    [InlineData("""{"message":"No invocation runs in session s. It may just have ended; invoke the session instead."}""", "No invocation runs in session s.")]
+    [InlineData("""{"message":"1 problem","fieldList":[{"name":"text","message":"must have at most 100000 characters"}]}""", "text must have at most 100000 characters")]
+    public async Task Steer_ThatIsRefused_SaysWhy(string fault, string said)
+    {
+        using var run = new CliRun().WithKey();
+        run.Service.On($"POST {Path}/steer", () => FakeService.Fault(HttpStatusCode.BadRequest, "ValidationException", fault));
+
+        Assert.Equal((int)ExitCode.Failed, await run.RunAsync("steer", Session, "Look at b too.", "--harness", FakeService.Id));
+        Assert.Contains(said, run.Error, StringComparison.Ordinal);
+        Assert.Empty(run.Output);
+    }
+
+    [Fact]
+    public async Task Steer_WithoutText_OrWithAnEmptyOne_SendsNothing()
+    {
+        using var run = new CliRun().WithKey();
+
+        Assert.Equal((int)ExitCode.Usage, await run.RunAsync("steer", Session, " "));
+        Assert.Contains("The message is empty.", run.Error, StringComparison.Ordinal);
+        Assert.Equal((int)ExitCode.Usage, await run.RunAsync("steer", Session));
+        Assert.Empty(run.Service.Sent);
+    }
+
+    [Fact]
+    public async Task Steer_OfASessionThatNobodyHas_SaysSo()
+    {
+        using var run = new CliRun().WithKey();
+        run.Service.On("GET /belay/v1/sessions?", () => FakeService.Json(JsonNode.Parse("""{"sessions":[]}""")!));
+
+        Assert.Equal((int)ExitCode.Failed, await run.RunAsync("steer", Session, "Look at b too."));
+        Assert.Contains($"No harness has a session {Session}.", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Detach_PrintsTheSession_AndSendsWhatInvokeSends()
     {
         using var run = new CliRun().WithKey();
@@ -86,38 +144,6 @@ public sealed class WaitTests
         Assert.Contains($"belay wait {Session}", run.Error, StringComparison.Ordinal);
         Assert.True(JsonNode.DeepEquals(
             JsonNode.Parse("""{"messages":[{"role":"user","content":[{"text":"Take your time."}]}],"maxIterations":3,"detach":true}"""), run.Service.Sent[^1].Json));
-    }
-
-    [Fact]
-    public async Task InATerminal_ALineSteers_AndAnInterruptCancels()
-    {
-        Action? interrupt = null;
-        using var run = new CliRun { IsTerminal = true, Input = "\nLook at b too.\n", OnInterrupt = instead => new Undo(interrupt = instead) }.WithKey();
-        run.Service
-            .WithHarness()
-            .On($"POST {Path}/invocations", () => FakeService.Json(JsonNode.Parse($$"""{"invocationId":"i2","sessionId":"{{Session}}"}""")!))
-            .On($"POST {Path}/steer", () => new(System.Net.HttpStatusCode.NoContent))
-            .On($"POST {Path}/cancel", () => FakeService.Json(JsonNode.Parse("""{"invocationId":"i2"}""")!))
-            .On(
-                $"GET {Path}/events",
-                () => FakeService.SentEvents(Events(("3.0", "invocationStarted", "i2", """{"endpoint":"DEFAULT","traceId":"5f0c"}"""))),
-                () =>
-                {
-                    interrupt!();
-                    return FakeService.SentEvents(Events(
-                        ("5.0", "steered", "i2", """{"steerId":"x","text":"Look at b too."}"""),
-                        ("6.0", "messageStop", "i2", """{"stopReason":"interrupted"}"""),
-                        ("6.1", "invocationEnded", "i2", """{"stopReason":"interrupted","why":"The invocation was cancelled.","iterations":1,"latencyMs":1}""")));
-                })
-            .On($"GET {Path}", Summary);
-
-        Assert.Equal(1, await run.RunAsync("invoke", "--harness", "hello", "--session-id", Session, "Look at a."));
-
-        Assert.Equal("Look at b too.", (string?)Assert.Single(run.Service.Sent, sent => sent.Line == $"POST {Path}/steer").Json["text"]);
-        Assert.Single(run.Service.Sent, sent => sent.Line == $"POST {Path}/cancel");
-        Assert.Contains("told: Look at b too.", run.Error, StringComparison.Ordinal);
-        Assert.Contains("agent stopped: interrupted", run.Error, StringComparison.Ordinal);
-        Assert.Contains("belay traces get 5f0c", run.Error, StringComparison.Ordinal);
     }
 
     private static HttpResponseMessage Summary() => FakeService.Json(JsonNode.Parse("""{"session":{},"invocations":[{"invocationId":"i2","sequence":3},{"invocationId":"i1","sequence":1}],"models":[]}""")!);

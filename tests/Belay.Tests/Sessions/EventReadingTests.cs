@@ -24,7 +24,7 @@ public sealed class EventReadingTests : IAsyncLifetime
         var reader = new SessionReader(_world.Journal, _world.Sealer, _world.Host.Look, new());
         _server = await WireServer.StartAsync(compose: parts => parts with
         {
-            Operations = [.. EventEndpoints.Operations(reader, new(reader, _world.Host.Listen), _subscriptions, _world.Time)],
+            Operations = [.. EventEndpoints.Operations(reader, new(reader, _world.Host.Listen, _world.Host.Outputs), _subscriptions, _world.Time)],
             DrainAsync = _ => _subscriptions.CloseAsync(),
         });
     }

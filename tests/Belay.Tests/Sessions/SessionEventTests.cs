@@ -251,7 +251,7 @@ public sealed class SessionEventTests
         Assert.IsType<InvocationEndedNotice>(told[^1].Event);
     }
 
-    private static SessionEventStreams StreamsOf(EngineWorld world) => new(new(world.Journal, world.Sealer, world.Host.Look, new()), world.Host.Listen);
+    private static SessionEventStreams StreamsOf(EngineWorld world) => new(new(world.Journal, world.Sealer, world.Host.Look, new()), world.Host.Listen, world.Host.Outputs);
 
     private static async Task<List<ToldEvent>> UntilTextAsync(EngineWorld world, SessionEventId after, string text)
     {
