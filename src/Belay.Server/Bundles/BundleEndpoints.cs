@@ -38,7 +38,7 @@ public static class BundleEndpoints
             await new BundleWriter(call.Http.Response.Body, signer)
                 .WriteAsync(header, entries, (version, token) => catalog.FindVersionAsync(key, version, token), cancellationToken);
         })
-        { About = new("Writes a session to one signed file, for replays elsewhere.", BelayJson.Default.ExportSessionRequest, null) { Faults = [FaultCode.ResourceNotFoundException] } },
+        { About = () => new("Writes a session to one signed file, for replays elsewhere.", BelayJson.Default.ExportSessionRequest, null) { Faults = [FaultCode.ResourceNotFoundException] } },
         Import(import, dataDirectory, new(1, 1)),
     ];
 
@@ -75,7 +75,7 @@ public static class BundleEndpoints
         })
         {
             File = new(dataDirectory, MaxImportBytes, MediaType),
-            About = new("Makes a session of a file that ExportSession wrote.", BelayJson.Default.ImportSessionRequest, BelayJson.Default.ImportSessionResponse)
+            About = () => new("Makes a session of a file that ExportSession wrote.", BelayJson.Default.ImportSessionRequest, BelayJson.Default.ImportSessionResponse)
             {
                 Status = StatusCodes.Status201Created,
                 Faults = [FaultCode.ResourceNotFoundException, FaultCode.ConflictException, FaultCode.ServiceQuotaExceededException],

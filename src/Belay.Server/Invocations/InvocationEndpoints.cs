@@ -48,7 +48,8 @@ public static class InvocationEndpoints
         }
     }
 
-    private static ValueTask WriteAsync(EventStreamResponse stream, InvocationEvent item, CancellationToken cancellationToken) => item switch
+    /// <summary>Writes one event.</summary>
+    internal static ValueTask WriteAsync(EventStreamResponse stream, InvocationEvent item, CancellationToken cancellationToken) => item switch
     {
         HarnessMessageStartEvent one => stream.WriteAsync(one.EventType, one, BelayJson.Default.HarnessMessageStartEvent, cancellationToken),
         HarnessContentBlockStartEvent one => stream.WriteAsync(one.EventType, one, BelayJson.Default.HarnessContentBlockStartEvent, cancellationToken),
