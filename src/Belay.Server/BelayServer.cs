@@ -3,7 +3,6 @@ using System.Net.Security;
 using Belay.Server.Tls;
 using Belay.Server.Wire;
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -46,10 +45,7 @@ public sealed class BelayServer : IAsyncDisposable
     /// <summary>Builds a server; it does not listen yet.</summary>
     /// <exception cref="ArgumentException">The settings are wrong; the message has every problem.</exception>
     /// <exception cref="InvalidDataException">The certificate cannot be used.</exception>
-    public static BelayServer Create(ServerSettings settings, ServerParts parts) => Create(settings, parts, transport: null);
-
-    /// <summary>The same with another way for connections to come; null for sockets.</summary>
-    internal static BelayServer Create(ServerSettings settings, ServerParts parts, IConnectionListenerFactory? transport)
+    public static BelayServer Create(ServerSettings settings, ServerParts parts)
     {
         var problems = settings.Problems().ToList();
         if (problems.Count > 0)
@@ -68,11 +64,6 @@ public sealed class BelayServer : IAsyncDisposable
         builder.WebHost.UseKestrelCore();
         builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.UseSockets(sockets => sockets.Backlog = Backlog);
-        if (transport is not null)
-        {
-            builder.Services.AddSingleton(transport);
-        }
-
         var connections = new Connections(OpenFiles.Connections(settings.Wire.MaxConnections, OpenFiles.Limit));
         var certificate = settings.CertificatePath is { } path
             ? CertificateFiles.Open(path, settings.CertificateKeyPath, parts.Time, parts.Logging.CreateLogger<CertificateFiles>())

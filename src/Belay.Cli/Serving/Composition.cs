@@ -4,7 +4,6 @@ using Belay.Models;
 using Belay.Sandboxes;
 using Belay.Server;
 using Belay.Server.Logging;
-using Belay.Server.Starting;
 using Belay.Storage;
 using Belay.Telemetry;
 using Microsoft.Extensions.Logging;
@@ -23,7 +22,6 @@ internal static class Composition
     public static async Task<RunningServer> StartAsync(ServeSettings settings, CancellationToken hurry, CancellationToken cancellationToken)
     {
         var server = Settings(settings);
-        Rehearsal.Begin(server);
         var levels = new LogLevels(settings.Log ? settings.LogLevel : LogLevel.None);
         var logging = Logging(settings.LogFormat, levels);
         try

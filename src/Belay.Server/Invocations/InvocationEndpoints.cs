@@ -48,8 +48,7 @@ public static class InvocationEndpoints
         }
     }
 
-    /// <summary>Writes one event.</summary>
-    internal static ValueTask WriteAsync(EventStreamResponse stream, InvocationEvent item, CancellationToken cancellationToken) => item switch
+    private static ValueTask WriteAsync(EventStreamResponse stream, InvocationEvent item, CancellationToken cancellationToken) => item switch
     {
         HarnessMessageStartEvent one => stream.WriteAsync(one.EventType, one, BelayJson.Default.HarnessMessageStartEvent, cancellationToken),
         HarnessContentBlockStartEvent one => stream.WriteAsync(one.EventType, one, BelayJson.Default.HarnessContentBlockStartEvent, cancellationToken),

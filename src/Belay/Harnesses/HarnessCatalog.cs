@@ -37,9 +37,6 @@ public sealed partial class HarnessCatalog(IDocumentStore store, MasterKey maste
 
     internal ClientTokens Tokens => _tokens;
 
-    /// <summary>Makes the JSON forms of the documents that an invocation reads, which otherwise the first one waits for.</summary>
-    public static void PrepareForms() => _ = (CatalogJson.Default.HarnessHead, CatalogJson.Default.VersionSnapshot, CatalogJson.Default.HarnessEndpoint);
-
     /// <summary>Makes version 1 and the endpoint <c>DEFAULT</c>; answers the harness as CREATING.</summary>
     public Task<Harness> CreateAsync(Scope scope, CreateHarnessRequest request, CancellationToken cancellationToken) =>
         CreateAsync(scope, request, null, cancellationToken);

@@ -46,9 +46,6 @@ public sealed partial class JournalJson : JsonSerializerContext
     /// <summary>Kinds that have a form; every one of the closed set.</summary>
     public static IReadOnlyCollection<EntryKind> Kinds => Forms.ByKind.Keys;
 
-    /// <summary>Makes the forms, which otherwise the first entry waits for.</summary>
-    public static void PrepareForms() => _ = Forms.ByType;
-
     /// <summary>The kind of a body.</summary>
     public static EntryKind KindOf(EntryBody body) => Forms.ByType[body.GetType()];
 
