@@ -24,6 +24,7 @@ public sealed class BundleKey : IDisposable
         {
             var key = ECDsa.Create();
             key.ImportPkcs8PrivateKey(pkcs8, out _);
+            CryptographicOperations.ZeroMemory(pkcs8);
             return key;
         });
         _publicKey = new(() => _key.Value.ExportSubjectPublicKeyInfo());
