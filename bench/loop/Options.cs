@@ -1,3 +1,4 @@
+using Belay.Bench.Loop.Profile;
 using Belay.Bench.Loop.Rows;
 
 namespace Belay.Bench.Loop;
@@ -16,6 +17,7 @@ internal sealed record Options(IReadOnlyList<Row> Rows, bool Quick, bool Long, b
           --quick     One short round: a look, not a measurement.
           --long      Also the store of 100,000 sessions, which takes many minutes.
           --json      One JSON object instead of tables.
+               belay bench loop {StartProfile.Option}: measures nothing, and writes what a start compiles into the profile of the build.
         """;
 
     /// <summary>Reads the command line; null when it is not understood.</summary>

@@ -4,6 +4,7 @@ using Belay.Bench.Loop;
 using Belay.Bench.Loop.Floor;
 using Belay.Bench.Loop.Measuring;
 using Belay.Bench.Loop.Product;
+using Belay.Bench.Loop.Profile;
 using Belay.Bench.Loop.Provider;
 using Belay.Bench.Loop.Rows;
 
@@ -23,18 +24,25 @@ switch (args)
         break;
 }
 
-if (Options.Parse(args) is not { } options)
-{
-    await Console.Error.WriteLineAsync(Options.Usage);
-    return 2;
-}
-
 using var stop = new CancellationTokenSource();
 Console.CancelKeyPress += (_, pressed) =>
 {
     pressed.Cancel = true;
     stop.Cancel();
 };
+
+if (args is [StartProfile.Option])
+{
+    await using var subjects = await Field.StartAsync(Console.Error, stop.Token);
+    await Console.Out.WriteLineAsync(await StartProfile.WriteAsync(subjects, stop.Token));
+    return 0;
+}
+
+if (Options.Parse(args) is not { } options)
+{
+    await Console.Error.WriteLineAsync(Options.Usage);
+    return 2;
+}
 
 var begun = Stopwatch.GetTimestamp();
 var results = new Results();

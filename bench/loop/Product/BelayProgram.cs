@@ -54,9 +54,17 @@ internal sealed class BelayProgram : IAsyncDisposable
     }
 
     /// <summary>Starts the server again on what it left.</summary>
-    public async Task StartAgainAsync(CancellationToken cancellationToken)
+    /// <param name="cancellationToken">Ends the start.</param>
+    /// <param name="environment">What else its environment has; nothing in every measurement.</param>
+    public async Task StartAgainAsync(CancellationToken cancellationToken, IReadOnlyDictionary<string, string>? environment = null)
     {
-        Process = await ChildProcess.StartAsync(Variant == Variant.Shipped ? Shipped() : ChildProcess.Self("variant", Variant.ToString(), _directory), cancellationToken);
+        var start = Variant == Variant.Shipped ? Shipped() : ChildProcess.Self("variant", Variant.ToString(), _directory);
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>())
+        {
+            start.Environment[name] = value;
+        }
+
+        Process = await ChildProcess.StartAsync(start, cancellationToken);
         Client?.Dispose();
         Client = new HarnessClient(Process.Address, Key.Id, Key.Secret, Region);
     }

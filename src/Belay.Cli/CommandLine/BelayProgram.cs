@@ -41,10 +41,44 @@ internal static class BelayProgram
           belay create --name hello && belay invoke --harness hello "What is in your working directory?"
         """;
 
+    // Of each verb its name, and how it is made.
+    private static readonly VerbForm[] Verbs =
+    [
+        new("demo", static (host, _) => DemoVerb.Create(host)),
+        new("serve", static (host, _) => ServeVerb.Create(host)),
+        new("env", static (host, _) => EnvVerb.Create(host)),
+        new("create", static (host, _) => CreateVerb.Create(host)),
+        new("deploy", static (host, _) => DeployVerb.Create(host)),
+        new("get", static (host, _) => GetVerb.Create(host)),
+        new("list", static (host, _) => ListVerb.Create(host)),
+        new("update", static (host, _) => UpdateVerb.Create(host)),
+        new("delete", static (host, _) => DeleteVerb.Create(host)),
+        new("invoke", static (host, _) => InvokeVerb.Create(host)),
+        new("exec", static (host, _) => ExecVerb.Create(host)),
+        new("wait", static (host, _) => WaitVerb.Create(host)),
+        new("steer", static (host, _) => SteerVerb.Create(host)),
+        new("cancel", static (host, _) => CancelVerb.Create(host)),
+        new("stop", static (host, _) => StopVerb.Create(host)),
+        new("fork", static (host, _) => ForkVerb.Create(host)),
+        new("backup", static (host, _) => BackupVerb.Create(host)),
+        new("restore", static (host, _) => RestoreVerb.Create(host)),
+        new("verify", static (host, _) => VerifyVerb.Create(host)),
+        new("logs", static (host, _) => LogsVerb.Create(host)),
+        new("log-level", static (host, _) => LogLevelVerb.Create(host)),
+        new("traces", static (host, _) => TracesVerb.Create(host)),
+        new("replay", static (host, _) => ReplayVerb.Create(host)),
+        new("export-session", static (host, _) => ExportSessionVerb.Create(host)),
+        new("import-session", static (host, _) => ImportSessionVerb.Create(host)),
+        new("test-session", static (host, _) => TestSessionVerb.Create(host)),
+        new("keys", static (host, _) => KeysVerb.Create(host)),
+        new("doctor", static (host, _) => DoctorVerb.Create(host)),
+        new(CompletionVerb.Name, static (host, root) => CompletionVerb.Create(host, root)),
+    ];
+
     /// <summary>Runs one command line.</summary>
     public static async Task<int> RunAsync(IReadOnlyList<string> arguments, CliHost host, CancellationToken cancellationToken)
     {
-        var root = Root(host);
+        var root = Root(host, arguments);
         var parsed = root.Parse(arguments.Count == 0 ? ["--help"] : arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Errors.Count > 0 && parsed.Action is not HelpWithExamples)
         {
@@ -78,41 +112,12 @@ internal static class BelayProgram
         }
     }
 
-    private static Command Root(CliHost host)
+    // A line that begins with a verb has need of no other, and making all of them takes a tenth of a start. But completion is about all.
+    private static Command Root(CliHost host, IReadOnlyList<string> arguments)
     {
         var root = new Command("belay", "Belay, an open, self-hosted agent harness that speaks the wire protocol of Amazon Bedrock AgentCore.");
-        Verb[] verbs =
-        [
-            DemoVerb.Create(host),
-            ServeVerb.Create(host),
-            EnvVerb.Create(host),
-            CreateVerb.Create(host),
-            DeployVerb.Create(host),
-            GetVerb.Create(host),
-            ListVerb.Create(host),
-            UpdateVerb.Create(host),
-            DeleteVerb.Create(host),
-            InvokeVerb.Create(host),
-            ExecVerb.Create(host),
-            WaitVerb.Create(host),
-            SteerVerb.Create(host),
-            CancelVerb.Create(host),
-            StopVerb.Create(host),
-            ForkVerb.Create(host),
-            BackupVerb.Create(host),
-            RestoreVerb.Create(host),
-            VerifyVerb.Create(host),
-            LogsVerb.Create(host),
-            LogLevelVerb.Create(host),
-            TracesVerb.Create(host),
-            ReplayVerb.Create(host),
-            ExportSessionVerb.Create(host),
-            ImportSessionVerb.Create(host),
-            TestSessionVerb.Create(host),
-            KeysVerb.Create(host),
-            DoctorVerb.Create(host),
-            CompletionVerb.Create(host, root),
-        ];
+        var meant = Verbs.Where(verb => arguments.Count > 0 && verb.Name == arguments[0] && verb.Name != CompletionVerb.Name).ToArray();
+        var verbs = (meant.Length > 0 ? meant : Verbs).Select(verb => verb.Create(host, root)).ToArray();
         var examples = new Dictionary<Command, string> { [root] = RootExamples };
         foreach (var verb in verbs)
         {
@@ -215,4 +220,6 @@ internal static class BelayProgram
         ["line"] = problem.At.Line,
         ["column"] = problem.At.Column,
     };
+
+    private sealed record VerbForm(string Name, Func<CliHost, Command, Verb> Create);
 }

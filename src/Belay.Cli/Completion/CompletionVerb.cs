@@ -9,11 +9,14 @@ namespace Belay.Cli.Completion;
 /// </summary>
 internal static class CompletionVerb
 {
+    /// <summary>Its name.</summary>
+    public const string Name = "completion";
+
     /// <summary>The verb. What is completed is below <paramref name="root"/>.</summary>
     public static Verb Create(CliHost host, Command root)
     {
         var shell = new Argument<string>("shell") { Description = "bash, zsh or fish." };
-        var command = new Command("completion", "Print a script that completes verbs, options and harness names in a shell.") { shell };
+        var command = new Command(Name, "Print a script that completes verbs, options and harness names in a shell.") { shell };
         shell.AcceptOnlyFromAmong("bash", "zsh", "fish");
         command.SetAction(parsed =>
         {

@@ -46,7 +46,7 @@ public static partial class BackupEndpoints
                     Volatile.Write(ref running, 0);
                 }
             })
-        { About = new("Streams a sealed archive of everything that the server keeps, its master key included.", OperatorJson.Default.BackupRequest, null), NeedsAccessKey = true },
+        { About = () => new("Streams a sealed archive of everything that the server keeps, its master key included.", OperatorJson.Default.BackupRequest, null), NeedsAccessKey = true },
         ];
     }
 

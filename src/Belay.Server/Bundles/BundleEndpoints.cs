@@ -30,7 +30,7 @@ public static class BundleEndpoints
             call.Http.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
             await bundle.WriteAsync(call.Http.Response.Body, cancellationToken);
         })
-        { About = new("Writes a session to one signed file, for replays elsewhere.", BelayJson.Default.ExportSessionRequest, null) { Faults = [FaultCode.ResourceNotFoundException] } },
+        { About = () => new("Writes a session to one signed file, for replays elsewhere.", BelayJson.Default.ExportSessionRequest, null) { Faults = [FaultCode.ResourceNotFoundException] } },
         Import(import, settings, dataDirectory, new(1, 1)),
     ];
 
@@ -72,7 +72,7 @@ public static class BundleEndpoints
         })
         {
             File = new(dataDirectory, settings.MaxImportBytes, MediaType) { Setting = "Bundles:MaxImportMiB" },
-            About = new("Makes a session of a file that ExportSession wrote.", BelayJson.Default.ImportSessionRequest, BelayJson.Default.ImportSessionResponse)
+            About = () => new("Makes a session of a file that ExportSession wrote.", BelayJson.Default.ImportSessionRequest, BelayJson.Default.ImportSessionResponse)
             {
                 Status = StatusCodes.Status201Created,
                 Faults = [FaultCode.ResourceNotFoundException, FaultCode.ConflictException, FaultCode.ServiceQuotaExceededException],

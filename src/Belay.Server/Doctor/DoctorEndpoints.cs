@@ -54,7 +54,7 @@ public static class DoctorEndpoints
             await call.RespondAsync(StatusCodes.Status200OK, answer, BelayJson.Default.ExamineResponse);
         })
         {
-            About = new("Says what this server is, what it guarantees, and what is wrong with it.", null, BelayJson.Default.ExamineResponse),
+            About = () => new("Says what this server is, what it guarantees, and what is wrong with it.", null, BelayJson.Default.ExamineResponse),
         };
     }
 

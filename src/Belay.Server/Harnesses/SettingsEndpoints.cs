@@ -22,7 +22,7 @@ public static class SettingsEndpoints
             await call.RespondAsync(StatusCodes.Status200OK, Response(harness, settings), BelayJson.Default.HarnessSettingsResponse);
         })
         {
-            About = new("Shows the settings of a version.", BelayJson.Default.GetHarnessSettingsRequest, BelayJson.Default.HarnessSettingsResponse)
+            About = () => new("Shows the settings of a version.", BelayJson.Default.GetHarnessSettingsRequest, BelayJson.Default.HarnessSettingsResponse)
             {
                 Faults = [FaultCode.ResourceNotFoundException],
             },
@@ -34,7 +34,7 @@ public static class SettingsEndpoints
             await call.RespondAsync(StatusCodes.Status200OK, Response(harness, settings), BelayJson.Default.HarnessSettingsResponse);
         })
         {
-            About = new("Replaces the settings of a harness; a document that changes something makes the next version.", BelayJson.Default.PutHarnessSettingsRequest, BelayJson.Default.HarnessSettingsResponse)
+            About = () => new("Replaces the settings of a harness; a document that changes something makes the next version.", BelayJson.Default.PutHarnessSettingsRequest, BelayJson.Default.HarnessSettingsResponse)
             {
                 Faults = [FaultCode.ResourceNotFoundException, FaultCode.ConflictException],
             },

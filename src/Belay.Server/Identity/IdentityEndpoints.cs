@@ -34,7 +34,7 @@ public static class IdentityEndpoints
                 new() { Keys = [.. keys.List().Where(key => May(call.Caller, key.Account)).Select(Summary)] },
                 BelayJson.Default.ListKeysResponse))
             {
-                About = new("Lists access keys, without their secrets.", null, BelayJson.Default.ListKeysResponse),
+                About = () => new("Lists access keys, without their secrets.", null, BelayJson.Default.ListKeysResponse),
             },
             new("CreateKey", HttpMethods.Post, KeysPath, Operation.ControlBodyBytes, async (call, _) =>
             {
@@ -56,7 +56,7 @@ public static class IdentityEndpoints
             })
             {
                 NeedsAccessKey = true,
-                About = new("Makes an access key; its secret is shown this once.", BelayJson.Default.CreateKeyRequest, BelayJson.Default.CreateKeyResponse)
+                About = () => new("Makes an access key; its secret is shown this once.", BelayJson.Default.CreateKeyRequest, BelayJson.Default.CreateKeyResponse)
                 {
                     Status = StatusCodes.Status201Created,
                     Faults = [FaultCode.ServiceQuotaExceededException],
@@ -86,7 +86,7 @@ public static class IdentityEndpoints
             })
             {
                 NeedsAccessKey = true,
-                About = new("Deletes an access key, and with it the tokens that it made. The last key of an account stays.", BelayJson.Default.DeleteKeyRequest, null)
+                About = () => new("Deletes an access key, and with it the tokens that it made. The last key of an account stays.", BelayJson.Default.DeleteKeyRequest, null)
                 {
                     Status = StatusCodes.Status204NoContent,
                     Faults = [FaultCode.ResourceNotFoundException, FaultCode.ConflictException],
@@ -103,7 +103,7 @@ public static class IdentityEndpoints
             await call.RespondAsync(StatusCodes.Status200OK, new() { Tokens = [.. found.Select(Summary)] }, BelayJson.Default.ListTokensResponse);
         })
         {
-            About = new("Lists the account's bearer tokens that are valid, without their secrets.", null, BelayJson.Default.ListTokensResponse),
+            About = () => new("Lists the account's bearer tokens that are valid, without their secrets.", null, BelayJson.Default.ListTokensResponse),
         },
         new("CreateToken", HttpMethods.Post, TokensPath, Operation.ControlBodyBytes, async (call, cancellationToken) =>
         {
@@ -114,7 +114,7 @@ public static class IdentityEndpoints
         })
         {
             NeedsAccessKey = true,
-            About = new("Makes a bearer token for the native API; it is shown this once.", BelayJson.Default.CreateTokenRequest, BelayJson.Default.CreateTokenResponse)
+            About = () => new("Makes a bearer token for the native API; it is shown this once.", BelayJson.Default.CreateTokenRequest, BelayJson.Default.CreateTokenResponse)
             {
                 Status = StatusCodes.Status201Created,
                 Faults = [FaultCode.ServiceQuotaExceededException],
@@ -132,7 +132,7 @@ public static class IdentityEndpoints
         })
         {
             NeedsAccessKey = true,
-            About = new("Revokes a bearer token at once.", BelayJson.Default.DeleteTokenRequest, null)
+            About = () => new("Revokes a bearer token at once.", BelayJson.Default.DeleteTokenRequest, null)
             {
                 Status = StatusCodes.Status204NoContent,
                 Faults = [FaultCode.ResourceNotFoundException],
@@ -147,7 +147,7 @@ public static class IdentityEndpoints
             return call.RespondAsync(StatusCodes.Status201Created, new() { Ticket = text, ExpiresAt = expires }, BelayJson.Default.CreateTicketResponse);
         })
         {
-            About = new("Makes a ticket that stands for the caller in the query of one GET request, within 30 seconds.", null, BelayJson.Default.CreateTicketResponse)
+            About = () => new("Makes a ticket that stands for the caller in the query of one GET request, within 30 seconds.", null, BelayJson.Default.CreateTicketResponse)
             {
                 Status = StatusCodes.Status201Created,
             },

@@ -35,21 +35,21 @@ public static class RunEndpoints
             await call.RespondAsync(
                 StatusCodes.Status202Accepted, new() { InvocationId = accepted.InvocationId, SessionId = request.SessionId }, BelayJson.Default.StartInvocationResponse);
         })
-        { About = new("Starts an invocation that goes on without its client, when detach is true; else it is InvokeHarness.", BelayJson.Default.StartInvocationRequest, BelayJson.Default.StartInvocationResponse) { Status = StatusCodes.Status202Accepted, Faults = [FaultCode.ResourceNotFoundException, FaultCode.RuntimeClientError, FaultCode.ServiceQuotaExceededException] } },
+        { About = () => new("Starts an invocation that goes on without its client, when detach is true; else it is InvokeHarness.", BelayJson.Default.StartInvocationRequest, BelayJson.Default.StartInvocationResponse) { Status = StatusCodes.Status202Accepted, Faults = [FaultCode.ResourceNotFoundException, FaultCode.RuntimeClientError, FaultCode.ServiceQuotaExceededException] } },
         new("SteerInvocation", HttpMethods.Post, Session + "/steer", Operation.ControlBodyBytes, async (call, cancellationToken) =>
         {
             var request = call.Bind(BelayJson.Default.SteerInvocationRequest);
             await sessions.SteerAsync(new(call.Caller.Scope, request.HarnessId, request.SessionId), request.SteerId, request.Text, cancellationToken);
             await call.RespondAsync(StatusCodes.Status204NoContent);
         })
-        { About = new("Hands a message to the running invocation; its next model call takes it.", BelayJson.Default.SteerInvocationRequest, null) { Status = StatusCodes.Status204NoContent, Faults = [FaultCode.ResourceNotFoundException] } },
+        { About = () => new("Hands a message to the running invocation; its next model call takes it.", BelayJson.Default.SteerInvocationRequest, null) { Status = StatusCodes.Status204NoContent, Faults = [FaultCode.ResourceNotFoundException] } },
         new("CancelInvocation", HttpMethods.Post, Session + "/cancel", Operation.ControlBodyBytes, async (call, cancellationToken) =>
         {
             var request = call.Bind(BelayJson.Default.CancelInvocationRequest);
             var id = await sessions.CancelAsync(new(call.Caller.Scope, request.HarnessId, request.SessionId), cancellationToken);
             await call.RespondAsync(StatusCodes.Status200OK, new() { InvocationId = id }, BelayJson.Default.CancelInvocationResponse);
         })
-        { About = new("Cancels the running invocation, and answers when its end is stored; the session stays usable.", BelayJson.Default.CancelInvocationRequest, BelayJson.Default.CancelInvocationResponse) { Faults = [FaultCode.ResourceNotFoundException] } },
+        { About = () => new("Cancels the running invocation, and answers when its end is stored; the session stays usable.", BelayJson.Default.CancelInvocationRequest, BelayJson.Default.CancelInvocationResponse) { Faults = [FaultCode.ResourceNotFoundException] } },
     ];
 
     // Members may be missing in a request that is only asked for its problems.

@@ -22,7 +22,7 @@ public static partial class LogLevelEndpoints
             OperatorAccount.Demand(call.Caller, account);
             return AnswerAsync(call, levels);
         })
-        { About = new("Shows what the server logs at least.", null, OperatorJson.Default.LogLevelSetting) },
+        { About = () => new("Shows what the server logs at least.", null, OperatorJson.Default.LogLevelSetting) },
         new("PutLogLevel", HttpMethods.Put, Path, Operation.ControlBodyBytes, (call, _) =>
         {
             OperatorAccount.Demand(call.Caller, account);
@@ -32,7 +32,7 @@ public static partial class LogLevelEndpoints
             Log.Changed(logger, LogLevels.NameOf(levels.Level), call.Caller.AccessKeyId);
             return AnswerAsync(call, levels);
         })
-        { About = new("Sets what the server logs at least, until it stops.", OperatorJson.Default.LogLevelSetting, OperatorJson.Default.LogLevelSetting), NeedsAccessKey = true },
+        { About = () => new("Sets what the server logs at least, until it stops.", OperatorJson.Default.LogLevelSetting, OperatorJson.Default.LogLevelSetting), NeedsAccessKey = true },
     ];
 
     private static Task AnswerAsync(OperationCall call, LogLevels levels) =>

@@ -83,7 +83,7 @@ public static class OpenApiDocument
 
     private static JsonObject Describe(Operation operation, Schemas schemas, ContractDocumentation documentation)
     {
-        var about = operation.About!; // Only those that have it are described.
+        var about = operation.About!(); // Only those that have it are described.
         var description = new JsonObject
         {
             ["operationId"] = operation.Name,

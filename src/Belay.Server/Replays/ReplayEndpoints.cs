@@ -52,7 +52,7 @@ public static class ReplayEndpoints
                 }
             })
             {
-                About = new("Runs a session's journal through the engine again, without any effect, and compares every entry.", BelayJson.Default.ReplaySessionRequest, BelayJson.Default.ReplaySessionResponse)
+                About = () => new("Runs a session's journal through the engine again, without any effect, and compares every entry.", BelayJson.Default.ReplaySessionRequest, BelayJson.Default.ReplaySessionResponse)
                 {
                     Event = BelayJson.Default.ReplayProgress,
                     Faults = [FaultCode.ResourceNotFoundException, FaultCode.ConflictException],

@@ -18,7 +18,7 @@ internal static class ChannelEndpoints
     [
         new("OpenChannel", HttpMethods.Get, "/belay/v1/harnesses/{harnessId}/sessions/{sessionId}/channel", Operation.ControlBodyBytes, (call, cancellationToken) =>
             OpenAsync(services, call, call.Bind(BelayJson.Default.OpenChannelRequest), cancellationToken))
-        { About = About("Opens a WebSocket: the session's events from any event on, and messages that begin, steer, answer and interrupt invocations.", BelayJson.Default.OpenChannelRequest) },
+        { About = () => About("Opens a WebSocket: the session's events from any event on, and messages that begin, steer, answer and interrupt invocations.", BelayJson.Default.OpenChannelRequest) },
         new("OpenSessionChannel", HttpMethods.Get, "/belay/v1/sessions/{sessionId}/channel", Operation.ControlBodyBytes, (call, cancellationToken) =>
         {
             var request = call.Bind(BelayJson.Default.OpenSessionChannelRequest);
@@ -28,7 +28,7 @@ internal static class ChannelEndpoints
                 new() { HarnessId = request.Harness, SessionId = request.SessionId, After = request.After, Mode = request.Mode, Qualifier = request.Qualifier },
                 cancellationToken);
         })
-        { About = About("Opens the same WebSocket, with the harness in the query.", BelayJson.Default.OpenSessionChannelRequest) },
+        { About = () => About("Opens the same WebSocket, with the harness in the query.", BelayJson.Default.OpenSessionChannelRequest) },
     ];
 
     private static OperationAbout About(string summary, JsonTypeInfo input) =>

@@ -44,7 +44,7 @@ public static class EventEndpoints
             await JournalEndpoints.GuardAsync(reader, () => call.StreamAsync(
                 told.Select(item => new ServerSentEvent(item.WireId, item.Event.EventType, json => Write(json, item))), time, cancellationToken));
         })
-        { About = new("Reads the events of a session's invocations: a page, or as server-sent events what there is and what comes, from any event on.", BelayJson.Default.ReadEventsRequest, BelayJson.Default.ReadEventsResponse) { Event = BelayJson.Default.SessionEvent, Faults = [FaultCode.ResourceNotFoundException] } },
+        { About = () => new("Reads the events of a session's invocations: a page, or as server-sent events what there is and what comes, from any event on.", BelayJson.Default.ReadEventsRequest, BelayJson.Default.ReadEventsResponse) { Event = BelayJson.Default.SessionEvent, Faults = [FaultCode.ResourceNotFoundException] } },
     ];
 
     /// <summary>Writes an event as the record of the contract, its data as InvokeHarness sends it.</summary>

@@ -33,7 +33,7 @@ public static class ForkEndpoints
             await call.RespondAsync(StatusCodes.Status201Created, response, BelayJson.Default.ForkSessionResponse);
         })
         {
-            About = new("Makes a session that shares the past of another one up to an entry, and goes on from there.", BelayJson.Default.ForkSessionRequest, BelayJson.Default.ForkSessionResponse)
+            About = () => new("Makes a session that shares the past of another one up to an entry, and goes on from there.", BelayJson.Default.ForkSessionRequest, BelayJson.Default.ForkSessionResponse)
             {
                 Status = StatusCodes.Status201Created,
                 Faults = [FaultCode.ResourceNotFoundException, FaultCode.ConflictException, FaultCode.AccessDeniedException],

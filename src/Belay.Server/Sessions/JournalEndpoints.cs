@@ -41,7 +41,7 @@ public static class JournalEndpoints
             await GuardAsync(reader, () => call.StreamAsync(
                 entries.Select(entry => ServerSentEvent.Of(entry.Entry.Sequence, "entry", Entry(entry), BelayJson.Default.JournalEntry)), time, cancellationToken));
         })
-        { About = new("Reads a session's journal: a page, or as server-sent events what there is and what comes.", BelayJson.Default.ReadJournalRequest, BelayJson.Default.ReadJournalResponse) { Event = BelayJson.Default.JournalEntry, Faults = [FaultCode.ResourceNotFoundException] } },
+        { About = () => new("Reads a session's journal: a page, or as server-sent events what there is and what comes.", BelayJson.Default.ReadJournalRequest, BelayJson.Default.ReadJournalResponse) { Event = BelayJson.Default.JournalEntry, Faults = [FaultCode.ResourceNotFoundException] } },
         new("ReadLogs", HttpMethods.Get, "/belay/v1/logs", Operation.ControlBodyBytes, async (call, cancellationToken) =>
         {
             var request = call.Bind(BelayJson.Default.ReadLogsRequest);
@@ -63,7 +63,7 @@ public static class JournalEndpoints
                 time,
                 cancellationToken);
         })
-        { About = new("Reads what agents did, a line for each step: a page, or as server-sent events what there is and what comes.", BelayJson.Default.ReadLogsRequest, BelayJson.Default.ReadLogsResponse) { Event = BelayJson.Default.LogLine } },
+        { About = () => new("Reads what agents did, a line for each step: a page, or as server-sent events what there is and what comes.", BelayJson.Default.ReadLogsRequest, BelayJson.Default.ReadLogsResponse) { Event = BelayJson.Default.LogLine } },
     ];
 
     private static async Task<ReadJournalResponse> PageAsync(SessionReader reader, SessionStreams streams, SessionKey key, ReadJournalRequest request, long end, CancellationToken cancellationToken)

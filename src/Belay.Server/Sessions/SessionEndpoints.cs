@@ -28,14 +28,14 @@ public static class SessionEndpoints
             var page = await lists.SessionsAsync(call.Caller.Scope, filter, request.MaxResults ?? DefaultPageSize, paging.After(request.NextToken), cancellationToken);
             await call.RespondAsync(StatusCodes.Status200OK, new() { Sessions = page.Items, NextToken = paging.Next(page.Next) }, BelayJson.Default.ListSessionsResponse);
         })
-        { About = new("Lists sessions, the latest activity first.", BelayJson.Default.ListSessionsRequest, BelayJson.Default.ListSessionsResponse) },
+        { About = () => new("Lists sessions, the latest activity first.", BelayJson.Default.ListSessionsRequest, BelayJson.Default.ListSessionsResponse) },
         new("GetSession", HttpMethods.Get, "/belay/v1/harnesses/{harnessId}/sessions/{sessionId}", Operation.ControlBodyBytes, async (call, cancellationToken) =>
         {
             var request = call.Bind(BelayJson.Default.GetSessionRequest);
             var session = await lists.SessionAsync(new(call.Caller.Scope, request.HarnessId, request.SessionId), cancellationToken);
             await call.RespondAsync(StatusCodes.Status200OK, session, BelayJson.Default.GetSessionResponse);
         })
-        { About = new("Shows a session: what it does, what it used and cost, why it ended.", BelayJson.Default.GetSessionRequest, BelayJson.Default.GetSessionResponse) { Faults = [FaultCode.ResourceNotFoundException] } },
+        { About = () => new("Shows a session: what it does, what it used and cost, why it ended.", BelayJson.Default.GetSessionRequest, BelayJson.Default.GetSessionResponse) { Faults = [FaultCode.ResourceNotFoundException] } },
         new("ListTraces", HttpMethods.Get, "/belay/v1/traces", Operation.ControlBodyBytes, async (call, cancellationToken) =>
         {
             var request = call.Bind(BelayJson.Default.ListTracesRequest);
@@ -51,7 +51,7 @@ public static class SessionEndpoints
                 cancellationToken);
             await call.RespondAsync(StatusCodes.Status200OK, new() { Traces = page.Items, NextToken = paging.Next(page.Next) }, BelayJson.Default.ListTracesResponse);
         })
-        { About = new("Lists invocations as traces, the newest first.", BelayJson.Default.ListTracesRequest, BelayJson.Default.ListTracesResponse) },
+        { About = () => new("Lists invocations as traces, the newest first.", BelayJson.Default.ListTracesRequest, BelayJson.Default.ListTracesResponse) },
         new("GetTrace", HttpMethods.Get, "/belay/v1/traces/{traceId}", Operation.ControlBodyBytes, async (call, cancellationToken) =>
         {
             var request = call.Bind(BelayJson.Default.GetTraceRequest);
@@ -65,6 +65,6 @@ public static class SessionEndpoints
                 throw ServiceException.Invalid(ValidationReason.ResourceConflict, problem.Message, problem);
             }
         })
-        { About = new("Shows what the invocations of a trace did, step by step.", BelayJson.Default.GetTraceRequest, BelayJson.Default.GetTraceResponse) { Faults = [FaultCode.ResourceNotFoundException] } },
+        { About = () => new("Shows what the invocations of a trace did, step by step.", BelayJson.Default.GetTraceRequest, BelayJson.Default.GetTraceResponse) { Faults = [FaultCode.ResourceNotFoundException] } },
     ];
 }

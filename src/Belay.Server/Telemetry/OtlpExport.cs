@@ -32,15 +32,26 @@ internal sealed partial class OtlpExport : IAsyncDisposable
     {
         var logger = logging.CreateLogger<OtlpExport>();
         var plan = OtlpPlan.From(settings.Variables);
+        if (plan is { Traces: null, Metrics: null })
+        {
+            foreach (var one in plan.Problems)
+            {
+                Log.Problem(logger, one);
+            }
+
+            return null;
+        }
+
+        return Start(plan, settings, version, time, logger);
+    }
+
+    // Apart, because whoever enters it has the exporter's libraries loaded.
+    private static OtlpExport Start(OtlpPlan plan, TelemetrySettings settings, string version, TimeProvider time, ILogger logger)
+    {
         var (sampler, problem) = TraceSampler.From(settings.Variables);
         foreach (var one in plan.Traces is null || problem is null ? plan.Problems : [.. plan.Problems, problem])
         {
             Log.Problem(logger, one);
-        }
-
-        if (plan is { Traces: null, Metrics: null })
-        {
-            return null;
         }
 
         var stopping = new CancellationTokenSource();

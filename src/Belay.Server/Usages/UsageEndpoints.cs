@@ -30,6 +30,6 @@ public static class UsageEndpoints
             var rows = await lists.UsageAsync(call.Caller.Scope, request.HarnessId, request.ActorId, query, cancellationToken);
             await call.RespondAsync(StatusCodes.Status200OK, new() { Since = since, Until = until, Rows = rows }, BelayJson.Default.GetUsageResponse);
         })
-        { About = new("Sums what was used over time, by harness, actor or model.", BelayJson.Default.GetUsageRequest, BelayJson.Default.GetUsageResponse) },
+        { About = () => new("Sums what was used over time, by harness, actor or model.", BelayJson.Default.GetUsageRequest, BelayJson.Default.GetUsageResponse) },
     ];
 }

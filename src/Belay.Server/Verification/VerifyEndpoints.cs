@@ -57,7 +57,7 @@ public static class VerifyEndpoints
             }
         })
         {
-            About = new(
+            About = () => new(
                 "Verifies journals: the chain of hashes, each body whose key exists, and the signed heads.",
                 BelayJson.Default.VerifyJournalsRequest,
                 BelayJson.Default.VerifyJournalsResponse)

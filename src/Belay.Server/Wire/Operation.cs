@@ -19,8 +19,11 @@ public sealed record Operation(
     /// <summary>Body limit of InvokeHarness.</summary>
     public const int InvokeBodyBytes = 100_000_000;
 
-    /// <summary>What the OpenAPI document says about it; every operation of the native API has it.</summary>
-    public OperationAbout? About { get; init; }
+    /// <summary>
+    /// What the OpenAPI document says about it; every operation of the native API has it. Asked for when somebody reads that document, since
+    /// it knows the JSON forms of its records, and making those of all operations takes longer than everything else that a server is made of.
+    /// </summary>
+    public Func<OperationAbout>? About { get; init; }
 
     /// <summary>How the body becomes a file; null when it is held in memory.</summary>
     public RequestFile? File { get; init; }

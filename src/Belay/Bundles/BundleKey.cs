@@ -14,29 +14,36 @@ public sealed class BundleKey : IDisposable
     public const string FileName = "bundle.key";
 
     private static readonly byte[] Context = Encoding.UTF8.GetBytes(FileName);
-    private readonly ECDsa _key;
+    private readonly Lazy<ECDsa> _key;
+    private readonly Lazy<byte[]> _publicKey;
 
-    private BundleKey(ECDsa key)
+    // Whoever exports no session needs no elliptic curve, and its library takes a while to wake.
+    private BundleKey(byte[] pkcs8)
     {
-        _key = key;
-        PublicKey = key.ExportSubjectPublicKeyInfo();
-        Fingerprint = FingerprintOf(PublicKey);
+        _key = new(() =>
+        {
+            var key = ECDsa.Create();
+            key.ImportPkcs8PrivateKey(pkcs8, out _);
+            CryptographicOperations.ZeroMemory(pkcs8);
+            return key;
+        });
+        _publicKey = new(() => _key.Value.ExportSubjectPublicKeyInfo());
     }
 
     /// <summary>The public half, as SubjectPublicKeyInfo.</summary>
-    public byte[] PublicKey { get; }
+    public byte[] PublicKey => _publicKey.Value;
 
     /// <summary>The beginning of its SHA-256 in groups of four hex digits.</summary>
-    public string Fingerprint { get; }
+    public string Fingerprint => FingerprintOf(PublicKey);
 
     /// <summary>Reads the key of a data directory, or makes it.</summary>
     /// <exception cref="InvalidDataException">The file is not a key of this directory.</exception>
     public static BundleKey LoadOrCreate(string dataDirectory, MasterKey master)
     {
         var path = Path.Combine(dataDirectory, FileName);
-        var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         if (!File.Exists(path))
         {
+            using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
             var temporary = $"{path}.{RandomNumberGenerator.GetHexString(8)}";
             PrivateFile.Write(temporary, FileMode.CreateNew, master.Seal(key.ExportPkcs8PrivateKey(), Context));
             try
@@ -53,12 +60,10 @@ public sealed class BundleKey : IDisposable
 
         try
         {
-            key.ImportPkcs8PrivateKey(master.Open(File.ReadAllBytes(path), Context), out _);
-            return new(key);
+            return new(master.Open(File.ReadAllBytes(path), Context));
         }
         catch (CryptographicException cause)
         {
-            key.Dispose();
             throw new InvalidDataException($"{path} is not a key that this data directory sealed.", cause);
         }
     }
@@ -68,7 +73,7 @@ public sealed class BundleKey : IDisposable
         string.Join(':', Convert.ToHexStringLower(SHA256.HashData(publicKey).AsSpan(0, 16)).Chunk(4).Select(group => new string(group)));
 
     /// <summary>Signs a digest.</summary>
-    public byte[] Sign(ReadOnlySpan<byte> digest) => _key.SignHash(digest);
+    public byte[] Sign(ReadOnlySpan<byte> digest) => _key.Value.SignHash(digest);
 
     /// <summary>Whether a public key signed a digest.</summary>
     internal static bool Verifies(ReadOnlySpan<byte> publicKey, ReadOnlySpan<byte> digest, ReadOnlySpan<byte> signature)
@@ -86,7 +91,13 @@ public sealed class BundleKey : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _key.Dispose();
+    public void Dispose()
+    {
+        if (_key.IsValueCreated)
+        {
+            _key.Value.Dispose();
+        }
+    }
 
     /// <summary>Shows no key material.</summary>
     public override string ToString() => Fingerprint;

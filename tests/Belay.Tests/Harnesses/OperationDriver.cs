@@ -48,7 +48,7 @@ internal static class OperationDriver
 
     // The native API refuses what it does not know in a query.
     private static bool InQuery(Operation operation, string name) =>
-        operation.About?.Input is not { } input || Shape.Of(input).Members.Any(member => member.BoundTo?.Place == Place.Query && member.BoundTo.Name == name);
+        operation.About?.Invoke().Input is not { } input || Shape.Of(input).Members.Any(member => member.BoundTo?.Place == Place.Query && member.BoundTo.Name == name);
 
     private static string Path(string template, JsonObject members) => members.Aggregate(
         template, (path, member) => path.Replace('{' + member.Key + '}', Uri.EscapeDataString(member.Value?.ToString() ?? ""), StringComparison.Ordinal));
