@@ -15,7 +15,7 @@ internal static class DoctorVerb
     public static Verb Create(CliHost host)
     {
         var connection = new ConnectionOptions();
-        var command = new Command("doctor", "Ask the running server how it is; without one, check this machine: sandboxes and what they guarantee, SQLite, model credentials.");
+        var command = new Command("doctor", "Ask the running server how it is; without one, check this machine: sandboxes and what they guarantee, SQLite, model credentials. Looks for model servers on this machine, too.");
         connection.AddTo(command);
 
         command.SetAction(async (parsed, cancellationToken) =>
@@ -28,7 +28,11 @@ internal static class DoctorVerb
                 try
                 {
                     using var client = connection.Connect(parsed, host);
-                    return Show(host.Terminal, server, await client.ExamineAsync(cancellationToken), connection.Json(parsed));
+                    var found = await client.ExamineAsync(cancellationToken);
+
+                    // What listens on this machine's loopback is of use to a server of this machine only.
+                    var near = server.IsLoopback ? await Examination.ModelServersAsync(host, cancellationToken) : [];
+                    return Show(host.Terminal, server, found, near, connection.Json(parsed));
                 }
                 catch (CliException refusal)
                 {
@@ -55,6 +59,7 @@ internal static class DoctorVerb
             return (int)(report.Problems.Count == 0 ? ExitCode.Done : ExitCode.Failed);
         });
         return new Verb(command, """
+            Model servers are looked for on the usual ports of Ollama, LM Studio, vLLM and llama.cpp, on 127.0.0.1 only, and not for the server of another machine.
             Ends with 0 when the server has found nothing that does not work, or when one can run here with isolated sandboxes; else with 1.
 
             Examples:
@@ -63,13 +68,14 @@ internal static class DoctorVerb
             """);
     }
 
-    private static int Show(Terminal terminal, Uri server, ExamineResponse found, bool json)
+    private static int Show(Terminal terminal, Uri server, ExamineResponse found, IReadOnlyList<LocalModelServer> near, bool json)
     {
         var url = server.GetLeftPart(UriPartial.Authority);
         if (json)
         {
             var answer = JsonSerializer.SerializeToNode(found, BelayJson.Default.ExamineResponse)!.AsObject();
             answer["server"] = new JsonObject { ["url"] = url, ["answers"] = true };
+            answer["modelServers"] = new JsonArray([.. near.Select(one => one.ToJson())]);
             JsonOutput.Write(terminal.Output, answer);
         }
         else
@@ -79,6 +85,7 @@ internal static class DoctorVerb
             output.WriteLine($"server           {url}: answers, since {found.StartedAt.UtcDateTime:yyyy-MM-dd'T'HH:mm:ss'Z'}");
             output.WriteLine($"account          {Terminal.OneLine(found.Account, 64)}, {Amounts.Count(found.OpenSessions, "open session")}");
             output.WriteLine($"sandbox          {Terminal.OneLine(found.Sandbox, 500)}");
+            LocalModelServers.Write(output, near);
             output.WriteLine();
             WriteFindings(output, found.Findings);
         }
@@ -107,6 +114,7 @@ internal static class DoctorVerb
         output.WriteLine($"SQLite           {report.Sqlite ?? "not found"}");
         output.WriteLine($"open files       {report.OpenFiles?.ToString(CultureInfo.InvariantCulture) ?? "unknown"}, enough for {report.Connections} connections");
         output.WriteLine($"model keys       {(report.Credentials.Count == 0 ? "none in this environment; belay/scripted needs none" : string.Join(", ", report.Credentials))}");
+        LocalModelServers.Write(output, report.ModelServers);
         output.WriteLine();
         WriteFindings(output, report.Findings);
         foreach (var sandbox in report.Sandboxes)
@@ -148,6 +156,7 @@ internal static class DoctorVerb
         ["openFiles"] = report.OpenFiles,
         ["connections"] = report.Connections,
         ["modelCredentials"] = new JsonArray([.. report.Credentials.Select(name => (JsonNode)name)]),
+        ["modelServers"] = new JsonArray([.. report.ModelServers.Select(one => one.ToJson())]),
         ["findings"] = new JsonArray([.. report.Findings.Select(finding => JsonSerializer.SerializeToNode(finding, BelayJson.Default.Finding))]),
         ["sandboxes"] = new JsonArray([.. report.Sandboxes.Select(sandbox => new JsonObject
         {

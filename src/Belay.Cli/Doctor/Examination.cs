@@ -45,6 +45,9 @@ internal sealed record Report
     /// <summary>Names of the credentials for models that the environment holds; never their values.</summary>
     public required IReadOnlyList<string> Credentials { get; init; }
 
+    /// <summary>Model servers that answer on this machine.</summary>
+    public required IReadOnlyList<LocalModelServer> ModelServers { get; init; }
+
     /// <summary>Each driver and what its probe said.</summary>
     public required IReadOnlyList<(string Name, SandboxProbe Probe)> Sandboxes { get; init; }
 
@@ -104,6 +107,7 @@ internal static class Examination
             OpenFiles = OpenFiles.Limit,
             Connections = OpenFiles.Connections(new WireSettings().MaxConnections, OpenFiles.Limit),
             Credentials = ModelCredentials.In(host.Environment),
+            ModelServers = await ModelServersAsync(host, cancellationToken),
             Findings = findings,
             Sandboxes = sandboxes,
             Problems = problems,
@@ -123,6 +127,10 @@ internal static class Examination
             return new SandboxProbe(false, "", $"The probe did not end within {ProbeDeadline.TotalSeconds:0} s.", []);
         }
     }
+
+    /// <summary>Model servers that answer on this machine.</summary>
+    public static Task<IReadOnlyList<LocalModelServer>> ModelServersAsync(CliHost host, CancellationToken cancellationToken) =>
+        LocalModelServers.FindAsync(LocalModelServers.Programs, host.Http(), TimeProvider.System, cancellationToken);
 
     /// <summary>Whether a server is healthy.</summary>
     public static async Task<bool> AnswersAsync(CliHost host, Uri server, CancellationToken cancellationToken)

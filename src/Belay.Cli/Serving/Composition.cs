@@ -98,6 +98,11 @@ internal static class Composition
             ApiKey = Variable(settings, "OPENAI_API_KEY"),
             AllowEnvironmentKeys = settings.ProviderKeysFromEnvironment,
         },
+        Providers = new ProviderSettings
+        {
+            Variables = settings.Environment.Where(variable => LiteLlmProviders.Variables.Contains(variable.Key)).ToDictionary(),
+            AllowEnvironmentKeys = settings.ProviderKeysFromEnvironment,
+        },
     };
 
     // Bedrock's documented default where there are credentials for it, else the model that needs none.

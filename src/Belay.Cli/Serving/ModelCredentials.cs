@@ -1,4 +1,5 @@
 using Belay.Identity;
+using Belay.Models;
 
 namespace Belay.Cli.Serving;
 
@@ -6,7 +7,7 @@ namespace Belay.Cli.Serving;
 internal static class ModelCredentials
 {
     // Those that an adapter of this version uses.
-    private static readonly string[] ProviderKeys = ["OPENAI_API_KEY", "AWS_PROFILE"];
+    private static readonly string[] ProviderKeys = [.. LiteLlmProviders.KeyVariables, "AWS_PROFILE"];
 
     /// <summary>The names.</summary>
     public static IReadOnlyList<string> In(IReadOnlyDictionary<string, string> environment)

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Text.Json;
 using Belay.Contracts.Faults;
 using Belay.Contracts.Harnesses;
+using Belay.Models;
 
 namespace Belay.Harnesses;
 
@@ -10,12 +11,6 @@ namespace Belay.Harnesses;
 public static partial class HarnessRules
 {
     private const int MaxModelId = 2048;
-
-    /// <summary>Prefixes that choose a provider in <c>liteLlmModelConfig.modelId</c>. No prefix means <c>openai/</c>.</summary>
-    public static IReadOnlySet<string> LiteLlmPrefixes { get; } = new HashSet<string>(StringComparer.Ordinal)
-    {
-        "openai", "anthropic", "bedrock", "gemini", "azure", "ollama", "hosted_vllm", "openrouter", "groq", "mistral", "deepseek", "belay",
-    };
 
     /// <summary>Members of a provider's request that <c>additionalParams</c> must not replace: the conversation, the tools, the
     /// stream and the model, under the names that each protocol gives them.</summary>
@@ -46,7 +41,7 @@ public static partial class HarnessRules
         { LiteLlmModelConfig: { } lite } =>
         [
             .. ModelId(lite.ModelId, $"{path}.liteLlmModelConfig"),
-            .. Prefix(lite.ModelId, $"{path}.liteLlmModelConfig"),
+            .. Prefix(lite, $"{path}.liteLlmModelConfig"),
             .. ApiBase(lite.ApiBase, $"{path}.liteLlmModelConfig"),
             .. AdditionalParams(lite.AdditionalParams, $"{path}.liteLlmModelConfig"),
         ],
@@ -65,18 +60,20 @@ public static partial class HarnessRules
         }
     }
 
-    private static IEnumerable<FieldProblem> Prefix(string? modelId, string path)
+    private static IEnumerable<FieldProblem> Prefix(HarnessLiteLlmModelConfig lite, string path)
     {
-        if (modelId?.IndexOf('/', StringComparison.Ordinal) is not { } slash || slash < 0)
+        if (lite.ModelId?.IndexOf('/', StringComparison.Ordinal) is not { } slash || slash < 0)
         {
             yield break;
         }
 
-        if (!LiteLlmPrefixes.Contains(modelId[..slash]))
+        var prefix = lite.ModelId[..slash];
+        if (prefix.Length == 0 || (prefix != "belay" && lite.ApiBase is null && LiteLlmProviders.Find(prefix) is null))
         {
-            yield return new($"{path}.modelId", $"must begin with a known prefix: {string.Join(", ", LiteLlmPrefixes.Order(StringComparer.Ordinal).Select(prefix => prefix + "/"))}");
+            var known = LiteLlmProviders.All.Select(provider => provider.Prefix).Append("belay").Order(StringComparer.Ordinal);
+            yield return new($"{path}.modelId", $"must begin with a known prefix: {string.Join(", ", known.Select(one => one + "/"))}; with apiBase, any other may name a server that speaks the OpenAI protocol");
         }
-        else if (slash == modelId.Length - 1)
+        else if (slash == lite.ModelId.Length - 1)
         {
             yield return new($"{path}.modelId", "must name a model after the prefix");
         }
@@ -85,18 +82,9 @@ public static partial class HarnessRules
     /// <summary>A model may be on this machine or in a private network, but never where clouds keep their credentials.</summary>
     private static IEnumerable<FieldProblem> ApiBase(string? apiBase, string path)
     {
-        if (apiBase is null)
+        if (apiBase is not null && ModelEndpoint.Problem(apiBase) is { } problem)
         {
-            yield break;
-        }
-
-        if (!Uri.TryCreate(apiBase, UriKind.Absolute, out var url) || (url.Scheme != Uri.UriSchemeHttps && url.Scheme != Uri.UriSchemeHttp) || url.UserInfo.Length > 0)
-        {
-            yield return new($"{path}.apiBase", "must be an http or https URL without user information");
-        }
-        else if (IPAddress.TryParse(url.DnsSafeHost, out var address) && IsLinkLocal(address))
-        {
-            yield return new($"{path}.apiBase", "must not be a link-local address");
+            yield return new($"{path}.apiBase", problem);
         }
     }
 
@@ -124,18 +112,6 @@ public static partial class HarnessRules
                 yield return new($"{path}.additionalParams.belay", "must be a JSON object");
             }
         }
-    }
-
-    private static bool IsLinkLocal(IPAddress address)
-    {
-        if (address.IsIPv4MappedToIPv6)
-        {
-            address = address.MapToIPv4();
-        }
-
-        return address.AddressFamily == AddressFamily.InterNetworkV6
-            ? address.IsIPv6LinkLocal
-            : address.GetAddressBytes() is [169, 254, ..];
     }
 
     private static bool IsPrivate(IPAddress address)

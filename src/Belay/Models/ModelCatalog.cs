@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using Belay.Contracts.Faults;
 using Belay.Contracts.Harnesses;
@@ -15,11 +16,7 @@ public sealed record ResolvedModel(IModel Model, ModelParameters Parameters);
 /// <summary>Turns a harness's model configuration into a model. Holds the connections, so one serves the whole server.</summary>
 public sealed class ModelCatalog : IDisposable
 {
-    private const string OpenAiPrefix = "openai";
-    private const string Works = "what works is bedrockModelConfig with apiFormat converse_stream, liteLlmModelConfig with an openai/ model, and the model belay/scripted in either";
-
-    private static readonly string[] LaterPrefixes =
-        ["anthropic", "bedrock", "gemini", "azure", "ollama", "hosted_vllm", "openrouter", "groq", "mistral", "deepseek"];
+    private const string Works = "what works is bedrockModelConfig with apiFormat converse_stream, liteLlmModelConfig with a model of Bedrock, OpenAI or a provider that speaks its protocol, and the model belay/scripted in either";
 
     private readonly ModelSettings _settings;
     private readonly TimeProvider _time;
@@ -55,7 +52,7 @@ public sealed class ModelCatalog : IDisposable
     /// <exception cref="ServiceException">The configuration cannot be served, with every problem named.</exception>
     public ResolvedModel Resolve(HarnessModelConfiguration configuration) => configuration switch
     {
-        { BedrockModelConfig: { } bedrock } => Bedrock(bedrock),
+        { BedrockModelConfig: { } bedrock } => Bedrock(bedrock, "model.bedrockModelConfig"),
         { LiteLlmModelConfig: { } liteLlm } => LiteLlm(liteLlm),
         { OpenAiModelConfig: not null } => throw NotBuilt("model.openAiModelConfig", "cannot be invoked yet: it needs a credential provider, and those are not built yet"),
         { GeminiModelConfig: not null } => throw NotBuilt("model.geminiModelConfig", "cannot be invoked yet: Gemini is not built yet"),
@@ -69,20 +66,19 @@ public sealed class ModelCatalog : IDisposable
         _openAi.Dispose();
     }
 
-    private ResolvedModel Bedrock(HarnessBedrockModelConfig config)
+    private ResolvedModel Bedrock(HarnessBedrockModelConfig config, string path)
     {
-        const string Path = "model.bedrockModelConfig";
         if (config.ModelId == ScriptedModel.Id)
         {
-            return Scripted(config.MaxTokens, config.AdditionalParams, Path);
+            return Scripted(config.MaxTokens, config.AdditionalParams, path);
         }
 
         if (config.ApiFormat is { } format && format is not HarnessBedrockApiFormat.ConverseStream)
         {
-            throw NotBuilt($"{Path}.apiFormat", "is not built yet");
+            throw NotBuilt($"{path}.apiFormat", "is not built yet");
         }
 
-        var additional = AdditionalParameters.Read(config.AdditionalParams, BedrockRequest.Reserved, $"{Path}.additionalParams");
+        var additional = AdditionalParameters.Read(config.AdditionalParams, BedrockRequest.Reserved, $"{path}.additionalParams");
         var caching = additional.Belay.Caching ?? _settings.Bedrock.PromptCaching;
         var model = new BedrockModel(_bedrock, _credentials, _settings.Bedrock, _time, config.ModelId, caching);
         return new ResolvedModel(model, new ModelParameters(config.MaxTokens, config.Temperature, config.TopP, TopK: null, additional.Members));
@@ -96,18 +92,75 @@ public sealed class ModelCatalog : IDisposable
             return Scripted(config.MaxTokens, config.AdditionalParams, Path);
         }
 
-        var modelId = OpenAiModelId(config.ModelId, $"{Path}.modelId");
+        var (prefix, modelId) = Split(config.ModelId);
+        if (prefix.Length == 0 || modelId.Length == 0 || prefix == "belay")
+        {
+            throw Invalid($"{Path}.modelId", modelId.Length == 0 ? "names no model behind its prefix" : "has a prefix that names no provider");
+        }
+
         if (config.ApiKeyArn is not null)
         {
             throw NotBuilt($"{Path}.apiKeyArn", "cannot be used yet: credential providers are not built yet");
         }
 
-        var baseUrl = BaseUrl(config.ApiBase, $"{Path}.apiBase");
-        var additional = AdditionalParameters.Read(config.AdditionalParams, OpenAiRequest.Reserved, $"{Path}.additionalParams");
-        var target = new OpenAiTarget(modelId, baseUrl, KeyFor(baseUrl), "max_tokens");
+        var provider = LiteLlmProviders.Find(prefix) ?? Unknown(prefix, config, Path);
+        return provider.Format switch
+        {
+            LiteLlmFormat.NotBuilt => throw NotBuilt($"{Path}.modelId", $"has the prefix {prefix}/, which is not built yet"),
+            LiteLlmFormat.Converse => Converse(modelId, config, Path),
+            _ => ChatCompletions(provider, modelId, config, Path),
+        };
+    }
+
+    /// <summary>Bedrock by another name. Calls are signed with the server's credentials, so that only the operator says where they go.</summary>
+    private ResolvedModel Converse(string modelId, HarnessLiteLlmModelConfig config, string path)
+    {
+        const string Route = "converse/";
+        var id = modelId.StartsWith(Route, StringComparison.Ordinal) ? modelId[Route.Length..] : modelId;
+        if (id.Length == 0 || (id.Contains('/', StringComparison.Ordinal) && !id.StartsWith("arn:", StringComparison.Ordinal)))
+        {
+            throw Invalid($"{path}.modelId", "must be bedrock/<model id> or bedrock/converse/<model id>; other routes and regions are not built");
+        }
+
+        return config.ApiBase is null
+            ? Bedrock(new HarnessBedrockModelConfig { ModelId = id, MaxTokens = config.MaxTokens, Temperature = config.Temperature, TopP = config.TopP, AdditionalParams = config.AdditionalParams }, path)
+            : throw Invalid($"{path}.apiBase", "must be left out with bedrock/: the operator says where Bedrock is");
+    }
+
+    private ResolvedModel ChatCompletions(LiteLlmProvider provider, string modelId, HarnessLiteLlmModelConfig config, string path)
+    {
+        if (modelId.StartsWith("responses/", StringComparison.Ordinal) && (provider.Format is LiteLlmFormat.AzureChatCompletions || provider.Prefix == LiteLlmProviders.Default))
+        {
+            throw NotBuilt($"{path}.modelId", "asks for the Responses API, which is not built yet");
+        }
+
+        var access = ProviderAccess.Of(provider, _settings);
+        var baseUrl = BaseUrl(config.ApiBase, access.BaseUrl, $"{path}.apiBase")
+            ?? throw Invalid($"{path}.apiBase", $"must be given with the prefix {provider.Prefix}/, unless the operator sets {provider.BaseUrlVariable}");
+        if (baseUrl.AbsolutePath == "/" && provider.PathWhereNone is { } missing)
+        {
+            baseUrl = ModelEndpoint.Under(baseUrl, missing);
+        }
+
+        var additional = AdditionalParameters.Read(config.AdditionalParams, OpenAiRequest.Reserved, $"{path}.additionalParams");
+        var target = provider.Format is LiteLlmFormat.AzureChatCompletions
+            ? Azure(AzureOpenAi.Deployment(modelId), baseUrl, access, path)
+            : new OpenAiTarget(modelId, ModelEndpoint.Under(baseUrl, "/chat/completions"), access.KeyFor(baseUrl));
         return new ResolvedModel(
-            new OpenAiModel(_openAi, target),
+            new OpenAiModel(_openAi, target with { Name = provider.Name, Dialect = provider.DialectAt(baseUrl) }),
             new ModelParameters(config.MaxTokens, config.Temperature, config.TopP, TopK: null, additional.Members));
+    }
+
+    private OpenAiTarget Azure(string deployment, Uri baseUrl, ProviderAccess access, string path)
+    {
+        // They would change the URL's path rather than name something in it.
+        if (deployment is "" or "." or "..")
+        {
+            throw Invalid($"{path}.modelId", "must name a deployment");
+        }
+
+        var url = AzureOpenAi.Url(baseUrl, deployment, _settings.Providers.Value(access.Provider.VersionVariable));
+        return new OpenAiTarget(deployment, url, access.KeyFor(baseUrl)) { KeyHeader = AzureOpenAi.KeyHeader };
     }
 
     private ResolvedModel Scripted(int? maxTokens, JsonElement? additionalParams, string path)
@@ -116,62 +169,22 @@ public sealed class ModelCatalog : IDisposable
         return new ResolvedModel(new ScriptedModel(_time, _attempts), new ModelParameters(maxTokens, Temperature: null, TopP: null, TopK: null, additional.Members));
     }
 
-    private static string OpenAiModelId(string modelId, string path)
-    {
-        var slash = modelId.IndexOf('/');
-        if (slash < 0)
-        {
-            return modelId;
-        }
+    private static (string Prefix, string ModelId) Split(string modelId) => modelId.IndexOf('/') is >= 0 and var slash
+        ? (modelId[..slash], modelId[(slash + 1)..])
+        : (LiteLlmProviders.Default, modelId);
 
-        var prefix = modelId[..slash];
-        var rest = modelId[(slash + 1)..];
-        if (prefix != OpenAiPrefix)
-        {
-            throw LaterPrefixes.Contains(prefix)
-                ? NotBuilt(path, $"has the prefix {prefix}/, which is not built yet")
-                : ServiceException.Invalid([new FieldProblem(path, "has a prefix that is not known; write openai/<model> with apiBase for any server that speaks the OpenAI API.")]);
-        }
+    /// <summary>A provider that no row names can still be called where the harness says where it is. It has no key of the operator's.</summary>
+    private static LiteLlmProvider Unknown(string prefix, HarnessLiteLlmModelConfig config, string path) => config.ApiBase is not null
+        ? new LiteLlmProvider(prefix) { Name = OpenAiModel.ProviderName }
+        : throw Invalid($"{path}.modelId", "has a prefix that is not known; name the server with apiBase, if it speaks the OpenAI protocol");
 
-        return rest.StartsWith("responses/", StringComparison.Ordinal) ? throw NotBuilt(path, "asks for the Responses API, which is not built yet")
-            : rest.Length > 0 ? rest
-            : throw ServiceException.Invalid([new FieldProblem(path, "names no model behind its prefix.")]);
-    }
+    [return: NotNullIfNotNull(nameof(preset))]
+    private static Uri? BaseUrl(string? apiBase, Uri? preset, string path) =>
+        apiBase is null ? preset
+        : ModelEndpoint.Problem(apiBase) is { } problem ? throw Invalid(path, problem)
+        : new Uri(apiBase);
 
-    private Uri BaseUrl(string? apiBase, string path)
-    {
-        if (apiBase is null)
-        {
-            return _settings.OpenAi.BaseUrl;
-        }
+    private static ServiceException Invalid(string path, string what) => ServiceException.Invalid([new FieldProblem(path, $"{what}.")]);
 
-        // The value may hold a secret, so that no message repeats it.
-        return Uri.TryCreate(apiBase, UriKind.Absolute, out var uri) && ModelEndpoint.IsWeb(uri) && uri.UserInfo.Length == 0
-            ? uri
-            : throw ServiceException.Invalid([new FieldProblem(path, "must be an absolute http or https URL without user information.")]);
-    }
-
-    /// <summary>The operator's key goes only where the operator points: a caller who names an endpoint must not receive it.</summary>
-    private string? KeyFor(Uri baseUrl)
-    {
-        var openAi = _settings.OpenAi;
-        var ours = Uri.Compare(baseUrl, openAi.BaseUrl, UriComponents.SchemeAndServer, UriFormat.SafeUnescaped, StringComparison.OrdinalIgnoreCase) == 0;
-        if (ours && openAi is { AllowEnvironmentKeys: true, ApiKey.Length: > 0 })
-        {
-            return openAi.ApiKey;
-        }
-
-        if (baseUrl.Host.Equals(OpenAiSettings.PublicBaseUrl.Host, StringComparison.OrdinalIgnoreCase))
-        {
-            throw new ServiceException(
-                FaultCode.RuntimeClientError,
-                openAi.ApiKey is { Length: > 0 } && !openAi.AllowEnvironmentKeys
-                    ? "openai: the server has an API key in its environment, but its operator has not allowed harnesses to use it."
-                    : "openai: there is no API key for the public endpoint; set OPENAI_API_KEY for the server and allow its use, or name another endpoint with apiBase.");
-        }
-
-        return null;
-    }
-
-    private static ServiceException NotBuilt(string path, string what) => ServiceException.Invalid([new FieldProblem(path, $"{what}; {Works}.")]);
+    private static ServiceException NotBuilt(string path, string what) => Invalid(path, $"{what}; {Works}");
 }

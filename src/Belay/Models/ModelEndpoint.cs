@@ -13,6 +13,15 @@ internal static class ModelEndpoint
     public static bool IsWeb(Uri uri) =>
         uri.IsAbsoluteUri && uri.Scheme is "http" or "https" && uri.Host.Length > 0;
 
+    /// <summary>
+    /// What is wrong with a base URL that a harness names; null when nothing is. It may hold a secret, so that it is not repeated.
+    /// A name is looked up when the call connects, and refused there if it leads to a forbidden address.
+    /// </summary>
+    public static string? Problem(string apiBase) =>
+        !Uri.TryCreate(apiBase, UriKind.Absolute, out var uri) || !IsWeb(uri) || uri.UserInfo.Length > 0 ? "must be an absolute http or https URL without user information"
+        : IPAddress.TryParse(uri.DnsSafeHost, out var address) && IsForbidden(address) ? "must not be a link-local address"
+        : null;
+
     /// <summary>A URL below a base, whose query is kept.</summary>
     public static Uri Under(Uri baseUrl, string path) =>
         new UriBuilder(baseUrl) { Path = baseUrl.AbsolutePath.TrimEnd('/') + path, Fragment = "" }.Uri;

@@ -9,6 +9,9 @@ public sealed record ModelSettings
     /// <summary>The OpenAI API, and endpoints that speak it.</summary>
     public OpenAiSettings OpenAi { get; init; } = new();
 
+    /// <summary>The other providers that the prefix of a model id names.</summary>
+    public ProviderSettings Providers { get; init; } = new();
+
     /// <summary>Seconds without a byte after which a reply counts as broken.</summary>
     public int StallSeconds { get; init; } = 120;
 
@@ -53,6 +56,11 @@ public sealed record ModelSettings
         {
             yield return "OPENAI_BASE_URL must be an absolute http or https URL.";
         }
+
+        foreach (var problem in Providers.Problems())
+        {
+            yield return problem;
+        }
     }
 }
 
@@ -93,4 +101,30 @@ public sealed record OpenAiSettings
 
     /// <summary>Shows no key.</summary>
     public override string ToString() => $"OpenAiSettings {BaseUrl.GetLeftPart(UriPartial.Authority)}, key {(ApiKey is null ? "absent" : "present")}";
+}
+
+/// <summary>How the providers of <see cref="LiteLlmProviders"/> are reached, save OpenAI.</summary>
+public sealed record ProviderSettings
+{
+    /// <summary>The operator's values of <see cref="LiteLlmProviders.Variables"/>, by name. A key is sent only to the origin of its provider's base URL.</summary>
+    public IReadOnlyDictionary<string, string> Variables { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Whether harnesses may use the operator's keys.</summary>
+    public bool AllowEnvironmentKeys { get; init; }
+
+    /// <summary>Everything wrong with these settings, in the operator's words.</summary>
+    public IEnumerable<string> Problems() =>
+        from row in LiteLlmProviders.All
+        where row.Prefix != LiteLlmProviders.Default && Value(row.BaseUrlVariable) is not null && Url(row.BaseUrlVariable) is null
+        select $"{row.BaseUrlVariable} must be an absolute http or https URL.";
+
+    /// <summary>Shows names only.</summary>
+    public override string ToString() => $"ProviderSettings {string.Join(", ", Variables.Keys)}";
+
+    /// <summary>A variable's value; null when it is unset or empty.</summary>
+    internal string? Value(string? variable) => variable is not null && Variables.TryGetValue(variable, out var value) && value.Length > 0 ? value : null;
+
+    /// <summary>A variable's value as a URL; null when it is none.</summary>
+    internal Uri? Url(string? variable) =>
+        Value(variable) is { } text && Uri.TryCreate(text, UriKind.Absolute, out var url) && ModelEndpoint.IsWeb(url) ? url : null;
 }

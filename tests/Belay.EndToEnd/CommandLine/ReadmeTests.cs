@@ -149,7 +149,7 @@ public sealed partial class ReadmeTests
     {
         var start = BelayProcess.Isolated(new("setsid", ["bash", "-c", script]) { WorkingDirectory = folder });
         start.Environment["AWS_PAGER"] = "";
-        start.Environment["OLLAMA_HOST"] = ollama.BaseUrl.Authority;
+        start.Environment["OLLAMA_API_BASE"] = ollama.BaseUrl.GetLeftPart(UriPartial.Authority);
 
         // What npm has fetched once serves again.
         start.Environment["npm_config_prefer_offline"] = "true";

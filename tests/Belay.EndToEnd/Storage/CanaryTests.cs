@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using Belay.Models;
 using Belay.Testing.Processes;
 using Belay.Testing.Providers;
 
@@ -21,6 +22,8 @@ public sealed class CanaryTests : IAsyncLifetime
     private const string UpstreamKey = "canary-upstream-key-2a6d";
     private const string Session = "canary-session-0000000000000000000001";
 
+    private static readonly Dictionary<string, string> ProviderKeys = LiteLlmProviders.KeyVariables.ToDictionary(name => name, name => $"{UpstreamKey}-of-{name}");
+
     private BelayProcess? _server;
     private ChatCompletionsServer? _provider;
 
@@ -37,7 +40,7 @@ public sealed class CanaryTests : IAsyncLifetime
                 ? ChatReply.Call("shell", new JsonObject { ["command"] = $"{ToolOutputCommand}; env; cat /proc/[0-9]*/environ | tr '\\0' '\\n'" })
                 : ChatReply.Say(AnswerText),
             CancellationToken);
-        _server = await BelayProcess.StartAsync(new Dictionary<string, string> { ["OPENAI_API_KEY"] = UpstreamKey }, ["--log-format", "json", "--log-level", "trace"], CancellationToken);
+        _server = await BelayProcess.StartAsync(ProviderKeys, ["--log-format", "json", "--log-level", "trace", "--provider-keys"], CancellationToken);
     }
 
     public async ValueTask DisposeAsync()

@@ -16,6 +16,7 @@ public sealed class DoctorTests
         using var run = New(Good);
         run.Environment["OPENAI_API_KEY"] = "a-secret-that-must-not-be-shown";
         run.Service.On("GET /healthz", () => new HttpResponseMessage(HttpStatusCode.OK));
+        run.Service.On("GET /api/tags", () => FakeService.Json(JsonNode.Parse("""{"models":[{"name":"qwen3:8b"},{"name":"\u001b[31mred"}]}""")!));
 
         Assert.Equal(0, await run.RunAsync("doctor"));
         var stable = string.Join('\n', run.Output.Split('\n').Where(line => !line.StartsWith("runtime", StringComparison.Ordinal) && !line.StartsWith("system", StringComparison.Ordinal) && !line.StartsWith("SQLite", StringComparison.Ordinal) && !line.StartsWith("open files", StringComparison.Ordinal)));
@@ -43,6 +44,25 @@ public sealed class DoctorTests
         Assert.Equal(exitCode, code);
         Assert.Equal(exitCode, await run.RunAsync("doctor", "--json"));
         Assert.Contains("\"openSessions\": 2", run.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("http://127.0.0.1:8642", true)]
+    [InlineData("https://belay.example.com", false)]
+    public async Task ModelServersOfThisMachine_AreOfUseToAServerOfThisMachine(string url, bool found)
+    {
+        using var run = New(Good).WithKey();
+        run.Service.On("GET /healthz", () => new HttpResponseMessage(HttpStatusCode.OK));
+        run.Service.On("GET /v1/models", () => FakeService.Json(JsonNode.Parse("""{"data":[{"id":"m"}]}""")!));
+        run.Service.On("GET /belay/v1/doctor", () => FakeService.Json(JsonNode.Parse("""
+            {"version":"0.2.0","startedAt":"2026-11-21T07:00:00.000Z","account":"000000000000","sandbox":"process","openSessions":0,"findings":[]}
+            """)!));
+
+        Assert.Equal(0, await run.RunAsync("doctor", "--url", url, "--json"));
+
+        var names = JsonNode.Parse(run.Output)!["modelServers"]!.AsArray().Select(server => (string?)server!["name"]);
+        Assert.Equal((string[])(found ? ["LM Studio", "vLLM", "llama.cpp"] : []), names);
+        Assert.All(run.Service.Sent.Where(sent => sent.Line == "GET /v1/models"), sent => Assert.StartsWith("http://127.0.0.1:", sent.Server, StringComparison.Ordinal));
     }
 
     [Fact]

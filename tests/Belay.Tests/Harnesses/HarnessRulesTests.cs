@@ -82,6 +82,12 @@ public sealed class HarnessRulesTests
         { Lite("belay/scripted"), "" },
         { Lite("belay/other"), "model.liteLlmModelConfig.modelId" },
         { Lite("foo/gpt-x"), "model.liteLlmModelConfig.modelId" },
+        { Lite("xai/grok"), "" },
+        { Lite("foo/gpt-x", "http://127.0.0.1:1/v1"), "" },
+        { Lite("foo/", "http://127.0.0.1:1/v1"), "model.liteLlmModelConfig.modelId" },
+        { Lite("/gpt-x", "http://127.0.0.1:1/v1"), "model.liteLlmModelConfig.modelId" },
+        { Lite("foo/gpt-x", "http://[64:ff9b::a9fe:a9fe]/v1"), "model.liteLlmModelConfig.apiBase" },
+        { Lite("foo/gpt-x", "http://user@host/v1"), "model.liteLlmModelConfig.apiBase" },
         { Lite("openai/"), "model.liteLlmModelConfig.modelId" },
 
         // tools
@@ -281,7 +287,8 @@ public sealed class HarnessRulesTests
 
     private static string OpenAi(string members) => $"\"model\":{{\"openAiModelConfig\":{{\"modelId\":\"gpt-x\",\"apiKeyArn\":\"{ApiKey}\",{members}}}}}";
 
-    private static string Lite(string modelId) => $"\"model\":{{\"liteLlmModelConfig\":{{\"modelId\":\"{modelId}\"}}}}";
+    private static string Lite(string modelId, string? apiBase = null) =>
+        $"\"model\":{{\"liteLlmModelConfig\":{{\"modelId\":\"{modelId}\"{(apiBase is null ? "" : $",\"apiBase\":\"{apiBase}\"")}}}}}";
 
     private static string Mcp(string url, string headers) =>
         $"\"tools\":[{{\"type\":\"remote_mcp\",\"config\":{{\"remoteMcp\":{{\"url\":\"{url}\",\"headers\":{{{headers.Replace("KEY", ApiKey, StringComparison.Ordinal)}}}}}}}}}]";

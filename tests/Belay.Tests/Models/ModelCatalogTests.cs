@@ -48,6 +48,7 @@ public sealed class ModelCatalogTests
         { LiteLlm("openai/m", keyArn: KeyArn), "credential providers are not built yet" },
         { LiteLlm("openai/m", apiBase: "ftp://secret-host"), "model.liteLlmModelConfig.apiBase must be an absolute http or https URL" },
         { LiteLlm("openai/m", apiBase: "http://user:secret@host"), "model.liteLlmModelConfig.apiBase must be an absolute http or https URL" },
+        { LiteLlm("openai/m", apiBase: "http://169.254.169.254/secret"), "model.liteLlmModelConfig.apiBase must not be a link-local address" },
         { LiteLlm("openai/m", additional: "[]"), "model.liteLlmModelConfig.additionalParams must be a JSON object" },
         { LiteLlm("openai/m", additional: """{"messages":[],"stream":false}"""), "2 validation errors detected: model.liteLlmModelConfig.additionalParams.messages would replace" },
         { Bedrock("m", additional: """{"toolConfig":{}}"""), "additionalParams.toolConfig would replace" },

@@ -6,8 +6,6 @@ internal sealed class OpenAiModel(ModelConnection connection, OpenAiTarget targe
     /// <summary>Name of the provider.</summary>
     public const string ProviderName = "openai";
 
-    private readonly Uri _url = ModelEndpoint.Under(target.BaseUrl, "/chat/completions");
-
     /// <inheritdoc/>
     public string Provider => ProviderName;
 
@@ -17,7 +15,7 @@ internal sealed class OpenAiModel(ModelConnection connection, OpenAiTarget targe
     /// <inheritdoc/>
     public IAsyncEnumerable<ModelEvent> StreamAsync(ModelRequest request, CancellationToken cancellationToken) =>
         connection.StreamAsync(
-            ProviderName,
+            target.Name,
             request,
             _ => ValueTask.FromResult(Post(request)),
             target.ApiKey,
@@ -28,12 +26,13 @@ internal sealed class OpenAiModel(ModelConnection connection, OpenAiTarget targe
     private HttpRequestMessage Post(ModelRequest request)
     {
         var body = new RequestBuffer();
-        OpenAiRequest.Write(body, target.ModelId, target.MaxTokensName, request);
-        var message = new HttpRequestMessage(HttpMethod.Post, _url) { Content = body };
+        OpenAiRequest.Write(body, target.ModelId, target.Dialect, request);
+        var message = new HttpRequestMessage(HttpMethod.Post, target.Url) { Content = body };
         message.Headers.TryAddWithoutValidation("Accept", "text/event-stream");
         if (target.ApiKey is { } key)
         {
-            message.Headers.TryAddWithoutValidation("Authorization", $"Bearer {key}");
+            var (header, value) = target.KeyHeader is { } name ? (name, key) : ("Authorization", $"Bearer {key}");
+            message.Headers.TryAddWithoutValidation(header, value);
         }
 
         return message;
@@ -41,8 +40,32 @@ internal sealed class OpenAiModel(ModelConnection connection, OpenAiTarget targe
 }
 
 /// <summary>Which model, where, and with which key.</summary>
-internal sealed record OpenAiTarget(string ModelId, Uri BaseUrl, string? ApiKey, string MaxTokensName)
+/// <param name="ModelId">Model id as the provider knows it.</param>
+/// <param name="Url">URL of its chat completions.</param>
+/// <param name="ApiKey">The key; null to send none.</param>
+internal sealed record OpenAiTarget(string ModelId, Uri Url, string? ApiKey)
 {
+    /// <summary>What messages call the provider.</summary>
+    public string Name { get; init; } = OpenAiModel.ProviderName;
+
+    /// <summary>Header of the key; null for a bearer token.</summary>
+    public string? KeyHeader { get; init; }
+
+    /// <summary>What the provider understands.</summary>
+    public OpenAiDialect Dialect { get; init; } = OpenAiDialect.Plain;
+
     /// <summary>Shows no key.</summary>
     public override string ToString() => ModelId;
+}
+
+/// <summary>In what those who speak chat completions differ.</summary>
+/// <param name="MaxTokens">Member that limits the output.</param>
+/// <param name="StreamOptions">Whether the request may ask for the tokens of a stream with <c>stream_options</c>.</param>
+internal sealed record OpenAiDialect(string MaxTokens = "max_tokens", bool StreamOptions = true)
+{
+    /// <summary>The member that limits the output of OpenAI's newer models.</summary>
+    public const string MaxCompletionTokens = "max_completion_tokens";
+
+    /// <summary>What nearly everybody understands.</summary>
+    public static readonly OpenAiDialect Plain = new();
 }

@@ -14,9 +14,9 @@ internal static class OpenAiRequest
     /// <summary>Writes the request's body.</summary>
     /// <param name="output">Where to.</param>
     /// <param name="modelId">Model id as the provider knows it.</param>
-    /// <param name="maxTokensName"><c>max_tokens</c>, or <c>max_completion_tokens</c> for OpenAI itself.</param>
+    /// <param name="dialect">What the provider understands.</param>
     /// <param name="request">What to ask.</param>
-    public static void Write(RequestBuffer output, string modelId, string maxTokensName, ModelRequest request)
+    public static void Write(RequestBuffer output, string modelId, OpenAiDialect dialect, ModelRequest request)
     {
         using var json = new Utf8JsonWriter(output, RequestJson.Options);
         json.WriteStartObject();
@@ -27,7 +27,7 @@ internal static class OpenAiRequest
         json.WriteEndArray();
         WriteTools(json, request.Tools);
         json.WriteBoolean("stream", true);
-        var ours = WriteParameters(json, maxTokensName, request.Parameters);
+        var ours = WriteParameters(json, dialect, request.Parameters);
         RequestJson.WriteAdditional(json, request.Parameters.Additional, ours);
         json.WriteEndObject();
     }
@@ -46,10 +46,10 @@ internal static class OpenAiRequest
         return JsonElement.ParseValue(ref reader);
     }
 
-    private static HashSet<string> WriteParameters(Utf8JsonWriter json, string maxTokensName, ModelParameters parameters)
+    private static HashSet<string> WriteParameters(Utf8JsonWriter json, OpenAiDialect dialect, ModelParameters parameters)
     {
         var ours = new HashSet<string>(Reserved, StringComparer.Ordinal);
-        WriteNumber(json, ours, maxTokensName, parameters.MaxTokens);
+        WriteNumber(json, ours, dialect.MaxTokens, parameters.MaxTokens);
         WriteNumber(json, ours, "temperature", parameters.Temperature);
         WriteNumber(json, ours, "top_p", parameters.TopP);
         // A caller whose server knows no stream_options says null; whoever gives other options knows why.
@@ -64,9 +64,13 @@ internal static class OpenAiRequest
             return ours;
         }
 
-        json.WriteStartObject(StreamOptions);
-        json.WriteBoolean("include_usage", true);
-        json.WriteEndObject();
+        if (dialect.StreamOptions)
+        {
+            json.WriteStartObject(StreamOptions);
+            json.WriteBoolean("include_usage", true);
+            json.WriteEndObject();
+        }
+
         return ours;
     }
 

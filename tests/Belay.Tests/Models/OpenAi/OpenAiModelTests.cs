@@ -1,5 +1,6 @@
 using Belay.Contracts.Harnesses;
 using Belay.Models;
+using Belay.Models.OpenAi;
 using Belay.Testing.Models;
 
 namespace Belay.Tests.Models.OpenAi;
@@ -194,9 +195,10 @@ public sealed class OpenAiModelTests : ModelContract
     [InlineData("http://[fd00:ec2::254]/v1")]
     public async Task LinkLocalEndpoint_IsNeverCalled(string url)
     {
-        using var catalog = new ModelCatalog(new ModelSettings(), TimeProvider.System);
+        var settings = new ModelSettings();
+        using var connection = new ModelConnection(ModelEndpoint.CreateHandler(settings), settings, TimeProvider.System);
 
-        var exception = await FailureAsync(catalog.Resolve(Configuration(new Uri(url))).Model);
+        var exception = await FailureAsync(new OpenAiModel(connection, new OpenAiTarget("m", new Uri(url), ApiKey: null)));
 
         Assert.Equal((ModelFailure.Refused, "openai: the endpoint has a link-local address; those are never called"), (exception.Failure, exception.Message));
     }

@@ -56,6 +56,16 @@ public sealed class OpenAiRequestTests
         Assert.Equal(options, Member(Written("max_tokens", request), "stream_options"));
     }
 
+    [Theory]
+    [InlineData("{}", "")]
+    [InlineData("""{"stream_options":{"x":1}}""", """{"x":1}""")]
+    public void StreamOptions_AreLeftOutWhereTheProviderRefusesThem(string additional, string options)
+    {
+        var request = Request(tools: false, User(Text("Hi"))) with { Parameters = new ModelParameters(null, null, null, null, JsonElement.Parse(additional)) };
+
+        Assert.Equal(options, Member(Written("max_tokens", request, streamOptions: false), "stream_options"));
+    }
+
     [Fact]
     public void HalfACharacter_DoesNotBreakTheRequest() =>
         Assert.Equal(
@@ -138,10 +148,10 @@ public sealed class OpenAiRequestTests
         _ => User(new Block.Image("image/gif", [3])),
     };
 
-    private static ReadOnlyMemory<byte> Written(string maxTokensName, ModelRequest request, string modelId = "m")
+    private static ReadOnlyMemory<byte> Written(string maxTokensName, ModelRequest request, string modelId = "m", bool streamOptions = true)
     {
         using var body = new RequestBuffer();
-        OpenAiRequest.Write(body, modelId, maxTokensName, request);
+        OpenAiRequest.Write(body, modelId, new OpenAiDialect(maxTokensName, streamOptions), request);
         return body.Written.ToArray();
     }
 
