@@ -29,5 +29,11 @@ internal static class ToolUseId
         return legal.Append('_').Append(hash.AsSpan(0, HashLength)).ToString();
     }
 
+    /// <summary>The id itself where it has exactly so many letters and digits and nothing else, else so much of its hash.</summary>
+    public static string OfLength(string id, int length) =>
+        id.Length == length && id.All(char.IsAsciiLetterOrDigit)
+            ? id
+            : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(id)))[..length];
+
     private static bool IsLegal(char one) => char.IsAsciiLetterOrDigit(one) || one is '_' or '-';
 }

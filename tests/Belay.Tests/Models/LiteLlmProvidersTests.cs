@@ -5,6 +5,7 @@ using Belay.Models;
 using Belay.Models.OpenAi;
 using Belay.Testing.Models;
 using Belay.Testing.Processes;
+using static Belay.Tests.Models.Conversations;
 
 namespace Belay.Tests.Models;
 
@@ -52,6 +53,22 @@ public sealed class LiteLlmProvidersTests
     [Fact]
     public void EveryRow_IsTested() =>
         Assert.Equal(Spoken(), Rows().Select(row => row.Data.Item1).Where(id => id.Contains('/', StringComparison.Ordinal)).Select(id => id.Split('/')[0]));
+
+    [Fact]
+    public async Task Mistral_GetsIdsOfNineCharacters()
+    {
+        await using var provider = new ScriptedProvider(Answer());
+        using var catalog = new ModelCatalog(Settings(), TimeProvider.System);
+        var request = ModelContract.Request("Hi") with { Messages = [Assistant(Call("tooluse_of_another")), User(Result("tooluse_of_another"))] };
+
+        await foreach (var one in catalog.Resolve(LiteLlm("mistral/m", provider.Url.ToString())).Model.StreamAsync(request, CancellationToken))
+        {
+        }
+
+        var sent = Assert.Single(provider.Requests);
+        Assert.Equal("/v1/chat/completions", sent.Target);
+        Assert.Matches("\"tool_call_id\":\"[A-Za-z0-9]{9}\"", sent.Text);
+    }
 
     [Fact]
     public async Task HowTo_HasEveryRow()

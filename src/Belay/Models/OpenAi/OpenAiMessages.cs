@@ -5,7 +5,7 @@ using Belay.Contracts.Invocations;
 namespace Belay.Models.OpenAi;
 
 /// <summary>Writes the messages of a chat-completions request, neighbours of one role as one.</summary>
-internal sealed class OpenAiMessages(Utf8JsonWriter json, string modelId)
+internal sealed class OpenAiMessages(Utf8JsonWriter json, string modelId, int? idLength)
 {
     // The public endpoint refuses longer ids of tool calls.
     private const int MaxIdLength = 40;
@@ -17,7 +17,7 @@ internal sealed class OpenAiMessages(Utf8JsonWriter json, string modelId)
     public void Write(IReadOnlyList<Message> messages, WrittenMessages? written, RequestBuffer output)
     {
         var count = 0;
-        var kept = written is null ? default : written.Find(OpenAiModel.ProviderName + "/" + modelId, messages, out count);
+        var kept = written is null ? default : written.Find(OpenAiModel.ProviderName + idLength + "/" + modelId, messages, out count);
         if (!kept.IsEmpty)
         {
             // Several elements of the array at once; they were validated when they were written.
@@ -56,6 +56,8 @@ internal sealed class OpenAiMessages(Utf8JsonWriter json, string modelId)
             written.Add(messages, boundary, kept.IsEmpty && added is [(byte)',', ..] ? added[1..] : added);
         }
     }
+
+    private string Id(string id) => idLength is { } length ? ToolUseId.OfLength(id, length) : ToolUseId.Fit(id, MaxIdLength);
 
     private int Position => (int)(json.BytesCommitted + json.BytesPending);
 
@@ -150,7 +152,7 @@ internal sealed class OpenAiMessages(Utf8JsonWriter json, string modelId)
     private void WriteCall(Block.ToolUse call)
     {
         json.WriteStartObject();
-        json.WriteString("id", ToolUseId.Fit(call.Id, MaxIdLength));
+        json.WriteString("id", Id(call.Id));
         json.WriteString("type", "function");
         json.WriteStartObject("function");
         json.WriteString("name", call.Name);
@@ -181,7 +183,7 @@ internal sealed class OpenAiMessages(Utf8JsonWriter json, string modelId)
 
             json.WriteStartObject();
             json.WriteString("role", "tool");
-            json.WriteString("tool_call_id", ToolUseId.Fit(result.ToolUseId, MaxIdLength));
+            json.WriteString("tool_call_id", Id(result.ToolUseId));
             json.WriteString("content", RequestJson.Flatten(result, images: false));
             json.WriteEndObject();
             foreach (var content in result.Content)

@@ -23,7 +23,7 @@ internal static class OpenAiRequest
         json.WriteString("model", modelId);
         json.WriteStartArray("messages");
         WriteSystem(json, request.System);
-        new OpenAiMessages(json, modelId).Write(request.Messages, request.Written, output);
+        new OpenAiMessages(json, modelId, dialect.IdLength).Write(request.Messages, request.Written, output);
         json.WriteEndArray();
         WriteTools(json, request.Tools);
         json.WriteBoolean("stream", true);

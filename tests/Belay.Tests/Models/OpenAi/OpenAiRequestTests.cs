@@ -85,6 +85,26 @@ public sealed class OpenAiRequestTests
     }
 
     [Theory]
+    [InlineData("aB3dE6gH9", true)]
+    [InlineData("tooluse_1", false)]
+    [InlineData("call_0fypS1hVX", false)]
+    [InlineData("t1", false)]
+    public void Ids_HaveTheLengthThatTheProviderWantsAlikeInCallAndResult(string id, bool same)
+    {
+        var written = new WrittenMessages();
+        var request = Request(tools: false, Assistant(Call(id)), User(Result(id)), Assistant(Text("a")), User(Text("b"))) with { Written = written };
+
+        // What was kept for a provider that takes any id is not sent to this one.
+        Written("max_tokens", request);
+        var messages = JsonDocument.Parse(Member(Written("max_tokens", request, idLength: 9), "messages")).RootElement;
+
+        var sent = messages[0].GetProperty("tool_calls")[0].GetProperty("id").GetString()!;
+        Assert.Equal(sent, messages[1].GetProperty("tool_call_id").GetString());
+        Assert.Matches("^[A-Za-z0-9]{9}$", sent);
+        Assert.Equal(same, sent == id);
+    }
+
+    [Theory]
     [InlineData("openai", "m", true)]
     [InlineData("openai", "other", false)]
     [InlineData("bedrock", "m", false)]
@@ -148,10 +168,10 @@ public sealed class OpenAiRequestTests
         _ => User(new Block.Image("image/gif", [3])),
     };
 
-    private static ReadOnlyMemory<byte> Written(string maxTokensName, ModelRequest request, string modelId = "m", bool streamOptions = true)
+    private static ReadOnlyMemory<byte> Written(string maxTokensName, ModelRequest request, string modelId = "m", bool streamOptions = true, int? idLength = null)
     {
         using var body = new RequestBuffer();
-        OpenAiRequest.Write(body, modelId, new OpenAiDialect(maxTokensName, streamOptions), request);
+        OpenAiRequest.Write(body, modelId, new OpenAiDialect(maxTokensName, streamOptions, idLength), request);
         return body.Written.ToArray();
     }
 
