@@ -98,6 +98,12 @@ internal static class Composition
             ApiKey = Variable(settings, "OPENAI_API_KEY"),
             AllowEnvironmentKeys = settings.ProviderKeysFromEnvironment,
         },
+        Anthropic = new AnthropicSettings
+        {
+            BaseUrl = Url(settings, "ANTHROPIC_BASE_URL") ?? AnthropicSettings.PublicBaseUrl,
+            ApiKey = Variable(settings, "ANTHROPIC_API_KEY"),
+            AllowEnvironmentKeys = settings.ProviderKeysFromEnvironment,
+        },
     };
 
     // Bedrock's documented default where there are credentials for it, else the model that needs none.

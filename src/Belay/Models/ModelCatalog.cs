@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Belay.Contracts.Faults;
 using Belay.Contracts.Harnesses;
+using Belay.Models.Anthropic;
 using Belay.Models.Bedrock;
 using Belay.Models.OpenAi;
 using Belay.Models.Scripted;
@@ -16,31 +17,34 @@ public sealed record ResolvedModel(IModel Model, ModelParameters Parameters);
 public sealed class ModelCatalog : IDisposable
 {
     private const string OpenAiPrefix = "openai";
-    private const string Works = "what works is bedrockModelConfig with apiFormat converse_stream, liteLlmModelConfig with an openai/ model, and the model belay/scripted in either";
+    private const string AnthropicPrefix = "anthropic/";
+    private const string Works = "what works is bedrockModelConfig with apiFormat converse_stream, liteLlmModelConfig with an openai/ or anthropic/ model, and the model belay/scripted in either";
 
     private static readonly string[] LaterPrefixes =
-        ["anthropic", "bedrock", "gemini", "azure", "ollama", "hosted_vllm", "openrouter", "groq", "mistral", "deepseek"];
+        ["bedrock", "gemini", "azure", "ollama", "hosted_vllm", "openrouter", "groq", "mistral", "deepseek"];
 
     private readonly ModelSettings _settings;
     private readonly TimeProvider _time;
     private readonly ModelConnection _bedrock;
     private readonly ModelConnection _openAi;
+    private readonly ModelConnection _anthropic;
     private readonly BedrockCredentials _credentials;
     private readonly ScriptedAttempts _attempts = new();
 
     /// <summary>Creates the catalog of a server.</summary>
     public ModelCatalog(ModelSettings settings, TimeProvider time)
-        : this(settings, time, ModelEndpoint.CreateHandler(settings), ModelEndpoint.CreateHandler(settings))
+        : this(settings, time, ModelEndpoint.CreateHandler(settings), ModelEndpoint.CreateHandler(settings), ModelEndpoint.CreateHandler(settings))
     {
     }
 
     /// <summary>Creates a catalog over given transports, for tests.</summary>
-    public ModelCatalog(ModelSettings settings, TimeProvider time, HttpMessageHandler bedrock, HttpMessageHandler openAi)
+    public ModelCatalog(ModelSettings settings, TimeProvider time, HttpMessageHandler bedrock, HttpMessageHandler openAi, HttpMessageHandler anthropic)
     {
         _settings = settings;
         _time = time;
         _bedrock = new ModelConnection(bedrock, settings, time);
         _openAi = new ModelConnection(openAi, settings, time);
+        _anthropic = new ModelConnection(anthropic, settings, time);
         _credentials = new BedrockCredentials(settings.Bedrock);
     }
 
@@ -67,6 +71,7 @@ public sealed class ModelCatalog : IDisposable
     {
         _bedrock.Dispose();
         _openAi.Dispose();
+        _anthropic.Dispose();
     }
 
     private ResolvedModel Bedrock(HarnessBedrockModelConfig config)
@@ -96,6 +101,11 @@ public sealed class ModelCatalog : IDisposable
             return Scripted(config.MaxTokens, config.AdditionalParams, Path);
         }
 
+        if (config.ModelId.StartsWith(AnthropicPrefix, StringComparison.Ordinal))
+        {
+            return Anthropic(config, Path);
+        }
+
         var modelId = OpenAiModelId(config.ModelId, $"{Path}.modelId");
         if (config.ApiKeyArn is not null)
         {
@@ -107,6 +117,28 @@ public sealed class ModelCatalog : IDisposable
         var target = new OpenAiTarget(modelId, baseUrl, KeyFor(baseUrl), "max_tokens");
         return new ResolvedModel(
             new OpenAiModel(_openAi, target),
+            new ModelParameters(config.MaxTokens, config.Temperature, config.TopP, TopK: null, additional.Members));
+    }
+
+    private ResolvedModel Anthropic(HarnessLiteLlmModelConfig config, string path)
+    {
+        var modelId = config.ModelId[AnthropicPrefix.Length..];
+        if (modelId.Length == 0)
+        {
+            throw ServiceException.Invalid([new FieldProblem($"{path}.modelId", "names no model behind its prefix.")]);
+        }
+
+        if (config.ApiKeyArn is not null)
+        {
+            throw NotBuilt($"{path}.apiKeyArn", "cannot be used yet: credential providers are not built yet");
+        }
+
+        var settings = _settings.Anthropic;
+        var baseUrl = config.ApiBase is null ? settings.BaseUrl : BaseUrl(config.ApiBase, $"{path}.apiBase");
+        var additional = AdditionalParameters.Read(config.AdditionalParams, AnthropicRequest.Reserved, $"{path}.additionalParams");
+        var target = new AnthropicTarget(modelId, baseUrl, AnthropicTarget.KeyFor(settings, baseUrl), additional.Belay.Caching ?? settings.PromptCaching);
+        return new ResolvedModel(
+            new AnthropicModel(_anthropic, target),
             new ModelParameters(config.MaxTokens, config.Temperature, config.TopP, TopK: null, additional.Members));
     }
 

@@ -9,6 +9,9 @@ public sealed record ModelSettings
     /// <summary>The OpenAI API, and endpoints that speak it.</summary>
     public OpenAiSettings OpenAi { get; init; } = new();
 
+    /// <summary>The Anthropic API, and endpoints that speak it.</summary>
+    public AnthropicSettings Anthropic { get; init; } = new();
+
     /// <summary>Seconds without a byte after which a reply counts as broken.</summary>
     public int StallSeconds { get; init; } = 120;
 
@@ -53,6 +56,11 @@ public sealed record ModelSettings
         {
             yield return "OPENAI_BASE_URL must be an absolute http or https URL.";
         }
+
+        if (!ModelEndpoint.IsWeb(Anthropic.BaseUrl))
+        {
+            yield return "ANTHROPIC_BASE_URL must be an absolute http or https URL.";
+        }
     }
 }
 
@@ -93,4 +101,26 @@ public sealed record OpenAiSettings
 
     /// <summary>Shows no key.</summary>
     public override string ToString() => $"OpenAiSettings {BaseUrl.GetLeftPart(UriPartial.Authority)}, key {(ApiKey is null ? "absent" : "present")}";
+}
+
+/// <summary>How the Anthropic API is reached.</summary>
+public sealed record AnthropicSettings
+{
+    /// <summary>The public endpoint.</summary>
+    public static readonly Uri PublicBaseUrl = new("https://api.anthropic.com");
+
+    /// <summary>Base URL where a harness names none.</summary>
+    public Uri BaseUrl { get; init; } = PublicBaseUrl;
+
+    /// <summary>The operator's key. It is sent only to the origin of <see cref="BaseUrl"/>, never to one that a harness names.</summary>
+    public string? ApiKey { get; init; }
+
+    /// <summary>Whether harnesses may use the operator's key.</summary>
+    public bool AllowEnvironmentKeys { get; init; }
+
+    /// <summary>Whether cache points are set.</summary>
+    public bool PromptCaching { get; init; } = true;
+
+    /// <summary>Shows no key.</summary>
+    public override string ToString() => $"AnthropicSettings {BaseUrl.GetLeftPart(UriPartial.Authority)}, key {(ApiKey is null ? "absent" : "present")}";
 }
