@@ -4,9 +4,9 @@ namespace Belay.Models;
 /// Splits a stream of server-sent events into their data, wherever the bytes are cut: LF, CR and CRLF, a leading byte order
 /// mark, comments, several data lines in one event. An event that comes in one piece is not even copied.
 /// </summary>
-/// <param name="provider">Name for messages.</param>
 /// <param name="maxEventBytes">Largest line, and largest event.</param>
-internal sealed class SseReader(string provider, int maxEventBytes)
+/// <param name="provider">Name for messages.</param>
+internal sealed class SseReader(int maxEventBytes, string provider)
 {
     private const int MaxFieldName = 5;
     private const int DataPrefix = 6;

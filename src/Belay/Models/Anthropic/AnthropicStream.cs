@@ -17,7 +17,7 @@ internal sealed class AnthropicStream : IReplyParser
     private const int MaxBlocks = 1024;
     private const int MaxHeld = 16 * 1024 * 1024;
     private static readonly JsonReaderOptions Json = new() { MaxDepth = BelayJson.MaxDepth };
-    private readonly SseReader _sse = new(AnthropicModel.ProviderName, MaxEventBytes);
+    private readonly SseReader _sse = new(MaxEventBytes, AnthropicModel.ProviderName);
     private readonly Dictionary<int, AnthropicPart> _parts = [];
     private readonly Dictionary<string, AnthropicPart> _serverTools = new(StringComparer.Ordinal);
     private int _blocks;
