@@ -43,7 +43,10 @@ public static class LiteLlmProviders
         new("xai") { DefaultBaseUrl = new("https://api.x.ai/v1"), KeyVariable = "XAI_API_KEY", BaseUrlVariable = "XAI_API_BASE" },
         new("litellm_proxy") { KeyVariable = "LITELLM_PROXY_API_KEY", BaseUrlVariable = "LITELLM_PROXY_API_BASE" },
         new("bedrock") { Format = LiteLlmFormat.Converse },
-        new("anthropic") { Format = LiteLlmFormat.NotBuilt },
+        new("anthropic")
+        {
+            Format = LiteLlmFormat.Messages, DefaultBaseUrl = new("https://api.anthropic.com"), KeyVariable = "ANTHROPIC_API_KEY", BaseUrlVariable = "ANTHROPIC_BASE_URL",
+        },
         new("gemini") { Format = LiteLlmFormat.NotBuilt },
     ];
 
@@ -72,6 +75,9 @@ internal enum LiteLlmFormat
 
     /// <summary>Amazon Bedrock's ConverseStream, with the server's AWS credentials.</summary>
     Converse,
+
+    /// <summary>Anthropic's Messages API.</summary>
+    Messages,
 
     /// <summary>Known and not spoken yet.</summary>
     NotBuilt,

@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using Belay.Contracts.Faults;
 using Belay.Contracts.Harnesses;
+using Belay.Models.Anthropic;
 using Belay.Models.Bedrock;
 using Belay.Models.OpenAi;
 using Belay.Models.Scripted;
@@ -16,12 +17,12 @@ public sealed record ResolvedModel(IModel Model, ModelParameters Parameters);
 /// <summary>Turns a harness's model configuration into a model. Holds the connections, so one serves the whole server.</summary>
 public sealed class ModelCatalog : IDisposable
 {
-    private const string Works = "what works is bedrockModelConfig with apiFormat converse_stream, liteLlmModelConfig with a model of Bedrock, OpenAI or a provider that speaks its protocol, and the model belay/scripted in either";
+    private const string Works = "what works is bedrockModelConfig with apiFormat converse_stream, liteLlmModelConfig with a model of Bedrock, Anthropic, OpenAI or a provider that speaks its protocol, and the model belay/scripted in either";
 
     private readonly ModelSettings _settings;
     private readonly TimeProvider _time;
     private readonly ModelConnection _bedrock;
-    private readonly ModelConnection _openAi;
+    private readonly ModelConnection _others;
     private readonly BedrockCredentials _credentials;
     private readonly ScriptedAttempts _attempts = new();
 
@@ -32,12 +33,12 @@ public sealed class ModelCatalog : IDisposable
     }
 
     /// <summary>Creates a catalog over given transports, for tests.</summary>
-    public ModelCatalog(ModelSettings settings, TimeProvider time, HttpMessageHandler bedrock, HttpMessageHandler openAi)
+    public ModelCatalog(ModelSettings settings, TimeProvider time, HttpMessageHandler bedrock, HttpMessageHandler others)
     {
         _settings = settings;
         _time = time;
         _bedrock = new ModelConnection(bedrock, settings, time);
-        _openAi = new ModelConnection(openAi, settings, time);
+        _others = new ModelConnection(others, settings, time);
         _credentials = new BedrockCredentials(settings.Bedrock);
     }
 
@@ -63,7 +64,7 @@ public sealed class ModelCatalog : IDisposable
     public void Dispose()
     {
         _bedrock.Dispose();
-        _openAi.Dispose();
+        _others.Dispose();
     }
 
     private ResolvedModel Bedrock(HarnessBedrockModelConfig config, string path)
@@ -108,6 +109,7 @@ public sealed class ModelCatalog : IDisposable
         {
             LiteLlmFormat.NotBuilt => throw NotBuilt($"{Path}.modelId", $"has the prefix {prefix}/, which is not built yet"),
             LiteLlmFormat.Converse => Converse(modelId, config, Path),
+            LiteLlmFormat.Messages => Messages(provider, modelId, config, Path),
             _ => ChatCompletions(provider, modelId, config, Path),
         };
     }
@@ -147,7 +149,7 @@ public sealed class ModelCatalog : IDisposable
             ? Azure(AzureOpenAi.Deployment(modelId), baseUrl, access, path)
             : new OpenAiTarget(modelId, ModelEndpoint.Under(baseUrl, "/chat/completions"), access.KeyFor(baseUrl));
         return new ResolvedModel(
-            new OpenAiModel(_openAi, target with { Name = provider.Name, Dialect = provider.DialectAt(baseUrl) }),
+            new OpenAiModel(_others, target with { Name = provider.Name, Dialect = provider.DialectAt(baseUrl) }),
             new ModelParameters(config.MaxTokens, config.Temperature, config.TopP, TopK: null, additional.Members));
     }
 
@@ -161,6 +163,17 @@ public sealed class ModelCatalog : IDisposable
 
         var url = AzureOpenAi.Url(baseUrl, deployment, _settings.Providers.Value(access.Provider.VersionVariable));
         return new OpenAiTarget(deployment, url, access.KeyFor(baseUrl)) { KeyHeader = AzureOpenAi.KeyHeader };
+    }
+
+    private ResolvedModel Messages(LiteLlmProvider provider, string modelId, HarnessLiteLlmModelConfig config, string path)
+    {
+        var access = ProviderAccess.Of(provider, _settings);
+        var baseUrl = BaseUrl(config.ApiBase, access.BaseUrl, $"{path}.apiBase")!; // Its row says where it is.
+        var additional = AdditionalParameters.Read(config.AdditionalParams, AnthropicRequest.Reserved, $"{path}.additionalParams");
+        var target = new AnthropicTarget(modelId, baseUrl, access.KeyFor(baseUrl), additional.Belay.Caching ?? _settings.Anthropic.PromptCaching);
+        return new ResolvedModel(
+            new AnthropicModel(_others, target),
+            new ModelParameters(config.MaxTokens, config.Temperature, config.TopP, TopK: null, additional.Members));
     }
 
     private ResolvedModel Scripted(int? maxTokens, JsonElement? additionalParams, string path)

@@ -112,7 +112,7 @@ public sealed partial record ModelPrices
             return null;
         }
 
-        // OpenAI counts cached tokens among the input, Bedrock beside it.
+        // OpenAI counts cached tokens among the input, the others beside it.
         var fresh = provider == OpenAiModel.ProviderName ? Math.Max(0, tokens.Input - tokens.CacheRead - tokens.CacheWrite) : tokens.Input;
         return ((fresh * price.Input) + (tokens.Output * price.Output)
             + (tokens.CacheRead * (price.CacheRead ?? price.Input)) + (tokens.CacheWrite * (price.CacheWrite ?? price.Input))) / Million;

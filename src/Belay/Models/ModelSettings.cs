@@ -12,6 +12,9 @@ public sealed record ModelSettings
     /// <summary>The other providers that the prefix of a model id names.</summary>
     public ProviderSettings Providers { get; init; } = new();
 
+    /// <summary>The Anthropic API, and endpoints that speak it.</summary>
+    public AnthropicSettings Anthropic { get; init; } = new();
+
     /// <summary>Seconds without a byte after which a reply counts as broken.</summary>
     public int StallSeconds { get; init; } = 120;
 
@@ -127,4 +130,11 @@ public sealed record ProviderSettings
     /// <summary>A variable's value as a URL; null when it is none.</summary>
     internal Uri? Url(string? variable) =>
         Value(variable) is { } text && Uri.TryCreate(text, UriKind.Absolute, out var url) && ModelEndpoint.IsWeb(url) ? url : null;
+}
+
+/// <summary>How the Anthropic API is spoken to; where it is and with which key, <see cref="ProviderSettings"/> says.</summary>
+public sealed record AnthropicSettings
+{
+    /// <summary>Whether cache points are set.</summary>
+    public bool PromptCaching { get; init; } = true;
 }

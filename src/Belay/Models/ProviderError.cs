@@ -13,7 +13,7 @@ internal static class ProviderError
     [
         "context_length_exceeded", "context length", "context window", "context_window", "maximum context", "prompt is too long",
         "input is too long", "too many input tokens", "exceed_context_size", "exceeds the maximum number of tokens",
-        "exceeds the available context", "input token count",
+        "exceeds the available context", "exceed context limit", "input token count",
     ];
 
     private static readonly string[] Overloaded =

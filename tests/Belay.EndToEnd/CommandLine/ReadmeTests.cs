@@ -31,7 +31,7 @@ public sealed partial class ReadmeTests
         new("import { randomUUID }", "js", "`date` exited with code 0") { File = "hello.mjs", Run = "node hello.mjs", Needs = ["npm", "--version"] },
         new("aws ", "sh", "\"harnessName\": \"MyHarness\"") { Needs = ["aws", "--version"] },
         new("./belay create --name local", "sh", "Good day to you."),
-        new("./belay create --name coder", "sh", "openai/gpt-5-mini", "global.anthropic.claude-sonnet-4-6"),
+        new("./belay create --name coder", "sh", "openai/gpt-5-mini", "anthropic/claude-sonnet-4-6", "global.anthropic.claude-sonnet-4-6"),
         new("./belay deploy", "sh", "Create harness greeter", "`date` exited with code 0"),
         new("BELAY=", "sh", "\"openapi\":", "\"sessions\":[{", "belay_", "open session"),
         new("./belay delete", "sh"),

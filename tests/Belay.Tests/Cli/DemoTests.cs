@@ -43,8 +43,10 @@ public sealed class DemoTests
     {
         using var run = New(Turn);
         run.Environment["OPENAI_API_KEY"] = "a-secret-that-must-not-be-shown";
+        run.Environment["ANTHROPIC_API_KEY"] = "a-secret-that-must-not-be-shown";
 
         Assert.Equal(0, await run.RunAsync("demo"));
+        Assert.Contains("ANTHROPIC_API_KEY is set: belay demo --model-id anthropic/", run.Output, StringComparison.Ordinal);
         Assert.Contains("OPENAI_API_KEY is set: belay demo --model-id openai/", run.Output, StringComparison.Ordinal);
         Assert.Contains("belay/scripted", run.Service.Sent.Single(sent => sent.Line == "POST /harnesses").Body, StringComparison.Ordinal);
         Assert.DoesNotContain("a-secret-that-must-not-be-shown", run.Output, StringComparison.Ordinal);

@@ -194,7 +194,6 @@ public sealed class LiteLlmProvidersTests
     [InlineData("azure/responses/m", "http://127.0.0.1:1", "modelId asks for the Responses API")]
     [InlineData("/m", "http://127.0.0.1:1", "modelId has a prefix that names no provider")]
     [InlineData("belay/other", "http://127.0.0.1:1", "modelId has a prefix that names no provider")]
-    [InlineData("anthropic/claude", "http://127.0.0.1:1", "which is not built yet")]
     [InlineData("groq/m", "file:///etc/secret", "apiBase must be an absolute http or https URL")]
     [InlineData("groq/m", "https://secret@api.groq.com", "apiBase must be an absolute http or https URL without user information")]
     [InlineData("wizard/m", "http://169.254.169.254/secret", "apiBase must not be a link-local address")]

@@ -14,6 +14,7 @@ public sealed class ModelCatalogTests
     [InlineData("openai/gpt-x", "openai", "gpt-x")]
     [InlineData("openai/meta-llama/Llama-3", "openai", "meta-llama/Llama-3")]
     [InlineData("llama3", "openai", "llama3")]
+    [InlineData("anthropic/claude-x", "anthropic", "claude-x")]
     [InlineData("belay/scripted", "belay", "belay/scripted")]
     public void LiteLlm_IsResolvedByPrefix(string modelId, string provider, string resolved)
     {
@@ -41,7 +42,11 @@ public sealed class ModelCatalogTests
         { new HarnessModelConfiguration { GeminiModelConfig = new HarnessGeminiModelConfig { ModelId = "m", ApiKeyArn = KeyArn } }, "model.geminiModelConfig cannot be invoked yet" },
         { Bedrock("m", HarnessBedrockApiFormat.Responses), "model.bedrockModelConfig.apiFormat is not built yet" },
         { Bedrock("m", HarnessBedrockApiFormat.ChatCompletions), "model.bedrockModelConfig.apiFormat is not built yet" },
-        { LiteLlm("anthropic/claude"), "has the prefix anthropic/, which is not built yet" },
+        { LiteLlm("gemini/m"), "has the prefix gemini/, which is not built yet" },
+        { LiteLlm("anthropic/"), "model.liteLlmModelConfig.modelId names no model behind its prefix" },
+        { LiteLlm("anthropic/m", keyArn: KeyArn), "credential providers are not built yet" },
+        { LiteLlm("anthropic/m", apiBase: "http://user:secret@host"), "model.liteLlmModelConfig.apiBase must be an absolute http or https URL" },
+        { LiteLlm("anthropic/m", additional: """{"messages":[],"stream":false}"""), "2 validation errors detected: model.liteLlmModelConfig.additionalParams.messages would replace" },
         { LiteLlm("openai/responses/gpt"), "asks for the Responses API" },
         { LiteLlm("openai/"), "names no model behind its prefix" },
         { LiteLlm("wizard/merlin"), "has a prefix that is not known" },
@@ -74,12 +79,22 @@ public sealed class ModelCatalogTests
     [InlineData("sk-x", true, null)]
     public void PublicEndpoint_NeedsAKeyThatTheOperatorAllows(string? key, bool allowed, string? message)
     {
-        using var catalog = new ModelCatalog(new ModelSettings { OpenAi = new OpenAiSettings { ApiKey = key, AllowEnvironmentKeys = allowed } }, TimeProvider.System);
+        using var catalog = new ModelCatalog(
+            new ModelSettings
+            {
+                OpenAi = new OpenAiSettings { ApiKey = key, AllowEnvironmentKeys = allowed },
+                Providers = new ProviderSettings { Variables = key is null ? new Dictionary<string, string>() : new Dictionary<string, string> { ["ANTHROPIC_API_KEY"] = key }, AllowEnvironmentKeys = allowed },
+            },
+            TimeProvider.System);
 
-        var fault = Record.Exception(() => catalog.Resolve(LiteLlm("openai/m"))) as ServiceException;
+        foreach (var provider in (string[])["openai", "anthropic"])
+        {
+            var fault = Record.Exception(() => catalog.Resolve(LiteLlm($"{provider}/m"))) as ServiceException;
 
-        Assert.Equal(message is null ? null : FaultCode.RuntimeClientError, fault?.Code);
-        Assert.Contains(message ?? "", fault?.Message ?? "", StringComparison.Ordinal);
+            Assert.Equal(message is null ? null : FaultCode.RuntimeClientError, fault?.Code);
+            Assert.Contains(message ?? "", fault?.Message ?? "", StringComparison.Ordinal);
+            Assert.StartsWith(message is null ? "" : provider, fault?.Message ?? "", StringComparison.Ordinal);
+        }
     }
 
     [Fact]
@@ -97,9 +112,9 @@ public sealed class ModelCatalogTests
     [Fact]
     public void Settings_ShowNoKeyAndNameEveryProblem()
     {
-        var settings = new ModelSettings { StallSeconds = 0, ConnectSeconds = 0, MaxReplyBytes = 0, RetryBaseSeconds = 0, OpenAi = new OpenAiSettings { ApiKey = "sk-secret", BaseUrl = new Uri("ftp://x") } };
+        var settings = new ModelSettings { StallSeconds = 0, ConnectSeconds = 0, MaxReplyBytes = 0, RetryBaseSeconds = 0, OpenAi = new OpenAiSettings { ApiKey = "sk-secret", BaseUrl = new Uri("ftp://x") }, Providers = new ProviderSettings { Variables = new Dictionary<string, string> { ["ANTHROPIC_API_KEY"] = "sk-secret", ["ANTHROPIC_BASE_URL"] = "ftp://x" } } };
 
-        Assert.Equal(5, settings.Problems().Count());
+        Assert.Equal(6, settings.Problems().Count());
         Assert.DoesNotContain("sk-secret", settings.ToString(), StringComparison.Ordinal);
         Assert.Empty(new ModelSettings().Problems());
     }
@@ -127,7 +142,7 @@ public sealed class ModelCatalogTests
         Assert.Equal(url, ModelEndpoint.Under(new Uri(baseUrl), "/chat/completions").AbsoluteUri);
 
     private static ModelCatalog Catalog() =>
-        new(new ModelSettings { OpenAi = new OpenAiSettings { BaseUrl = new Uri("http://127.0.0.1:1/v1") } }, TimeProvider.System);
+        new(new ModelSettings { OpenAi = new OpenAiSettings { BaseUrl = new Uri("http://127.0.0.1:1/v1") }, Providers = new ProviderSettings { Variables = new Dictionary<string, string> { ["ANTHROPIC_BASE_URL"] = "http://127.0.0.1:1" } } }, TimeProvider.System);
 
     private static HarnessModelConfiguration LiteLlm(string modelId, string? apiBase = null, string? keyArn = null, string? additional = null) => new()
     {

@@ -1,8 +1,10 @@
 using System.Text;
 using Belay.Contracts.EventStream;
 using Belay.Models;
+using Belay.Models.Anthropic;
 using Belay.Models.Bedrock;
 using Belay.Models.OpenAi;
+using Belay.Tests.Models.Anthropic;
 using Belay.Tests.Models.Bedrock;
 using Belay.Tests.Models.OpenAi;
 
@@ -27,6 +29,10 @@ public sealed class ReplyFuzzTests
     [Fact]
     public void OpenAi_MutatedWholeAnswers_FailOnlyAsTheyMay() =>
         Fuzz([.. OpenAiStreamTests.Streams().Select(row => Encoding.UTF8.GetBytes(row.Data.Item2.Replace("data: ", "", StringComparison.Ordinal)))], () => new OpenAiStream(streamed: false));
+
+    [Fact]
+    public void Anthropic_MutatedStreams_FailOnlyAsTheyMay() =>
+        Fuzz([.. AnthropicStreamTests.Streams().Select(row => Encoding.UTF8.GetBytes(row.Data.Item2))], () => new AnthropicStream());
 
     [Fact]
     public void Bedrock_MutatedStreams_FailOnlyAsTheyMay() =>

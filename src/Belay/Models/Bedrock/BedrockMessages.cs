@@ -4,89 +4,26 @@ using Belay.Contracts.Invocations;
 
 namespace Belay.Models.Bedrock;
 
-/// <summary>Writes the messages of a ConverseStream request, neighbours of one role as one.</summary>
+/// <summary>Writes the messages of a ConverseStream request.</summary>
 internal sealed class BedrockMessages(Utf8JsonWriter json, string modelId, bool toolsKnown, bool cache)
+    : MergedMessages(json, $"{BedrockModel.ProviderName}/{modelId}/{(toolsKnown ? "tools" : "")}/{(cache ? "cache" : "")}", cache)
 {
     private const int MaxIdLength = 64;
     private readonly Context _context = new(BedrockRequest.Family(modelId), toolsKnown);
 
-    /// <summary>
-    /// Writes the messages into the array that is open. Those that <paramref name="written"/> has are copied. Never kept are the last one
-    /// written, which what comes next may still join, and one that holds the cache point, which moves on.
-    /// </summary>
-    public void Write(IReadOnlyList<Message> messages, WrittenMessages? written, RequestBuffer output)
+    /// <inheritdoc/>
+    protected override void WriteContent(IReadOnlyList<Block> blocks, bool user, bool cachePoint)
     {
-        var count = 0;
-        var form = $"{BedrockModel.ProviderName}/{modelId}/{(toolsKnown ? "tools" : "")}/{(cache ? "cache" : "")}";
-        var kept = written is null ? default : written.Find(form, messages, out count);
-        if (!kept.IsEmpty)
+        foreach (var block in blocks)
         {
-            // Several elements of the array at once; they were validated when they were written.
-            json.WriteRawValue(kept, skipInputValidation: true);
+            WriteBlock(Json, block, _context);
         }
 
-        var merged = Merge(messages, count);
-        var lastUser = cache ? merged.FindLastIndex(one => one.Role is HarnessConversationRole.User) : -1;
-        var notKept = lastUser >= 0 ? lastUser : merged.Count - 1;
-        var begin = Position;
-        var end = begin;
-        for (var i = 0; i < merged.Count; i++)
-        {
-            end = i == notKept ? Position : end;
-            Write(merged[i], cachePoint: i == lastUser);
-        }
-
-        json.Flush();
-        if (written is not null && notKept >= 0 && merged[notKept].First > count)
-        {
-            var added = output.Written[begin..end];
-            written.Add(messages, merged[notKept].First, kept.IsEmpty && added is [(byte)',', ..] ? added[1..] : added);
-        }
+        BedrockRequest.WriteCachePoint(Json, cachePoint);
     }
 
-    private int Position => (int)(json.BytesCommitted + json.BytesPending);
-
-    private List<Merged> Merge(IReadOnlyList<Message> messages, int from)
-    {
-        var merged = new List<Merged>();
-        for (var i = from; i < messages.Count; i++)
-        {
-            // Dropping blocks can empty a message and make its neighbours meet, so it comes before merging.
-            foreach (var block in messages[i].Blocks)
-            {
-                if (!IsKept(block, _context))
-                {
-                    continue;
-                }
-
-                if (merged.Count == 0 || merged[^1].Role != messages[i].Role)
-                {
-                    merged.Add(new(i, messages[i].Role, []));
-                }
-
-                merged[^1].Blocks.Add(block);
-            }
-        }
-
-        return merged;
-    }
-
-    private void Write(Merged message, bool cachePoint)
-    {
-        var user = message.Role is HarnessConversationRole.User;
-        json.WriteStartObject();
-        json.WriteString("role", user ? "user" : "assistant");
-        json.WriteStartArray("content");
-        // Results answer the message before and must come first, also after merging.
-        foreach (var block in user ? message.Blocks.OrderBy(block => block is Block.ToolResult ? 0 : 1) : message.Blocks.AsEnumerable())
-        {
-            WriteBlock(json, block, _context);
-        }
-
-        BedrockRequest.WriteCachePoint(json, cachePoint);
-        json.WriteEndArray();
-        json.WriteEndObject();
-    }
+    /// <inheritdoc/>
+    protected override bool IsKept(Block block) => IsKept(block, _context);
 
     private static bool IsKept(Block block, Context context) => block switch
     {
@@ -272,12 +209,6 @@ internal sealed class BedrockMessages(Utf8JsonWriter json, string modelId, bool 
         json.WriteEndObject();
         json.WriteEndObject();
     }
-
-    /// <summary>Messages that became one.</summary>
-    /// <param name="First">Index of the first of them that has anything to say.</param>
-    /// <param name="Role">Who speaks.</param>
-    /// <param name="Blocks">What is said.</param>
-    private sealed record Merged(int First, HarnessConversationRole Role, List<Block> Blocks);
 
     private sealed record Context(string Family, bool ToolsKnown)
     {

@@ -17,7 +17,7 @@ internal sealed class OpenAiStream(bool streamed = true) : IReplyParser
 
     private const int MaxBlocks = 1024;
     private static readonly JsonReaderOptions Json = new() { MaxDepth = BelayJson.MaxDepth };
-    private readonly SseReader _sse = new(MaxEventBytes);
+    private readonly SseReader _sse = new(MaxEventBytes, OpenAiModel.ProviderName);
     private readonly List<Call> _calls = [];
     private MemoryStream? _whole = streamed ? null : new();
     private Kind _kind;

@@ -1,10 +1,12 @@
-namespace Belay.Models.OpenAi;
+namespace Belay.Models;
 
 /// <summary>
 /// Splits a stream of server-sent events into their data, wherever the bytes are cut: LF, CR and CRLF, a leading byte order
 /// mark, comments, several data lines in one event. An event that comes in one piece is not even copied.
 /// </summary>
-internal sealed class SseReader(int maxEventBytes)
+/// <param name="maxEventBytes">Largest line, and largest event.</param>
+/// <param name="provider">Name for messages.</param>
+internal sealed class SseReader(int maxEventBytes, string provider)
 {
     private const int MaxFieldName = 5;
     private const int DataPrefix = 6;
@@ -161,7 +163,7 @@ internal sealed class SseReader(int maxEventBytes)
     {
         if (length + bytes.Length > maxEventBytes)
         {
-            throw new ModelException(ModelFailure.Malformed, $"{OpenAiModel.ProviderName}: an event of the stream has more than {maxEventBytes} bytes");
+            throw new ModelException(ModelFailure.Malformed, $"{provider}: an event of the stream has more than {maxEventBytes} bytes");
         }
 
         if (length + bytes.Length > buffer.Length)
