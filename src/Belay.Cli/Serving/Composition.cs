@@ -98,6 +98,12 @@ internal static class Composition
             ApiKey = Variable(settings, "OPENAI_API_KEY"),
             AllowEnvironmentKeys = settings.ProviderKeysFromEnvironment,
         },
+        Gemini = new GeminiSettings
+        {
+            BaseUrl = Url(settings, "GOOGLE_GEMINI_BASE_URL") ?? GeminiSettings.PublicBaseUrl,
+            ApiKey = Variable(settings, "GEMINI_API_KEY") ?? Variable(settings, "GOOGLE_API_KEY"),
+            AllowEnvironmentKeys = settings.ProviderKeysFromEnvironment,
+        },
     };
 
     // Bedrock's documented default where there are credentials for it, else the model that needs none.

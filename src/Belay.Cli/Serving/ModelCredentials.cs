@@ -6,7 +6,7 @@ namespace Belay.Cli.Serving;
 internal static class ModelCredentials
 {
     // Those that an adapter of this version uses.
-    private static readonly string[] ProviderKeys = ["OPENAI_API_KEY", "AWS_PROFILE"];
+    private static readonly string[] ProviderKeys = ["OPENAI_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY", "AWS_PROFILE"];
 
     /// <summary>The names.</summary>
     public static IReadOnlyList<string> In(IReadOnlyDictionary<string, string> environment)

@@ -16,7 +16,7 @@ internal sealed class ServeOptions
     private readonly Option<string?> _region = new("--region") { Description = "Region of the resources (default us-west-2).", HelpName = "REGION" };
     private readonly Option<string> _account = new("--account") { Description = "Account of the first access key.", HelpName = "DIGITS", DefaultValueFactory = _ => ServeSettings.DefaultAccount };
     private readonly Option<string?> _model = new("--default-model") { Description = "Model of harnesses that name none.", HelpName = "ID" };
-    private readonly Option<bool> _providerKeys = new("--provider-keys") { Description = "Let harnesses use the OPENAI_API_KEY of this environment." };
+    private readonly Option<bool> _providerKeys = new("--provider-keys") { Description = "Let harnesses use the OPENAI_API_KEY and GEMINI_API_KEY of this environment." };
     private readonly Option<string?> _tlsCertificate = new("--tls-cert") { Description = "Certificate for TLS, as a PEM file, followed by those that signed it.", HelpName = "FILE" };
     private readonly Option<string?> _tlsKey = new("--tls-key") { Description = "The certificate's private key, as a PEM file (default: in the certificate's file).", HelpName = "FILE" };
     private readonly Option<string> _logFormat = new("--log-format") { Description = "Lines of the log: text, or json for programs.", HelpName = "FORMAT", DefaultValueFactory = _ => "text" };

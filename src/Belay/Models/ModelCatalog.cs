@@ -2,6 +2,7 @@ using System.Text.Json;
 using Belay.Contracts.Faults;
 using Belay.Contracts.Harnesses;
 using Belay.Models.Bedrock;
+using Belay.Models.Gemini;
 using Belay.Models.OpenAi;
 using Belay.Models.Scripted;
 
@@ -16,15 +17,17 @@ public sealed record ResolvedModel(IModel Model, ModelParameters Parameters);
 public sealed class ModelCatalog : IDisposable
 {
     private const string OpenAiPrefix = "openai";
-    private const string Works = "what works is bedrockModelConfig with apiFormat converse_stream, liteLlmModelConfig with an openai/ model, and the model belay/scripted in either";
+    private const string GeminiPrefix = "gemini/";
+    private const string Works = "what works is bedrockModelConfig with apiFormat converse_stream, liteLlmModelConfig with an openai/ or gemini/ model, and the model belay/scripted in either";
 
     private static readonly string[] LaterPrefixes =
-        ["anthropic", "bedrock", "gemini", "azure", "ollama", "hosted_vllm", "openrouter", "groq", "mistral", "deepseek"];
+        ["anthropic", "bedrock", "azure", "ollama", "hosted_vllm", "openrouter", "groq", "mistral", "deepseek"];
 
     private readonly ModelSettings _settings;
     private readonly TimeProvider _time;
     private readonly ModelConnection _bedrock;
     private readonly ModelConnection _openAi;
+    private readonly ModelConnection _gemini;
     private readonly BedrockCredentials _credentials;
     private readonly ScriptedAttempts _attempts = new();
 
@@ -41,6 +44,7 @@ public sealed class ModelCatalog : IDisposable
         _time = time;
         _bedrock = new ModelConnection(bedrock, settings, time);
         _openAi = new ModelConnection(openAi, settings, time);
+        _gemini = new ModelConnection(ModelEndpoint.CreateHandler(settings), settings, time);
         _credentials = new BedrockCredentials(settings.Bedrock);
     }
 
@@ -58,7 +62,7 @@ public sealed class ModelCatalog : IDisposable
         { BedrockModelConfig: { } bedrock } => Bedrock(bedrock),
         { LiteLlmModelConfig: { } liteLlm } => LiteLlm(liteLlm),
         { OpenAiModelConfig: not null } => throw NotBuilt("model.openAiModelConfig", "cannot be invoked yet: it needs a credential provider, and those are not built yet"),
-        { GeminiModelConfig: not null } => throw NotBuilt("model.geminiModelConfig", "cannot be invoked yet: Gemini is not built yet"),
+        { GeminiModelConfig: not null } => throw NotBuilt("model.geminiModelConfig", "cannot be invoked yet: it needs a credential provider, and those are not built yet"),
         _ => throw ServiceException.Invalid([new FieldProblem("model", $"names no model; {Works}.")]),
     };
 
@@ -67,6 +71,7 @@ public sealed class ModelCatalog : IDisposable
     {
         _bedrock.Dispose();
         _openAi.Dispose();
+        _gemini.Dispose();
     }
 
     private ResolvedModel Bedrock(HarnessBedrockModelConfig config)
@@ -96,18 +101,48 @@ public sealed class ModelCatalog : IDisposable
             return Scripted(config.MaxTokens, config.AdditionalParams, Path);
         }
 
-        var modelId = OpenAiModelId(config.ModelId, $"{Path}.modelId");
-        if (config.ApiKeyArn is not null)
+        if (config.ModelId.StartsWith(GeminiPrefix, StringComparison.Ordinal))
         {
-            throw NotBuilt($"{Path}.apiKeyArn", "cannot be used yet: credential providers are not built yet");
+            return Gemini(config, Path);
         }
 
-        var baseUrl = BaseUrl(config.ApiBase, $"{Path}.apiBase");
+        var modelId = OpenAiModelId(config.ModelId, $"{Path}.modelId");
+        RefuseKeyArn(config, Path);
+        var baseUrl = BaseUrl(config.ApiBase, _settings.OpenAi.BaseUrl, $"{Path}.apiBase");
         var additional = AdditionalParameters.Read(config.AdditionalParams, OpenAiRequest.Reserved, $"{Path}.additionalParams");
         var target = new OpenAiTarget(modelId, baseUrl, KeyFor(baseUrl), "max_tokens");
         return new ResolvedModel(
             new OpenAiModel(_openAi, target),
             new ModelParameters(config.MaxTokens, config.Temperature, config.TopP, TopK: null, additional.Members));
+    }
+
+    private ResolvedModel Gemini(HarnessLiteLlmModelConfig config, string path)
+    {
+        var modelId = config.ModelId[GeminiPrefix.Length..];
+        if (modelId.Length == 0)
+        {
+            throw ServiceException.Invalid([new FieldProblem($"{path}.modelId", "names no model behind its prefix.")]);
+        }
+
+        RefuseKeyArn(config, path);
+        var baseUrl = BaseUrl(config.ApiBase, _settings.Gemini.BaseUrl, $"{path}.apiBase");
+        var additional = AdditionalParameters.Read(config.AdditionalParams, GeminiRequest.Reserved, $"{path}.additionalParams");
+        if (GeminiRequest.Problems(additional.Members, $"{path}.additionalParams").ToList() is { Count: > 0 } problems)
+        {
+            throw ServiceException.Invalid(problems);
+        }
+
+        return new ResolvedModel(
+            new GeminiModel(_gemini, new GeminiTarget(modelId, baseUrl, _settings.Gemini.KeyFor(baseUrl))),
+            new ModelParameters(config.MaxTokens, config.Temperature, config.TopP, TopK: null, additional.Members));
+    }
+
+    private static void RefuseKeyArn(HarnessLiteLlmModelConfig config, string path)
+    {
+        if (config.ApiKeyArn is not null)
+        {
+            throw NotBuilt($"{path}.apiKeyArn", "cannot be used yet: credential providers are not built yet");
+        }
     }
 
     private ResolvedModel Scripted(int? maxTokens, JsonElement? additionalParams, string path)
@@ -138,11 +173,11 @@ public sealed class ModelCatalog : IDisposable
             : throw ServiceException.Invalid([new FieldProblem(path, "names no model behind its prefix.")]);
     }
 
-    private Uri BaseUrl(string? apiBase, string path)
+    private static Uri BaseUrl(string? apiBase, Uri preset, string path)
     {
         if (apiBase is null)
         {
-            return _settings.OpenAi.BaseUrl;
+            return preset;
         }
 
         // The value may hold a secret, so that no message repeats it.

@@ -9,6 +9,9 @@ public sealed record ModelSettings
     /// <summary>The OpenAI API, and endpoints that speak it.</summary>
     public OpenAiSettings OpenAi { get; init; } = new();
 
+    /// <summary>The Gemini API.</summary>
+    public GeminiSettings Gemini { get; init; } = new();
+
     /// <summary>Seconds without a byte after which a reply counts as broken.</summary>
     public int StallSeconds { get; init; } = 120;
 
@@ -52,6 +55,11 @@ public sealed record ModelSettings
         if (!ModelEndpoint.IsWeb(OpenAi.BaseUrl))
         {
             yield return "OPENAI_BASE_URL must be an absolute http or https URL.";
+        }
+
+        if (!ModelEndpoint.IsWeb(Gemini.BaseUrl))
+        {
+            yield return "GOOGLE_GEMINI_BASE_URL must be an absolute http or https URL.";
         }
     }
 }

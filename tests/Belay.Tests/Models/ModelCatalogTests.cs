@@ -14,6 +14,8 @@ public sealed class ModelCatalogTests
     [InlineData("openai/gpt-x", "openai", "gpt-x")]
     [InlineData("openai/meta-llama/Llama-3", "openai", "meta-llama/Llama-3")]
     [InlineData("llama3", "openai", "llama3")]
+    [InlineData("gemini/gemini-x", "gemini", "gemini-x")]
+    [InlineData("gemini/tunedModels/mine", "gemini", "tunedModels/mine")]
     [InlineData("belay/scripted", "belay", "belay/scripted")]
     public void LiteLlm_IsResolvedByPrefix(string modelId, string provider, string resolved)
     {
@@ -38,12 +40,18 @@ public sealed class ModelCatalogTests
     {
         { new HarnessModelConfiguration(), "model names no model" },
         { new HarnessModelConfiguration { OpenAiModelConfig = new HarnessOpenAiModelConfig { ModelId = "m", ApiKeyArn = KeyArn } }, "model.openAiModelConfig cannot be invoked yet" },
-        { new HarnessModelConfiguration { GeminiModelConfig = new HarnessGeminiModelConfig { ModelId = "m", ApiKeyArn = KeyArn } }, "model.geminiModelConfig cannot be invoked yet" },
+        { new HarnessModelConfiguration { GeminiModelConfig = new HarnessGeminiModelConfig { ModelId = "m", ApiKeyArn = KeyArn } }, "model.geminiModelConfig cannot be invoked yet: it needs a credential provider" },
         { Bedrock("m", HarnessBedrockApiFormat.Responses), "model.bedrockModelConfig.apiFormat is not built yet" },
         { Bedrock("m", HarnessBedrockApiFormat.ChatCompletions), "model.bedrockModelConfig.apiFormat is not built yet" },
         { LiteLlm("anthropic/claude"), "has the prefix anthropic/, which is not built yet" },
         { LiteLlm("openai/responses/gpt"), "asks for the Responses API" },
         { LiteLlm("openai/"), "names no model behind its prefix" },
+        { LiteLlm("gemini/"), "model.liteLlmModelConfig.modelId names no model behind its prefix" },
+        { LiteLlm("gemini/m", keyArn: KeyArn), "model.liteLlmModelConfig.apiKeyArn cannot be used yet" },
+        { LiteLlm("gemini/m", apiBase: "http://user:secret@host"), "model.liteLlmModelConfig.apiBase must be an absolute http or https URL" },
+        { LiteLlm("gemini/m", additional: """{"contents":[],"tools":[],"tool_config":{}}"""), "3 validation errors detected: model.liteLlmModelConfig.additionalParams.contents would replace" },
+        { LiteLlm("gemini/m", additional: """{"generationConfig":{"candidateCount":2}}"""), "additionalParams.generationConfig.candidateCount must be 1" },
+        { LiteLlm("gemini/m", additional: """{"generation_config":{"candidate_count":"1"}}"""), "additionalParams.generation_config.candidate_count must be 1" },
         { LiteLlm("wizard/merlin"), "has a prefix that is not known" },
         { LiteLlm("openai/m", keyArn: KeyArn), "credential providers are not built yet" },
         { LiteLlm("openai/m", apiBase: "ftp://secret-host"), "model.liteLlmModelConfig.apiBase must be an absolute http or https URL" },
@@ -81,6 +89,21 @@ public sealed class ModelCatalogTests
         Assert.Contains(message ?? "", fault?.Message ?? "", StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(null, false, null, "there is no API key")]
+    [InlineData("AIza-x", false, null, "has not allowed")]
+    [InlineData("AIza-x", true, null, null)]
+    [InlineData(null, false, "http://127.0.0.1:1", null)]
+    public void PublicGeminiEndpoint_NeedsAKeyThatTheOperatorAllows(string? key, bool allowed, string? apiBase, string? message)
+    {
+        using var catalog = new ModelCatalog(new ModelSettings { Gemini = new GeminiSettings { ApiKey = key, AllowEnvironmentKeys = allowed } }, TimeProvider.System);
+
+        var fault = Record.Exception(() => catalog.Resolve(LiteLlm("gemini/m", apiBase))) as ServiceException;
+
+        Assert.Equal(message is null ? null : FaultCode.RuntimeClientError, fault?.Code);
+        Assert.Contains(message ?? "", fault?.Message ?? "", StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Parameters_AreReadyAndOurOwnMemberIsGone()
     {
@@ -96,9 +119,9 @@ public sealed class ModelCatalogTests
     [Fact]
     public void Settings_ShowNoKeyAndNameEveryProblem()
     {
-        var settings = new ModelSettings { StallSeconds = 0, ConnectSeconds = 0, MaxReplyBytes = 0, RetryBaseSeconds = 0, OpenAi = new OpenAiSettings { ApiKey = "sk-secret", BaseUrl = new Uri("ftp://x") } };
+        var settings = new ModelSettings { StallSeconds = 0, ConnectSeconds = 0, MaxReplyBytes = 0, RetryBaseSeconds = 0, OpenAi = new OpenAiSettings { ApiKey = "sk-secret", BaseUrl = new Uri("ftp://x") }, Gemini = new GeminiSettings { ApiKey = "sk-secret", BaseUrl = new Uri("ftp://x") } };
 
-        Assert.Equal(5, settings.Problems().Count());
+        Assert.Equal(6, settings.Problems().Count());
         Assert.DoesNotContain("sk-secret", settings.ToString(), StringComparison.Ordinal);
         Assert.Empty(new ModelSettings().Problems());
     }
@@ -126,7 +149,13 @@ public sealed class ModelCatalogTests
         Assert.Equal(url, ModelEndpoint.Under(new Uri(baseUrl), "/chat/completions").AbsoluteUri);
 
     private static ModelCatalog Catalog() =>
-        new(new ModelSettings { OpenAi = new OpenAiSettings { BaseUrl = new Uri("http://127.0.0.1:1/v1") } }, TimeProvider.System);
+        new(
+            new ModelSettings
+            {
+                OpenAi = new OpenAiSettings { BaseUrl = new Uri("http://127.0.0.1:1/v1") },
+                Gemini = new GeminiSettings { BaseUrl = new Uri("http://127.0.0.1:1/v1beta") },
+            },
+            TimeProvider.System);
 
     private static HarnessModelConfiguration LiteLlm(string modelId, string? apiBase = null, string? keyArn = null, string? additional = null) => new()
     {

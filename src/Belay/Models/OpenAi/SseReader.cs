@@ -4,7 +4,7 @@ namespace Belay.Models.OpenAi;
 /// Splits a stream of server-sent events into their data, wherever the bytes are cut: LF, CR and CRLF, a leading byte order
 /// mark, comments, several data lines in one event. An event that comes in one piece is not even copied.
 /// </summary>
-internal sealed class SseReader(int maxEventBytes)
+internal sealed class SseReader(int maxEventBytes, string provider = OpenAiModel.ProviderName)
 {
     private const int MaxFieldName = 5;
     private const int DataPrefix = 6;
@@ -13,6 +13,7 @@ internal sealed class SseReader(int maxEventBytes)
     private int _lineLength;
     private int _dataLength;
     private bool _hasData;
+    private bool _bare;
     private bool _given;
     private bool _skipLineFeed;
     private bool _begun;
@@ -108,7 +109,7 @@ internal sealed class SseReader(int maxEventBytes)
     {
         if (_given)
         {
-            _given = _hasData = false;
+            _given = _hasData = _bare = false;
             _dataLength = 0;
         }
     }
@@ -128,9 +129,10 @@ internal sealed class SseReader(int maxEventBytes)
             return _given;
         }
 
-        // Some servers answer 200 and then write a bare error object where events should be.
-        if (line[0] == '{')
+        // Some servers answer 200 and then write a bare object or array, an error mostly, where events should be; it may have many lines.
+        if (_bare || line[0] is (byte)'{' or (byte)'[')
         {
+            _bare = true;
             AddData(line);
             return false;
         }
@@ -161,7 +163,7 @@ internal sealed class SseReader(int maxEventBytes)
     {
         if (length + bytes.Length > maxEventBytes)
         {
-            throw new ModelException(ModelFailure.Malformed, $"{OpenAiModel.ProviderName}: an event of the stream has more than {maxEventBytes} bytes");
+            throw new ModelException(ModelFailure.Malformed, $"{provider}: an event of the stream has more than {maxEventBytes} bytes");
         }
 
         if (length + bytes.Length > buffer.Length)
