@@ -14,8 +14,8 @@ internal static class MemoryRow
     /// <summary>Sessions of a long run.</summary>
     public const int Many = 100_000;
 
-    // More than stay in memory by design, and enough for the store's page caches (24 MiB) and the young generation (some 100 MiB) to be full, so that what is measured afterwards are the
-    // others.
+    // More than stay in memory by design, and enough for the store's page caches (24 MiB) and the young generation (some 100 MiB) to be full, so
+    // that what is measured afterwards are the others.
     private const int Before = 5000;
     private const int AtATime = 16;
     private static readonly Script Text = new(0, 16, "none");

@@ -17,7 +17,7 @@ internal sealed class ConnectionOptions
     private const string DataVariable = "AWS_ENDPOINT_URL_BEDROCK_AGENTCORE";
 
     private readonly Option<string?> _url = new("--url") { Description = "Server to talk to, such as http://127.0.0.1:8642.", HelpName = "URL" };
-    private readonly Option<int?> _port = new("--port", "-p") { Description = "Port of a server on this machine (default 8642).", HelpName = "PORT" };
+    private readonly Option<int?> _port = new("--port", "-p") { Description = "Port of a server on this machine (default: of the server that holds the data directory, else 8642).", HelpName = "PORT" };
     private readonly Option<string?> _data = new("--data") { Description = "Data directory of the server, where its keys are (default ./.belay).", HelpName = "DIR" };
     private readonly Option<string?> _region = new("--region") { Description = "Region of the request (default us-west-2).", HelpName = "REGION" };
     private readonly Option<bool> _json = new("--json") { Description = "Print JSON for programs." };

@@ -18,13 +18,22 @@ internal static class VerifyVerb
     public static Verb Create(CliHost host)
     {
         var session = new Option<string?>("--session-id", "--session") { Description = "Only sessions with this id.", HelpName = "ID" };
+        var bundles = new Argument<string[]>("bundle") { Description = "Files that export-session wrote, instead of a server's sessions.", Arity = ArgumentArity.ZeroOrMore };
+        var trust = new Option<string?>("--trust") { Description = "Only bundles that this key signed.", HelpName = "FINGERPRINT" };
         var connection = new ConnectionOptions();
-        var command = new Command("verify", "Verify every session: that no entry was edited, removed, swapped or cut off.") { session };
+        var command = new Command("verify", "Verify every session, or bundles: that no entry was edited, removed, swapped or cut off.") { bundles, session, trust };
         connection.AddTo(command);
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var directory = connection.DataDirectory(parsed, host);
             var id = parsed.GetValue(session);
+            if (parsed.GetValue(bundles) is { Length: > 0 } files)
+            {
+                return id is null
+                    ? (int)await BundleVerification.RunAsync(host, files, parsed.GetValue(trust), connection.Json(parsed), cancellationToken)
+                    : throw CliException.Usage("--session-id is about a server's sessions; a bundle holds one.", "Name the bundles alone.");
+            }
+
             using var client = connection.NamesUrl(parsed) || KeyKeepers.IsHeld(directory) ? connection.Connect(parsed, host) : null;
             var steps = client?.VerifyAsync(id, cancellationToken) ?? DirectoryVerification.RunAsync(directory, id, host, cancellationToken);
             var (damaged, tally) = await CollectAsync(host, steps, cancellationToken);
@@ -46,12 +55,14 @@ internal static class VerifyVerb
             return (int)(damaged.Count > 0 || tally.Heads?.Problem is not null ? ExitCode.Damaged : ExitCode.Done);
         });
         return new Verb(command, """
-            Asks the server that holds the data directory, and reads the directory itself when none does. Nothing is changed.
+            Asks the server that holds the data directory, and reads the directory itself when none does. Bundles need neither server nor
+            key. Nothing is changed.
             Ends with 0 when everything is as it was written, with 5 when something is not.
 
             Examples:
               belay verify
               belay verify --data /var/lib/belay --json | jq '.damaged[] | {sessionId, sequence, problem}'
+              belay verify refund.belay --trust 1f0c:77ab:93d0:0b5e:5a5c:8d11:90aa:31f7
             """);
     }
 

@@ -17,7 +17,8 @@ namespace Belay.Server.Sessions;
 
 /// <summary>
 /// One open channel. Events are pulled and sent one at a time, so a slow client costs one of them; one that takes nothing for the time that
-/// streams allow is let go, and told why if it wakes up at once: it goes on from the last event that it has. What it sends is bounded in size and rate and taken one message after another. Every end says why.
+/// streams allow is let go, and told why if it wakes up at once: it goes on from the last event that it has. What it sends is bounded in size
+/// and rate and taken one message after another. Every end says why.
 /// </summary>
 [SuppressMessage("Design", "CA1001", Justification = "Its one run disposes what it owns.")]
 internal sealed class Channel(ChannelServices services, OperationCall call, WebSocket socket, SessionKey key, string harnessArn, OpenChannelRequest request)

@@ -6,8 +6,8 @@ namespace Belay.Sessions;
 
 /// <summary>
 /// The events of sessions, from any event on: those that the journal knows, then those of the model call that runs now, from memory, with
-/// what commands print in between. A reader pulls; what is held for one that does not is the little that commands print. An event is told when the entry that it belongs to is stored, so no id is ever given twice,
-/// whatever happens to the server.
+/// what commands print in between. A reader pulls; what is held for one that does not is the little that commands print. An event is told when
+/// the entry that it belongs to is stored, so no id is ever given twice, whatever happens to the server.
 /// </summary>
 /// <param name="reader">Reads their journals.</param>
 /// <param name="listen">What the model call that runs now in a session has said; null when this server does not hold the session.</param>

@@ -49,6 +49,34 @@ public sealed class BundleVerbTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Verify_ReadsBundlesWithoutAServer()
+    {
+        using var run = new CliRun();
+        var bytes = await BundleAsync();
+        await File.WriteAllBytesAsync(Path.Combine(run.Directory, "whole.belay"), bytes, Token);
+        var changed = bytes.ToArray();
+        changed[bytes.Length / 2] ^= 1;
+        await File.WriteAllBytesAsync(Path.Combine(run.Directory, "changed.belay"), changed, Token);
+        await File.WriteAllBytesAsync(Path.Combine(run.Directory, "cut.belay"), bytes[..(bytes.Length / 2)], Token);
+
+        Assert.Equal(0, await run.RunAsync("verify", "whole.belay", "--trust", _key.Fingerprint));
+        Assert.Contains($"of session {Fork}, signed by {_key.Fingerprint}: nothing is damaged.", run.Output, StringComparison.Ordinal);
+        Assert.Equal(5, await run.RunAsync("verify", "whole.belay", "changed.belay", "cut.belay"));
+        Assert.Contains("changed.belay: ", run.Error, StringComparison.Ordinal);
+        Assert.Contains("cut.belay: ", run.Error, StringComparison.Ordinal);
+        Assert.Equal(5, await run.RunAsync("verify", "whole.belay", "--trust", "00:11"));
+        Assert.Equal(1, await run.RunAsync("verify", "none.belay"));
+        Assert.Equal(2, await run.RunAsync("verify", "whole.belay", "--session-id", Fork));
+        Assert.Empty(run.Service.Sent);
+
+        using var json = new CliRun();
+        await File.WriteAllBytesAsync(Path.Combine(json.Directory, "whole.belay"), bytes, Token);
+        Assert.Equal(5, await json.RunAsync("verify", "whole.belay", Path.Combine(run.Directory, "cut.belay"), "--json"));
+        var found = JsonNode.Parse(json.Output)!["bundles"]!.AsArray();
+        Assert.Equal((Fork, true), ((string?)found[0]!["sessionId"], found[1]!["error"] is not null));
+    }
+
+    [Fact]
     public async Task Import_SaysWhatCameWithIt()
     {
         using var run = new CliRun().WithKey();
