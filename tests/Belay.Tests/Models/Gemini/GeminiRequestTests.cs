@@ -5,7 +5,7 @@ using Belay.Contracts.Invocations;
 using Belay.Models;
 using Belay.Models.Gemini;
 using Belay.Testing.Models;
-using Belay.Tools;
+using Belay.Testing.Storage;
 using static Belay.Tests.Models.Conversations;
 
 namespace Belay.Tests.Models.Gemini;
@@ -54,6 +54,25 @@ public sealed class GeminiRequestTests
     [MemberData(nameof(Contents))]
     public void Conversation_IsRendered(string name, string modelId, string contents) =>
         Assert.Equal(contents, Member(Written(Request(tools: false, Conversation(name, modelId)), modelId), "contents"));
+
+    [Fact]
+    public void Reply_GoesBackAsItCame()
+    {
+        const string Parts = """{"text":"hm","thought":true,"thoughtSignature":"r"},{"text":"I look.","thoughtSignature":"t"},{"functionCall":{"id":"a","name":"shell","args":{"x":1}},"thoughtSignature":"c"},{"functionCall":{"id":"b","name":"shell","args":{}}},{"text":"","thoughtSignature":"n"}""";
+        var parser = new GeminiStream();
+        var fold = new ReplyFold("gemini", New, _ => null, new HashSet<string>(), new SeededIdSource(1));
+        var events = new List<ModelEvent>();
+        parser.Feed(ProviderBytes.Events(ProviderBytes.Candidate(Parts, "STOP")), events);
+        parser.End(events);
+        foreach (var one in events)
+        {
+            fold.Apply(one);
+        }
+
+        var contents = Member(Written(Request(tools: false, User(Text("Hi")), fold.Message()!)), "contents");
+
+        Assert.Equal($$$"""[{"role":"user","parts":[{"text":"Hi"}]},{"role":"model","parts":[{{{Parts}}}]}]""", contents);
+    }
 
     [Fact]
     public void Parameters_AreMergedAndTheExplicitOnesWin()
