@@ -1,6 +1,5 @@
 using Belay.Agents;
 using Belay.Contracts;
-using Belay.Contracts.Invocations;
 using Belay.Harnesses;
 using Belay.Server.Runtimes;
 using Belay.Server.Wire;

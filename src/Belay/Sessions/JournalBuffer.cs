@@ -1,9 +1,11 @@
 using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 
 namespace Belay.Sessions;
 
 /// <summary>Memory of a thread in which bodies are written before they are sealed, one after the other.</summary>
+[SuppressMessage("Design", "CA1001", Justification = "A writer into memory holds nothing to dispose; it goes with its thread.")]
 internal sealed class JournalBuffer
 {
     private const int StartBytes = 4 * 1024;
