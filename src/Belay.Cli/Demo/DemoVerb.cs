@@ -155,7 +155,15 @@ internal static class DemoVerb
             return;
         }
 
-        foreach (var (key, model) in new[] { ("OPENAI_API_KEY", "openai/gpt-5-mini"), ("ANTHROPIC_API_KEY", "anthropic/claude-sonnet-4-6"), ("AWS_ACCESS_KEY_ID", "global.anthropic.claude-sonnet-4-6"), ("AWS_PROFILE", "global.anthropic.claude-sonnet-4-6") })
+        (string Key, string Model)[] offers =
+        [
+            ("OPENAI_API_KEY", "openai/gpt-5-mini"),
+            ("ANTHROPIC_API_KEY", "anthropic/claude-sonnet-4-6"),
+            ("GEMINI_API_KEY", "gemini/gemini-flash-latest"),
+            ("AWS_ACCESS_KEY_ID", "global.anthropic.claude-sonnet-4-6"),
+            ("AWS_PROFILE", "global.anthropic.claude-sonnet-4-6"),
+        ];
+        foreach (var (key, model) in offers)
         {
             if (ModelCredentials.In(host.Environment).Contains(key))
             {

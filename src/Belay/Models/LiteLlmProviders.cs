@@ -47,7 +47,11 @@ public static class LiteLlmProviders
         {
             Format = LiteLlmFormat.Messages, DefaultBaseUrl = new("https://api.anthropic.com"), KeyVariable = "ANTHROPIC_API_KEY", BaseUrlVariable = "ANTHROPIC_BASE_URL",
         },
-        new("gemini") { Format = LiteLlmFormat.NotBuilt },
+        new("gemini")
+        {
+            Format = LiteLlmFormat.GenerateContent, DefaultBaseUrl = new("https://generativelanguage.googleapis.com/v1beta"),
+            KeyVariable = "GEMINI_API_KEY", BaseUrlVariable = "GOOGLE_GEMINI_BASE_URL",
+        },
     ];
 
     /// <summary>Variables of the environment that hold keys.</summary>
@@ -79,8 +83,8 @@ internal enum LiteLlmFormat
     /// <summary>Anthropic's Messages API.</summary>
     Messages,
 
-    /// <summary>Known and not spoken yet.</summary>
-    NotBuilt,
+    /// <summary>Gemini's streamGenerateContent.</summary>
+    GenerateContent,
 }
 
 /// <summary>A row of <see cref="LiteLlmProviders"/>.</summary>

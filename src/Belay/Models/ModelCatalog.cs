@@ -4,6 +4,7 @@ using Belay.Contracts.Faults;
 using Belay.Contracts.Harnesses;
 using Belay.Models.Anthropic;
 using Belay.Models.Bedrock;
+using Belay.Models.Gemini;
 using Belay.Models.OpenAi;
 using Belay.Models.Scripted;
 
@@ -17,7 +18,7 @@ public sealed record ResolvedModel(IModel Model, ModelParameters Parameters);
 /// <summary>Turns a harness's model configuration into a model. Holds the connections, so one serves the whole server.</summary>
 public sealed class ModelCatalog : IDisposable
 {
-    private const string Works = "what works is bedrockModelConfig with apiFormat converse_stream, liteLlmModelConfig with a model of Bedrock, Anthropic, OpenAI or a provider that speaks its protocol, and the model belay/scripted in either";
+    private const string Works = "what works is bedrockModelConfig with apiFormat converse_stream, liteLlmModelConfig with a model of Bedrock, Anthropic, Gemini, OpenAI or a provider that speaks its protocol, and the model belay/scripted in either";
 
     private readonly ModelSettings _settings;
     private readonly TimeProvider _time;
@@ -56,7 +57,7 @@ public sealed class ModelCatalog : IDisposable
         { BedrockModelConfig: { } bedrock } => Bedrock(bedrock, "model.bedrockModelConfig"),
         { LiteLlmModelConfig: { } liteLlm } => LiteLlm(liteLlm),
         { OpenAiModelConfig: not null } => throw NotBuilt("model.openAiModelConfig", "cannot be invoked yet: it needs a credential provider, and those are not built yet"),
-        { GeminiModelConfig: not null } => throw NotBuilt("model.geminiModelConfig", "cannot be invoked yet: Gemini is not built yet"),
+        { GeminiModelConfig: not null } => throw NotBuilt("model.geminiModelConfig", "cannot be invoked yet: it needs a credential provider, and those are not built yet"),
         _ => throw ServiceException.Invalid([new FieldProblem("model", $"names no model; {Works}.")]),
     };
 
@@ -107,9 +108,9 @@ public sealed class ModelCatalog : IDisposable
         var provider = LiteLlmProviders.Find(prefix) ?? Unknown(prefix, config, Path);
         return provider.Format switch
         {
-            LiteLlmFormat.NotBuilt => throw NotBuilt($"{Path}.modelId", $"has the prefix {prefix}/, which is not built yet"),
             LiteLlmFormat.Converse => Converse(modelId, config, Path),
             LiteLlmFormat.Messages => Messages(provider, modelId, config, Path),
+            LiteLlmFormat.GenerateContent => GenerateContent(provider, modelId, config, Path),
             _ => ChatCompletions(provider, modelId, config, Path),
         };
     }
@@ -173,6 +174,21 @@ public sealed class ModelCatalog : IDisposable
         var target = new AnthropicTarget(modelId, baseUrl, access.KeyFor(baseUrl), additional.Belay.Caching ?? _settings.Anthropic.PromptCaching);
         return new ResolvedModel(
             new AnthropicModel(_others, target),
+            new ModelParameters(config.MaxTokens, config.Temperature, config.TopP, TopK: null, additional.Members));
+    }
+
+    private ResolvedModel GenerateContent(LiteLlmProvider provider, string modelId, HarnessLiteLlmModelConfig config, string path)
+    {
+        var access = ProviderAccess.Of(provider, _settings);
+        var baseUrl = BaseUrl(config.ApiBase, access.BaseUrl, $"{path}.apiBase")!; // Its row says where it is.
+        var additional = AdditionalParameters.Read(config.AdditionalParams, GeminiRequest.Reserved, $"{path}.additionalParams");
+        if (GeminiRequest.Problems(additional.Members, $"{path}.additionalParams").ToList() is { Count: > 0 } problems)
+        {
+            throw ServiceException.Invalid(problems);
+        }
+
+        return new ResolvedModel(
+            new GeminiModel(_others, new GeminiTarget(modelId, baseUrl, access.KeyFor(baseUrl))),
             new ModelParameters(config.MaxTokens, config.Temperature, config.TopP, TopK: null, additional.Members));
     }
 

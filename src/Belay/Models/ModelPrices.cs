@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Belay.Contracts.Sessions;
+using Belay.Models.Gemini;
 using Belay.Models.OpenAi;
 using Belay.Models.Scripted;
 
@@ -112,8 +113,8 @@ public sealed partial record ModelPrices
             return null;
         }
 
-        // OpenAI counts cached tokens among the input, the others beside it.
-        var fresh = provider == OpenAiModel.ProviderName ? Math.Max(0, tokens.Input - tokens.CacheRead - tokens.CacheWrite) : tokens.Input;
+        // OpenAI and Gemini count cached tokens among the input, Bedrock and Anthropic beside it.
+        var fresh = provider is OpenAiModel.ProviderName or GeminiModel.ProviderName ? Math.Max(0, tokens.Input - tokens.CacheRead - tokens.CacheWrite) : tokens.Input;
         return ((fresh * price.Input) + (tokens.Output * price.Output)
             + (tokens.CacheRead * (price.CacheRead ?? price.Input)) + (tokens.CacheWrite * (price.CacheWrite ?? price.Input))) / Million;
     }

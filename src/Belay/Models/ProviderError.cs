@@ -28,24 +28,25 @@ internal static class ProviderError
         var (code, message) = Read(body);
         // `ThrottlingException:http://…` is how some services write the type.
         code = type?.Split(':')[0] ?? code;
-        var failure = Classify(status, code, message);
+        var details = GoogleErrorDetails.Read(body);
+        var failure = Classify(status, code, message, details);
         var text = message.Length > 0 ? message : code.Length > 0 ? code : "no explanation";
-        return new ModelException(failure, $"{provider}: {Clean(text)} (HTTP {status.ToString(CultureInfo.InvariantCulture)})", retryAfter);
+        return new ModelException(failure, $"{provider}: {Clean(text)} (HTTP {status.ToString(CultureInfo.InvariantCulture)})", retryAfter ?? details.RetryDelay);
     }
 
     /// <summary>The failure behind an error inside a stream that began with 200.</summary>
-    public static ModelException FromStream(string provider, int? status, string code, string message)
+    public static ModelException FromStream(string provider, int? status, string code, string message, GoogleErrorDetails details = default)
     {
-        var failure = status is { } number ? Classify(number, code, message) : ClassifyText(code, message) ?? ModelFailure.Broken;
+        var failure = status is { } number ? Classify(number, code, message, details) : ClassifyText(code, message) ?? ModelFailure.Broken;
         var text = message.Length > 0 ? message : code.Length > 0 ? code : "an error without explanation";
-        return new ModelException(failure, $"{provider}: {Clean(text)}");
+        return new ModelException(failure, $"{provider}: {Clean(text)}", details.RetryDelay);
     }
 
     /// <summary>The failure behind an error object inside a stream.</summary>
     public static ModelException FromStream(string provider, ReadOnlySpan<byte> json)
     {
         var (code, message) = Read(json);
-        return FromStream(provider, int.TryParse(code, CultureInfo.InvariantCulture, out var status) && status is >= 400 and < 600 ? status : null, code, message);
+        return FromStream(provider, int.TryParse(code, CultureInfo.InvariantCulture, out var status) && status is >= 400 and < 600 ? status : null, code, message, GoogleErrorDetails.Read(json));
     }
 
     /// <summary>The same failure without a secret that the provider repeated.</summary>
@@ -54,7 +55,7 @@ internal static class ProviderError
             ? exception
             : new ModelException(exception.Failure, exception.Message.Replace(secret, "[redacted]", StringComparison.Ordinal), exception.RetryAfter, exception.InnerException);
 
-    private static ModelFailure Classify(int status, string code, string message)
+    private static ModelFailure Classify(int status, string code, string message, GoogleErrorDetails details)
     {
         if (status is 400 or 413 or 422 && (status == 413 || IsTooLong(code, message)))
         {
@@ -64,7 +65,7 @@ internal static class ProviderError
         // A quota that is used up stays used up, whatever the status.
         return status switch
         {
-            429 when code.Equals("insufficient_quota", StringComparison.OrdinalIgnoreCase) => ModelFailure.Refused,
+            429 when details.DayIsUsedUp || code.Equals("insufficient_quota", StringComparison.OrdinalIgnoreCase) => ModelFailure.Refused,
             408 or 409 or 429 or 500 or 502 or 503 or 504 or 529 => ModelFailure.Throttled,
             _ => ModelFailure.Refused,
         };

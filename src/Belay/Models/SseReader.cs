@@ -15,6 +15,7 @@ internal sealed class SseReader(int maxEventBytes, string provider)
     private int _lineLength;
     private int _dataLength;
     private bool _hasData;
+    private bool _bare;
     private bool _given;
     private bool _skipLineFeed;
     private bool _begun;
@@ -110,7 +111,7 @@ internal sealed class SseReader(int maxEventBytes, string provider)
     {
         if (_given)
         {
-            _given = _hasData = false;
+            _given = _hasData = _bare = false;
             _dataLength = 0;
         }
     }
@@ -130,9 +131,10 @@ internal sealed class SseReader(int maxEventBytes, string provider)
             return _given;
         }
 
-        // Some servers answer 200 and then write a bare error object where events should be.
-        if (line[0] == '{')
+        // Some servers answer 200 and then write a bare object or array, an error mostly, where events should be; it may have many lines.
+        if (_bare || line[0] is (byte)'{' or (byte)'[')
         {
+            _bare = true;
             AddData(line);
             return false;
         }

@@ -239,7 +239,12 @@ public sealed class Instrumentation : IDisposable
     }
 
     /// <summary>A provider's name in the conventions.</summary>
-    internal static string WellKnown(string provider) => provider == Models.Bedrock.BedrockModel.ProviderName ? "aws.bedrock" : provider;
+    internal static string WellKnown(string provider) => provider switch
+    {
+        Models.Bedrock.BedrockModel.ProviderName => "aws.bedrock",
+        Models.Gemini.GeminiModel.ProviderName => "gcp.gemini",
+        _ => provider,
+    };
 
     /// <summary>A stop reason as the wire names it.</summary>
     internal static string Word(HarnessStopReason reason) => JsonNamingPolicy.SnakeCaseLower.ConvertName(reason.ToString());

@@ -14,6 +14,10 @@ public static class ProviderBytes
     public static string Chunk(string delta, string? finish = null) =>
         $$"""{"id":"c1","object":"chat.completion.chunk","choices":[{"index":0,"delta":{{delta}},"finish_reason":{{(finish is null ? "null" : $"\"{finish}\"")}}}]}""";
 
+    /// <summary>A chunk of generated content with one candidate.</summary>
+    public static string Candidate(string parts, string? finish = null, string more = "") =>
+        $$"""{"candidates":[{"content":{"parts":[{{parts}}],"role":"model"}{{(finish is null ? "" : $",\"finishReason\":\"{finish}\"")}},"index":0}]{{more}}}""";
+
     /// <summary>Frames of an event stream, one for each event.</summary>
     public static byte[] Frames(params IEnumerable<(string Type, string Json)> events) =>
         [.. events.SelectMany(one => Frame("event", ":event-type", one.Type, one.Json))];

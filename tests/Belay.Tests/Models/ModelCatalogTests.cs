@@ -15,6 +15,8 @@ public sealed class ModelCatalogTests
     [InlineData("openai/meta-llama/Llama-3", "openai", "meta-llama/Llama-3")]
     [InlineData("llama3", "openai", "llama3")]
     [InlineData("anthropic/claude-x", "anthropic", "claude-x")]
+    [InlineData("gemini/gemini-x", "gemini", "gemini-x")]
+    [InlineData("gemini/tunedModels/mine", "gemini", "tunedModels/mine")]
     [InlineData("belay/scripted", "belay", "belay/scripted")]
     public void LiteLlm_IsResolvedByPrefix(string modelId, string provider, string resolved)
     {
@@ -39,16 +41,21 @@ public sealed class ModelCatalogTests
     {
         { new HarnessModelConfiguration(), "model names no model" },
         { new HarnessModelConfiguration { OpenAiModelConfig = new HarnessOpenAiModelConfig { ModelId = "m", ApiKeyArn = KeyArn } }, "model.openAiModelConfig cannot be invoked yet" },
-        { new HarnessModelConfiguration { GeminiModelConfig = new HarnessGeminiModelConfig { ModelId = "m", ApiKeyArn = KeyArn } }, "model.geminiModelConfig cannot be invoked yet" },
+        { new HarnessModelConfiguration { GeminiModelConfig = new HarnessGeminiModelConfig { ModelId = "m", ApiKeyArn = KeyArn } }, "model.geminiModelConfig cannot be invoked yet: it needs a credential provider" },
         { Bedrock("m", HarnessBedrockApiFormat.Responses), "model.bedrockModelConfig.apiFormat is not built yet" },
         { Bedrock("m", HarnessBedrockApiFormat.ChatCompletions), "model.bedrockModelConfig.apiFormat is not built yet" },
-        { LiteLlm("gemini/m"), "has the prefix gemini/, which is not built yet" },
         { LiteLlm("anthropic/"), "model.liteLlmModelConfig.modelId names no model behind its prefix" },
         { LiteLlm("anthropic/m", keyArn: KeyArn), "credential providers are not built yet" },
         { LiteLlm("anthropic/m", apiBase: "http://user:secret@host"), "model.liteLlmModelConfig.apiBase must be an absolute http or https URL" },
         { LiteLlm("anthropic/m", additional: """{"messages":[],"stream":false}"""), "2 validation errors detected: model.liteLlmModelConfig.additionalParams.messages would replace" },
         { LiteLlm("openai/responses/gpt"), "asks for the Responses API" },
         { LiteLlm("openai/"), "names no model behind its prefix" },
+        { LiteLlm("gemini/"), "model.liteLlmModelConfig.modelId names no model behind its prefix" },
+        { LiteLlm("gemini/m", keyArn: KeyArn), "model.liteLlmModelConfig.apiKeyArn cannot be used yet" },
+        { LiteLlm("gemini/m", apiBase: "http://user:secret@host"), "model.liteLlmModelConfig.apiBase must be an absolute http or https URL" },
+        { LiteLlm("gemini/m", additional: """{"contents":[],"tools":[],"tool_config":{}}"""), "3 validation errors detected: model.liteLlmModelConfig.additionalParams.contents would replace" },
+        { LiteLlm("gemini/m", additional: """{"generationConfig":{"candidateCount":2}}"""), "additionalParams.generationConfig.candidateCount must be 1" },
+        { LiteLlm("gemini/m", additional: """{"generation_config":{"candidate_count":"1"}}"""), "additionalParams.generation_config.candidate_count must be 1" },
         { LiteLlm("wizard/merlin"), "has a prefix that is not known" },
         { LiteLlm("openai/m", keyArn: KeyArn), "credential providers are not built yet" },
         { LiteLlm("openai/m", apiBase: "ftp://secret-host"), "model.liteLlmModelConfig.apiBase must be an absolute http or https URL" },
@@ -83,11 +90,11 @@ public sealed class ModelCatalogTests
             new ModelSettings
             {
                 OpenAi = new OpenAiSettings { ApiKey = key, AllowEnvironmentKeys = allowed },
-                Providers = new ProviderSettings { Variables = key is null ? new Dictionary<string, string>() : new Dictionary<string, string> { ["ANTHROPIC_API_KEY"] = key }, AllowEnvironmentKeys = allowed },
+                Providers = new ProviderSettings { Variables = key is null ? new Dictionary<string, string>() : new Dictionary<string, string> { ["ANTHROPIC_API_KEY"] = key, ["GEMINI_API_KEY"] = key }, AllowEnvironmentKeys = allowed },
             },
             TimeProvider.System);
 
-        foreach (var provider in (string[])["openai", "anthropic"])
+        foreach (var provider in (string[])["openai", "anthropic", "gemini"])
         {
             var fault = Record.Exception(() => catalog.Resolve(LiteLlm($"{provider}/m"))) as ServiceException;
 
@@ -142,7 +149,7 @@ public sealed class ModelCatalogTests
         Assert.Equal(url, ModelEndpoint.Under(new Uri(baseUrl), "/chat/completions").AbsoluteUri);
 
     private static ModelCatalog Catalog() =>
-        new(new ModelSettings { OpenAi = new OpenAiSettings { BaseUrl = new Uri("http://127.0.0.1:1/v1") }, Providers = new ProviderSettings { Variables = new Dictionary<string, string> { ["ANTHROPIC_BASE_URL"] = "http://127.0.0.1:1" } } }, TimeProvider.System);
+        new(new ModelSettings { OpenAi = new OpenAiSettings { BaseUrl = new Uri("http://127.0.0.1:1/v1") }, Providers = new ProviderSettings { Variables = new Dictionary<string, string> { ["ANTHROPIC_BASE_URL"] = "http://127.0.0.1:1", ["GOOGLE_GEMINI_BASE_URL"] = "http://127.0.0.1:1/v1beta" } } }, TimeProvider.System);
 
     private static HarnessModelConfiguration LiteLlm(string modelId, string? apiBase = null, string? keyArn = null, string? additional = null) => new()
     {

@@ -3,9 +3,11 @@ using Belay.Contracts.EventStream;
 using Belay.Models;
 using Belay.Models.Anthropic;
 using Belay.Models.Bedrock;
+using Belay.Models.Gemini;
 using Belay.Models.OpenAi;
 using Belay.Tests.Models.Anthropic;
 using Belay.Tests.Models.Bedrock;
+using Belay.Tests.Models.Gemini;
 using Belay.Tests.Models.OpenAi;
 
 namespace Belay.Tests.Models;
@@ -33,6 +35,14 @@ public sealed class ReplyFuzzTests
     [Fact]
     public void Anthropic_MutatedStreams_FailOnlyAsTheyMay() =>
         Fuzz([.. AnthropicStreamTests.Streams().Select(row => Encoding.UTF8.GetBytes(row.Data.Item2))], () => new AnthropicStream());
+
+    [Fact]
+    public void Gemini_MutatedStreams_FailOnlyAsTheyMay() =>
+        Fuzz([.. GeminiStreamTests.Streams().Select(row => Encoding.UTF8.GetBytes(row.Data.Item2))], () => new GeminiStream());
+
+    [Fact]
+    public void Gemini_MutatedArrays_FailOnlyAsTheyMay() =>
+        Fuzz([.. GeminiStreamTests.Streams().Select(row => Encoding.UTF8.GetBytes($"[{row.Data.Item2.Replace("data: ", ",", StringComparison.Ordinal).TrimStart(',')}]"))], () => new GeminiStream());
 
     [Fact]
     public void Bedrock_MutatedStreams_FailOnlyAsTheyMay() =>

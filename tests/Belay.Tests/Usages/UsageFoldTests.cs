@@ -35,6 +35,7 @@ public sealed class UsageFoldTests
     [Theory]
     [InlineData("openai", "gpt-5", 1_000_000, 100_000, 0, 0, "3")]
     [InlineData("openai", "gpt-4o", 1_000_000, 100_000, 400_000, 0, "4.8")] // The cached ones are among the input: 0.6 * 4 + 0.1 * 20 + 0.4 * 1.
+    [InlineData("gemini", "gpt-4o", 1_000_000, 100_000, 400_000, 0, "4.8")]
     [InlineData("bedrock", "claude", 1_000_000, 100_000, 400_000, 200_000, "5.37")] // They are beside it: 3 + 1.5 + 0.12 + 0.75.
     [InlineData("bedrock", "claude", 1, 0, 0, 0, "0.000003")]
     [InlineData("belay", "belay/scripted", 1_000_000, 1_000_000, 0, 0, "0")]
