@@ -1,4 +1,3 @@
-using Belay.Contracts.Faults;
 
 namespace Belay.Models.Anthropic;
 

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Belay.Contracts;
 using Belay.Contracts.Invocations;
-using Belay.Models.OpenAi;
 
 namespace Belay.Models.Gemini;
 
