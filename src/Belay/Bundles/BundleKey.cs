@@ -46,15 +46,7 @@ public sealed class BundleKey : IDisposable
             using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
             var temporary = $"{path}.{RandomNumberGenerator.GetHexString(8)}";
             PrivateFile.Write(temporary, FileMode.CreateNew, master.Seal(key.ExportPkcs8PrivateKey(), Context));
-            try
-            {
-                File.Move(temporary, path, overwrite: false);
-            }
-            catch (IOException) when (File.Exists(path))
-            {
-                File.Delete(temporary);
-            }
-
+            PrivateFile.TryPublish(temporary, path);
             PrivateFile.SyncDirectory(dataDirectory);
         }
 

@@ -56,15 +56,7 @@ public sealed class MasterKey
         var path = Path.Combine(dataDirectory, FileName);
         var temporary = $"{path}.{RandomNumberGenerator.GetHexString(8)}";
         PrivateFile.Write(temporary, FileMode.CreateNew, RandomNumberGenerator.GetBytes(KeyBytes));
-        try
-        {
-            File.Move(temporary, path, overwrite: false);
-        }
-        catch (IOException) when (File.Exists(path))
-        {
-            File.Delete(temporary);
-        }
-
+        PrivateFile.TryPublish(temporary, path);
         PrivateFile.SyncDirectory(dataDirectory);
 
         return TryLoad(dataDirectory)!;

@@ -21,6 +21,23 @@ internal static class PrivateFile
         file.Flush(flushToDisk: true);
     }
 
+    /// <summary>Gives a file that is complete its name unless that is taken, and answers whether it got it; the name that it had is gone in both
+    /// cases. Of many who try at once one gets it: moving without overwriting looks first and moves then, and two can see the name free.</summary>
+    /// <exception cref="IOException">The file system refuses.</exception>
+    public static bool TryPublish(string temporary, string path)
+    {
+        const int Exists = 17; // EEXIST
+        var linked = Link(Encoding.UTF8.GetBytes(temporary + '\0'), Encoding.UTF8.GetBytes(path + '\0')) == 0;
+        var error = linked ? 0 : Marshal.GetLastPInvokeError();
+        File.Delete(temporary);
+        if (!linked && error != Exists)
+        {
+            throw new IOException($"{path} cannot be made: {Marshal.GetPInvokeErrorMessage(error)}.");
+        }
+
+        return linked;
+    }
+
     /// <summary>Makes the names in a directory safe from a power cut: a file that was made or replaced is found again after it.</summary>
     /// <exception cref="IOException">The directory cannot be opened or the disk refuses.</exception>
     public static void SyncDirectory(string path)
@@ -43,6 +60,9 @@ internal static class PrivateFile
 
     [DllImport("libc", EntryPoint = "open", SetLastError = true)]
     private static extern int Open(byte[] path, int flags);
+
+    [DllImport("libc", EntryPoint = "link", SetLastError = true)]
+    private static extern int Link(byte[] existing, byte[] path);
 
     [DllImport("libc", EntryPoint = "fsync", SetLastError = true)]
     private static extern int Sync(SafeFileHandle file);
