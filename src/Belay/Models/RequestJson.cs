@@ -44,6 +44,16 @@ internal static class RequestJson
         }
     }
 
+    /// <summary>Writes a parameter that is set, and adds its name to those that we write ourselves.</summary>
+    public static void WriteNumber(Utf8JsonWriter json, HashSet<string> ours, string name, double? value)
+    {
+        if (value is { } number)
+        {
+            json.WriteNumber(name, (decimal)number);
+            ours.Add(name);
+        }
+    }
+
     /// <summary>Arguments as every provider wants them: an object.</summary>
     public static void WriteArguments(Utf8JsonWriter json, JsonElement input)
     {

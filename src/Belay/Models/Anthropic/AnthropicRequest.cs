@@ -155,10 +155,10 @@ internal static class AnthropicRequest
 
     private static void WriteParameters(Utf8JsonWriter json, HashSet<string> ours, ModelParameters parameters)
     {
-        WriteNumber(json, ours, MaxTokens, parameters.MaxTokens ?? Default(parameters.Additional));
-        WriteNumber(json, ours, "temperature", parameters.Temperature);
-        WriteNumber(json, ours, "top_p", parameters.TopP);
-        WriteNumber(json, ours, "top_k", parameters.TopK);
+        RequestJson.WriteNumber(json, ours, MaxTokens, parameters.MaxTokens ?? Default(parameters.Additional));
+        RequestJson.WriteNumber(json, ours, "temperature", parameters.Temperature);
+        RequestJson.WriteNumber(json, ours, "top_p", parameters.TopP);
+        RequestJson.WriteNumber(json, ours, "top_k", parameters.TopK);
     }
 
     /// <summary>The limit where the harness sets none; null where its additional parameters do. Reasoning counts into it, so a budget for
@@ -183,14 +183,5 @@ internal static class AnthropicRequest
                 ? Math.Clamp(number, 0, int.MaxValue - DefaultMaxTokens)
                 : 0;
         return DefaultMaxTokens + budget;
-    }
-
-    private static void WriteNumber(Utf8JsonWriter json, HashSet<string> ours, string name, double? value)
-    {
-        if (value is { } number)
-        {
-            json.WriteNumber(name, (decimal)number);
-            ours.Add(name);
-        }
     }
 }

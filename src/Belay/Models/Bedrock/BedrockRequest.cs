@@ -143,9 +143,9 @@ internal static class BedrockRequest
 
         var ours = new HashSet<string>(StringComparer.Ordinal);
         json.WriteStartObject(Name);
-        WriteNumber(json, ours, "maxTokens", parameters.MaxTokens);
-        WriteNumber(json, ours, "temperature", parameters.Temperature);
-        WriteNumber(json, ours, "topP", parameters.TopP);
+        RequestJson.WriteNumber(json, ours, "maxTokens", parameters.MaxTokens);
+        RequestJson.WriteNumber(json, ours, "temperature", parameters.Temperature);
+        RequestJson.WriteNumber(json, ours, "topP", parameters.TopP);
         if (parameters.Additional is { ValueKind: JsonValueKind.Object } additional && additional.TryGetProperty(Name, out var theirs))
         {
             RequestJson.WriteAdditional(json, theirs, ours);
@@ -153,15 +153,6 @@ internal static class BedrockRequest
 
         json.WriteEndObject();
         return true;
-    }
-
-    private static void WriteNumber(Utf8JsonWriter json, HashSet<string> ours, string name, double? value)
-    {
-        if (value is { } number)
-        {
-            json.WriteNumber(name, (decimal)number);
-            ours.Add(name);
-        }
     }
 
     /// <summary>Writes a block of text.</summary>

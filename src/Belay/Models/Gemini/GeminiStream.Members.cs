@@ -1,4 +1,5 @@
 using System.Text.Json;
+using static Belay.Models.JsonSteps;
 
 namespace Belay.Models.Gemini;
 
@@ -146,24 +147,4 @@ internal sealed partial class GeminiStream
         var held = default(char);
         return text is null ? null : ProviderText.Join(ref held, text);
     }
-
-    private static void BeginObject(ref Utf8JsonReader reader)
-    {
-        if (reader.TokenType is not JsonTokenType.StartObject)
-        {
-            throw new JsonException("An object was expected.");
-        }
-    }
-
-    private static void BeginArray(ref Utf8JsonReader reader)
-    {
-        if (reader.TokenType is not JsonTokenType.StartArray)
-        {
-            throw new JsonException("An array was expected.");
-        }
-    }
-
-    private static bool NextMember(ref Utf8JsonReader reader) => reader.Read() && reader.TokenType is JsonTokenType.PropertyName;
-
-    private static bool NextItem(ref Utf8JsonReader reader) => reader.Read() && reader.TokenType is not JsonTokenType.EndArray;
 }

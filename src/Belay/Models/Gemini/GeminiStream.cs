@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Belay.Contracts;
 using Belay.Contracts.Invocations;
+using static Belay.Models.JsonSteps;
 
 namespace Belay.Models.Gemini;
 

@@ -49,9 +49,9 @@ internal static class OpenAiRequest
     private static HashSet<string> WriteParameters(Utf8JsonWriter json, OpenAiDialect dialect, ModelParameters parameters)
     {
         var ours = new HashSet<string>(Reserved, StringComparer.Ordinal);
-        WriteNumber(json, ours, dialect.MaxTokens, parameters.MaxTokens);
-        WriteNumber(json, ours, "temperature", parameters.Temperature);
-        WriteNumber(json, ours, "top_p", parameters.TopP);
+        RequestJson.WriteNumber(json, ours, dialect.MaxTokens, parameters.MaxTokens);
+        RequestJson.WriteNumber(json, ours, "temperature", parameters.Temperature);
+        RequestJson.WriteNumber(json, ours, "top_p", parameters.TopP);
         // A caller whose server knows no stream_options says null; whoever gives other options knows why.
         const string StreamOptions = "stream_options";
         if (parameters.Additional is { ValueKind: JsonValueKind.Object } additional && additional.TryGetProperty(StreamOptions, out var options))
@@ -72,15 +72,6 @@ internal static class OpenAiRequest
         }
 
         return ours;
-    }
-
-    private static void WriteNumber(Utf8JsonWriter json, HashSet<string> ours, string name, double? value)
-    {
-        if (value is { } number)
-        {
-            json.WriteNumber(name, (decimal)number);
-            ours.Add(name);
-        }
     }
 
     private static void WriteTools(Utf8JsonWriter json, IReadOnlyList<Tools.ToolSpec> tools)

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using Belay.Contracts;
 using Belay.Contracts.Invocations;
+using static Belay.Models.JsonSteps;
 
 namespace Belay.Models.OpenAi;
 
@@ -652,26 +653,6 @@ internal sealed class OpenAiStream(bool streamed = true) : IReplyParser
 
     private static ModelException Malformed(string what, Exception? cause = null) =>
         new(ModelFailure.Malformed, $"{OpenAiModel.ProviderName}: {what}", cause: cause);
-
-    private static void BeginObject(ref Utf8JsonReader reader)
-    {
-        if (reader.TokenType is not JsonTokenType.StartObject)
-        {
-            throw new JsonException("An object was expected.");
-        }
-    }
-
-    private static void BeginArray(ref Utf8JsonReader reader)
-    {
-        if (reader.TokenType is not JsonTokenType.StartArray)
-        {
-            throw new JsonException("An array was expected.");
-        }
-    }
-
-    private static bool NextMember(ref Utf8JsonReader reader) => reader.Read() && reader.TokenType is JsonTokenType.PropertyName;
-
-    private static bool NextItem(ref Utf8JsonReader reader) => reader.Read() && reader.TokenType is not JsonTokenType.EndArray;
 
     private static JsonElement Element(ref Utf8JsonReader reader) => JsonElement.ParseValue(ref reader);
 
