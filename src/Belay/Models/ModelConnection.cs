@@ -27,19 +27,20 @@ internal sealed class ModelConnection : IDisposable
     /// <summary>Sends a request and streams what the parser makes of the reply.</summary>
     /// <param name="provider">Name for messages.</param>
     /// <param name="asked">What is asked; its trace goes out as headers, which no signature covers.</param>
-    /// <param name="create">Makes the request.</param>
-    /// <param name="secret">Never repeated in a message, even when the provider repeats it.</param>
+    /// <param name="key">The call's key; never repeated in a message, even when the provider repeats it.</param>
+    /// <param name="create">Makes the request, with the key.</param>
     /// <param name="parse">Chooses the parser by the reply's content type.</param>
     /// <param name="cancellationToken">Ends the call.</param>
     public async IAsyncEnumerable<ModelEvent> StreamAsync(
         string provider,
         ModelRequest asked,
-        Func<CancellationToken, ValueTask<HttpRequestMessage>> create,
-        string? secret,
+        ProviderKey key,
+        Func<string?, CancellationToken, ValueTask<HttpRequestMessage>> create,
         Func<string?, IReplyParser> parse,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        using var request = await create(cancellationToken);
+        var secret = await key.ReadAsync(cancellationToken);
+        using var request = await create(secret, cancellationToken);
         asked.Trace.AddTo(request.Headers);
         if (asked.Baggage is not null)
         {

@@ -25,20 +25,20 @@ internal sealed record ProviderAccess(LiteLlmProvider Provider, Uri? BaseUrl, st
     }
 
     /// <summary>
-    /// The key for calls of a URL; null when it gets none. A caller who names an endpoint must not receive what the operator
+    /// The key for calls of a URL; none where it gets none. A caller who names an endpoint must not receive what the operator
     /// keeps for another.
     /// </summary>
     /// <exception cref="ServiceException">The endpoint is known to refuse calls without a key.</exception>
-    public string? KeyFor(Uri url)
+    public ProviderKey KeyFor(Uri url)
     {
         var ours = BaseUrl is not null
             && Uri.Compare(url, BaseUrl, UriComponents.SchemeAndServer, UriFormat.SafeUnescaped, StringComparison.OrdinalIgnoreCase) == 0;
         if (ours && Allowed && Key is not null)
         {
-            return Key;
+            return ProviderKey.Of(Key);
         }
 
-        return Provider.IsPublic(url) ? throw new ServiceException(FaultCode.RuntimeClientError, $"{Provider.Prefix}: {Why(ours)}") : null;
+        return Provider.IsPublic(url) ? throw new ServiceException(FaultCode.RuntimeClientError, $"{Provider.Prefix}: {Why(ours)}") : ProviderKey.None;
     }
 
     private string Why(bool ours) => (Key, Allowed, ours) switch

@@ -20,7 +20,7 @@ internal sealed class AnthropicModel(ModelConnection connection, AnthropicTarget
 
     /// <inheritdoc/>
     public IAsyncEnumerable<ModelEvent> StreamAsync(ModelRequest request, CancellationToken cancellationToken) =>
-        connection.StreamAsync(ProviderName, request, _ => ValueTask.FromResult(Post(request)), target.ApiKey, static _ => new AnthropicStream(), cancellationToken);
+        connection.StreamAsync(ProviderName, request, target.Key, (key, _) => ValueTask.FromResult(Post(request, key)), static _ => new AnthropicStream(), cancellationToken);
 
     /// <summary>Where messages are posted: a base URL may stand before the version, behind it, or be the whole address.</summary>
     public static Uri UrlUnder(Uri baseUrl)
@@ -35,14 +35,14 @@ internal sealed class AnthropicModel(ModelConnection connection, AnthropicTarget
                 : Versioned + Path);
     }
 
-    private HttpRequestMessage Post(ModelRequest request)
+    private HttpRequestMessage Post(ModelRequest request, string? key)
     {
         var body = new RequestBuffer();
         AnthropicRequest.Write(body, target.ModelId, request, target.Caching);
         var message = new HttpRequestMessage(HttpMethod.Post, _url) { Content = body };
         message.Headers.TryAddWithoutValidation("Accept", "text/event-stream");
         message.Headers.TryAddWithoutValidation("anthropic-version", Version);
-        if (target.ApiKey is { } key)
+        if (key is not null)
         {
             message.Headers.TryAddWithoutValidation("x-api-key", key);
         }
@@ -52,7 +52,7 @@ internal sealed class AnthropicModel(ModelConnection connection, AnthropicTarget
 }
 
 /// <summary>Which model, where, with which key, and whether the provider is asked to keep what it has read.</summary>
-internal sealed record AnthropicTarget(string ModelId, Uri BaseUrl, string? ApiKey, bool Caching)
+internal sealed record AnthropicTarget(string ModelId, Uri BaseUrl, ProviderKey Key, bool Caching)
 {
     /// <summary>Shows no key.</summary>
     public override string ToString() => ModelId;

@@ -24,7 +24,7 @@ internal sealed class BedrockModel(
 
     /// <inheritdoc/>
     public IAsyncEnumerable<ModelEvent> StreamAsync(ModelRequest request, CancellationToken cancellationToken) =>
-        connection.StreamAsync(ProviderName, request, token => PostAsync(request, token), secret: null, static _ => new BedrockStream(), cancellationToken);
+        connection.StreamAsync(ProviderName, request, ProviderKey.None, (_, token) => PostAsync(request, token), static _ => new BedrockStream(), cancellationToken);
 
     /// <summary>The region's endpoint, where the operator names no other.</summary>
     public static Uri EndpointOf(BedrockSettings settings) =>

@@ -19,18 +19,18 @@ internal sealed class GeminiModel(ModelConnection connection, GeminiTarget targe
         connection.StreamAsync(
             ProviderName,
             request,
-            _ => ValueTask.FromResult(Post(request)),
-            target.ApiKey,
+            target.Key,
+            (key, _) => ValueTask.FromResult(Post(request, key)),
             _ => new GeminiStream(GeminiToolNames.Renamed(request.Tools)),
             cancellationToken);
 
-    private HttpRequestMessage Post(ModelRequest request)
+    private HttpRequestMessage Post(ModelRequest request, string? key)
     {
         var body = new RequestBuffer();
         GeminiRequest.Write(body, target.ModelId, request);
         var message = new HttpRequestMessage(HttpMethod.Post, _url) { Content = body };
         message.Headers.TryAddWithoutValidation("Accept", "text/event-stream");
-        if (target.ApiKey is { } key)
+        if (key is not null)
         {
             // In a header, because URLs end up in the logs of whatever stands between.
             message.Headers.TryAddWithoutValidation("x-goog-api-key", key);
@@ -41,7 +41,7 @@ internal sealed class GeminiModel(ModelConnection connection, GeminiTarget targe
 }
 
 /// <summary>Which model, where, and with which key.</summary>
-internal sealed record GeminiTarget(string ModelId, Uri BaseUrl, string? ApiKey)
+internal sealed record GeminiTarget(string ModelId, Uri BaseUrl, ProviderKey Key)
 {
     private const string Version = "/v1beta";
     private const string Models = "models/";

@@ -17,19 +17,19 @@ internal sealed class OpenAiModel(ModelConnection connection, OpenAiTarget targe
         connection.StreamAsync(
             target.Name,
             request,
-            _ => ValueTask.FromResult(Post(request)),
-            target.ApiKey,
+            target.Key,
+            (key, _) => ValueTask.FromResult(Post(request, key)),
             // A server that answers with plain JSON did not stream although it was asked to; everything else is taken for a stream.
             type => new OpenAiStream(streamed: type is not "application/json"),
             cancellationToken);
 
-    private HttpRequestMessage Post(ModelRequest request)
+    private HttpRequestMessage Post(ModelRequest request, string? key)
     {
         var body = new RequestBuffer();
         OpenAiRequest.Write(body, target.ModelId, target.Dialect, request);
         var message = new HttpRequestMessage(HttpMethod.Post, target.Url) { Content = body };
         message.Headers.TryAddWithoutValidation("Accept", "text/event-stream");
-        if (target.ApiKey is { } key)
+        if (key is not null)
         {
             var (header, value) = target.KeyHeader is { } name ? (name, key) : ("Authorization", $"Bearer {key}");
             message.Headers.TryAddWithoutValidation(header, value);
@@ -42,8 +42,8 @@ internal sealed class OpenAiModel(ModelConnection connection, OpenAiTarget targe
 /// <summary>Which model, where, and with which key.</summary>
 /// <param name="ModelId">Model id as the provider knows it.</param>
 /// <param name="Url">URL of its chat completions.</param>
-/// <param name="ApiKey">The key; null to send none.</param>
-internal sealed record OpenAiTarget(string ModelId, Uri Url, string? ApiKey)
+/// <param name="Key">The key of its calls.</param>
+internal sealed record OpenAiTarget(string ModelId, Uri Url, ProviderKey Key)
 {
     /// <summary>What messages call the provider.</summary>
     public string Name { get; init; } = OpenAiModel.ProviderName;

@@ -37,7 +37,7 @@ public sealed class GeminiModelTests : ModelContract
     [InlineData("http://h", "tunedModels/m", "http://h/v1beta/tunedModels/m:streamGenerateContent?alt=sse")]
     [InlineData("http://h/a%2Fb?x=1", "../m?key=1", "http://h/a%2Fb/models/..%2Fm%3Fkey%3D1:streamGenerateContent?x=1&alt=sse")]
     public void Url_IsBelowItsBase(string baseUrl, string modelId, string url) =>
-        Assert.Equal(url, new GeminiTarget(modelId, new Uri(baseUrl), null).Url().AbsoluteUri);
+        Assert.Equal(url, new GeminiTarget(modelId, new Uri(baseUrl), ProviderKey.None).Url().AbsoluteUri);
 
     [Fact]
     public async Task OperatorsKey_GoesOnlyToTheOperatorsEndpoint_AndInNoUrl()

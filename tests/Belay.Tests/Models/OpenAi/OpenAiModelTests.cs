@@ -198,7 +198,7 @@ public sealed class OpenAiModelTests : ModelContract
         var settings = new ModelSettings();
         using var connection = new ModelConnection(ModelEndpoint.CreateHandler(settings), settings, TimeProvider.System);
 
-        var exception = await FailureAsync(new OpenAiModel(connection, new OpenAiTarget("m", new Uri(url), ApiKey: null)));
+        var exception = await FailureAsync(new OpenAiModel(connection, new OpenAiTarget("m", new Uri(url), Key: ProviderKey.None)));
 
         Assert.Equal((ModelFailure.Refused, "openai: the endpoint has a link-local address; those are never called"), (exception.Failure, exception.Message));
     }
