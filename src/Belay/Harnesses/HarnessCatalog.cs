@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
@@ -479,4 +480,8 @@ public sealed partial class HarnessCatalog(IDocumentStore store, MasterKey maste
 /// <param name="Harness">The live version, complete.</param>
 /// <param name="Endpoint">Name of the endpoint that serves it.</param>
 /// <param name="Settings">Our settings of that version.</param>
-public sealed record ServedHarness(Harness Harness, string Endpoint, BelaySettings Settings);
+public sealed record ServedHarness(Harness Harness, string Endpoint, BelaySettings Settings)
+{
+    /// <summary>Whose it is, as its ARN says.</summary>
+    public Scope Scope => HarnessArn.TryParse(Harness.Arn)?.Scope ?? throw new UnreachableException("A harness that is served has an ARN of ours.");
+}

@@ -5,6 +5,7 @@ using Belay.Contracts.Harnesses;
 using Belay.Models.Bedrock;
 using Belay.Models.OpenAi;
 using Belay.Models.Scripted;
+using Belay.Storage;
 
 namespace Belay.Models;
 
@@ -49,8 +50,10 @@ public sealed partial class ModelCatalog : IDisposable
     /// The model that a configuration names. Sends nothing; a credential that is missing is found out when the model is called,
     /// save where it can be known now.
     /// </summary>
+    /// <param name="scope">Account and region of the harness; a key in the token vault must be theirs.</param>
+    /// <param name="configuration">What the harness, or a call of it, says.</param>
     /// <exception cref="ServiceException">The configuration cannot be served, with every problem named.</exception>
-    public ResolvedModel Resolve(HarnessModelConfiguration configuration) => configuration switch
+    public ResolvedModel Resolve(Scope scope, HarnessModelConfiguration configuration) => configuration switch
     {
         { BedrockModelConfig: { } bedrock } => Bedrock(bedrock, "model.bedrockModelConfig"),
         { LiteLlmModelConfig: { } liteLlm } => LiteLlm(liteLlm),

@@ -29,7 +29,7 @@ public sealed partial class LiveSession
 
         if (invocation.GivenModel is null && forked.Model is { } configuration)
         {
-            var model = _services.ResolveModel(configuration);
+            var model = _services.ResolveModel(Key.Scope, configuration);
             invocation = invocation with { Model = model.Model, Parameters = model.Parameters, GivenModel = configuration };
         }
 

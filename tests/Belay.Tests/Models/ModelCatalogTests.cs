@@ -3,6 +3,7 @@ using System.Text.Json;
 using Belay.Contracts.Faults;
 using Belay.Contracts.Harnesses;
 using Belay.Models;
+using Belay.Testing.Sessions;
 
 namespace Belay.Tests.Models;
 
@@ -22,7 +23,7 @@ public sealed class ModelCatalogTests
     {
         using var catalog = Catalog();
 
-        var model = catalog.Resolve(LiteLlm(modelId)).Model;
+        var model = catalog.Resolve(EngineWorld.Scope, LiteLlm(modelId)).Model;
 
         Assert.Equal((provider, resolved), (model.Provider, model.ModelId));
     }
@@ -34,7 +35,7 @@ public sealed class ModelCatalogTests
     {
         using var catalog = Catalog();
 
-        Assert.Equal(provider, catalog.Resolve(Bedrock(modelId)).Model.Provider);
+        Assert.Equal(provider, catalog.Resolve(EngineWorld.Scope, Bedrock(modelId)).Model.Provider);
     }
 
     public static TheoryData<HarnessModelConfiguration, string> NotServed() => new()
@@ -73,7 +74,7 @@ public sealed class ModelCatalogTests
     {
         using var catalog = Catalog();
 
-        var fault = Assert.Throws<ServiceException>(() => catalog.Resolve(configuration));
+        var fault = Assert.Throws<ServiceException>(() => catalog.Resolve(EngineWorld.Scope, configuration));
 
         Assert.Equal(FaultCode.ValidationException, fault.Code);
         Assert.Contains(message, fault.Message, StringComparison.Ordinal);
@@ -96,7 +97,7 @@ public sealed class ModelCatalogTests
 
         foreach (var provider in (string[])["openai", "anthropic", "gemini"])
         {
-            var fault = Record.Exception(() => catalog.Resolve(LiteLlm($"{provider}/m"))) as ServiceException;
+            var fault = Record.Exception(() => catalog.Resolve(EngineWorld.Scope, LiteLlm($"{provider}/m"))) as ServiceException;
 
             Assert.Equal(message is null ? null : FaultCode.RuntimeClientError, fault?.Code);
             Assert.Contains(message ?? "", fault?.Message ?? "", StringComparison.Ordinal);
@@ -109,8 +110,8 @@ public sealed class ModelCatalogTests
     {
         using var catalog = Catalog();
 
-        var parameters = catalog.Resolve(LiteLlm("openai/m", additional: """{"seed":1,"belay":{"caching":false}}""")).Parameters;
-        var none = catalog.Resolve(LiteLlm("openai/m", additional: """{"belay":{}}""")).Parameters;
+        var parameters = catalog.Resolve(EngineWorld.Scope, LiteLlm("openai/m", additional: """{"seed":1,"belay":{"caching":false}}""")).Parameters;
+        var none = catalog.Resolve(EngineWorld.Scope, LiteLlm("openai/m", additional: """{"belay":{}}""")).Parameters;
 
         Assert.Equal("""{"seed":1}""", parameters.Additional?.GetRawText());
         Assert.Null(none.Additional);
