@@ -45,6 +45,7 @@ public sealed class InvocationResolver(Func<Scope, HarnessModelConfiguration, Re
             Endpoint = served.Endpoint,
             Model = model.Model,
             Parameters = model.Parameters,
+            RequireKeyAsync = model.RequireKeyAsync,
             GivenModel = request.Model,
             System = Texts(request.SystemPrompt ?? harness.SystemPrompt),
             SystemGiven = request.SystemPrompt is not null,

@@ -122,7 +122,7 @@ public sealed class CrossAccountTests
     }
 
     private static IReadOnlyList<Operation> Operations(TestCatalog world, EngineWorld engine) =>
-        ServerComposition.Published(world.Catalog, new OperationDriver.PlainPageTokens(), engine.Resolver, engine.Host, IdSource.System);
+        ServerComposition.Published(world.Catalog, world.Identity, new OperationDriver.PlainPageTokens(), engine.Resolver, engine.Host, IdSource.System);
 
     private static IEnumerable<string> NamesOf(Operation operation) =>
         typeof(CreateHarnessRequest).Assembly.GetTypes().Single(type => type.Name == operation.Name + "Request").GetProperties()
