@@ -49,6 +49,7 @@ public sealed class ServiceModelTests
         "HarnessOpenAiModelConfig.apiKeyArn: pattern",
         "HarnessGeminiModelConfig.apiKeyArn: pattern",
         "HarnessLiteLlmModelConfig.apiKeyArn: pattern",
+        "HarnessSkillGitAuth.credentialArn: pattern",
         "CreateApiKeyCredentialProviderResponse.credentialProviderArn: pattern",
         "GetApiKeyCredentialProviderResponse.credentialProviderArn: pattern",
         "UpdateApiKeyCredentialProviderResponse.credentialProviderArn: pattern",
