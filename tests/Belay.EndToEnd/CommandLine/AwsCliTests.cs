@@ -64,7 +64,7 @@ public sealed class AwsCliTests(SharedServer server)
 
         Assert.Equal(["Bearer sk-first", "Bearer sk-second"], provider.Requests.Select(request => request.Headers["authorization"]));
         Assert.Equal(name, (string?)updated["name"]);
-        Assert.Equal((424, "RuntimeClientError"), (refused.Status, refused.Code));
+        Assert.Equal((424, "RuntimeClientError"), (refused.Status, refused.Type));
         Assert.Contains($"credential provider not found: {name}", refused.Message, StringComparison.Ordinal);
     }
 

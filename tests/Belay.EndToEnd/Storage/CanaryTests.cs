@@ -109,7 +109,7 @@ public sealed class CanaryTests : IAsyncLifetime
         var (harnessId, passphrase) = ((string)harness["harnessId"]!, Path.Combine(_outside.Path, "passphrase"));
         await File.WriteAllTextAsync(passphrase, "a passphrase of the canary", CancellationToken);
         var shown = new StringBuilder();
-        foreach (var target in new[] { "/metrics", $"/belay/v1/harnesses/{harnessId}/sessions/{Session}/journal?limit=1000", $"/belay/v1/harnesses/{harnessId}/sessions/{Session}", $"/harnesses/{harnessId}" })
+        foreach (var target in new[] { "/metrics", $"/belay/v1/harnesses/{harnessId}/sessions/{Session}/journal?maxResults=100", $"/belay/v1/harnesses/{harnessId}/sessions/{Session}", $"/harnesses/{harnessId}" })
         {
             using var response = await Server.Client.SendAsync(HttpMethod.Get, target, null, null, CancellationToken);
             var text = await response.Content.ReadAsStringAsync(CancellationToken);
