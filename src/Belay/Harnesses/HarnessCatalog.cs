@@ -381,7 +381,7 @@ public sealed partial class HarnessCatalog(IDocumentStore store, MasterKey maste
         AddWork(batch, head.HarnessId);
     }
 
-    private static byte[] SealContext(Scope scope, DocumentKey key) =>
+    internal static byte[] SealContext(Scope scope, DocumentKey key) =>
         Encoding.UTF8.GetBytes($"{scope.Account}/{scope.Region}/{key.Collection}/{key.Id}");
 
     private async Task<Harness?> FindAsync(Scope scope, string harnessId, CancellationToken cancellationToken)

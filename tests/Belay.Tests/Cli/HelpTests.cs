@@ -40,6 +40,7 @@ public sealed class HelpTests
     [InlineData("keys create")]
     [InlineData("keys list")]
     [InlineData("keys delete")]
+    [InlineData("keys rotate")]
     [InlineData("keys token")]
     [InlineData("keys tokens")]
     [InlineData("keys revoke")]
