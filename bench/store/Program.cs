@@ -122,7 +122,7 @@ async Task ForksAsync()
     var services = new SessionServices(
         new AgentLoop(turn, new ContextReduction(turn), new ToolDispatch(new(), TimeProvider.System)), [], new(), new(), TimeProvider.System, IdSource.System, NullLogger.Instance, (_, _, _) => throw new UnreachableException())
     {
-        ResolveModel = _ => throw new UnreachableException(),
+        ResolveModel = (_, _) => throw new UnreachableException(),
     };
     await using var host = new SessionHost(journal, sealer, (_, _, _) => throw new UnreachableException(), services, "bench");
     var forks = new SessionForks(new(journal, sealer, host.Look, new()), host, files: null, NullLogger<SessionForks>.Instance);

@@ -56,9 +56,10 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
             var heads = await OpenHeadsAsync(store, secrets, cancellationToken);
             var sandboxes = await OpenSandboxesAsync(watch.Telemetry, cancellationToken);
             var snapshots = await OpenSnapshotsAsync(store, cancellationToken);
-            var engine = BuildEngine(watch.Telemetry, store, secrets, heads.Quarantine, sandboxes, snapshots);
+            var identity = new IdentityServices(store.Documents, secrets.Sealer, secrets.MasterKey, new(settings.ExternalSecrets, settings.DefaultAccount), Time, Ids);
+            var engine = BuildEngine(watch.Telemetry, store, secrets, identity, heads.Quarantine, sandboxes, snapshots);
             var access = BuildAccess(store, secrets);
-            return Serve(watch, store, secrets, heads, sandboxes, engine, access);
+            return Serve(watch, store, secrets, identity, heads, sandboxes, engine, access);
         }
         catch
         {
@@ -68,9 +69,12 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
     }
 
     /// <summary>The operations of the published API.</summary>
-    public static IReadOnlyList<Operation> Published(HarnessCatalog catalog, IPageTokens tokens, InvocationResolver resolver, SessionHost sessions, IdSource ids) =>
+    public static IReadOnlyList<Operation> Published(HarnessCatalog catalog, IdentityServices identity, IPageTokens tokens, InvocationResolver resolver, SessionHost sessions, IdSource ids) =>
     [
-        .. HarnessEndpoints.Operations(catalog, tokens),
+        .. HarnessEndpoints.Operations(catalog, identity.Tags, tokens),
+        .. CredentialProviderEndpoints.Operations(identity.Vault, tokens),
+        .. WorkloadIdentityEndpoints.Operations(identity.Workloads, tokens),
+        .. WorkloadTokenEndpoints.Operations(identity.Tokens, identity.Vault),
         .. InvocationEndpoints.Operations(catalog, resolver, sessions),
         .. CommandEndpoints.Operations(catalog, sessions, ids),
     ];
@@ -162,9 +166,9 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
     }
 
     // 6. Models, harnesses, and the loop that brings them together in sessions.
-    private Engine BuildEngine(Instrumentation telemetry, Store store, Secrets secrets, Quarantine quarantine, Sandboxed sandboxes, WorkspaceSnapshots snapshots)
+    private Engine BuildEngine(Instrumentation telemetry, Store store, Secrets secrets, IdentityServices identity, Quarantine quarantine, Sandboxed sandboxes, WorkspaceSnapshots snapshots)
     {
-        var models = Own(new ModelCatalog(settings.Models, Time));
+        var models = Own(new ModelCatalog(settings.Models, Time) { FindKeyAsync = identity.Vault.FindKeyAsync });
         var catalog = new HarnessCatalog(store.Documents, secrets.MasterKey, settings.Catalog, Time, Ids);
         var turn = new ModelTurn(Time, Ids, new RetryPolicy(settings.Models.RetryBaseSeconds));
         var loop = new AgentLoop(turn, new ContextReduction(turn), new ToolDispatch(settings.Invocations, Time));
@@ -192,13 +196,13 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
         new(new PaginationTokens(secrets.MasterKey, Time), Own(new BearerTokens(store.Documents, secrets.Keys, Time, Ids)), new Tickets(Time, Ids));
 
     // 8. What is served, to whom, and how it ends.
-    private ServerParts Serve(Watch watch, Store store, Secrets secrets, Heads heads, Sandboxed sandboxes, Engine engine, Access access)
+    private ServerParts Serve(Watch watch, Store store, Secrets secrets, IdentityServices identity, Heads heads, Sandboxed sandboxes, Engine engine, Access access)
     {
         var subscriptions = Own(new Subscriptions());
         var openMetrics = settings.Telemetry.OpenMetrics || (settings.Address is { } address && IPAddress.IsLoopback(address));
         IReadOnlyList<Operation> operations =
         [
-            .. Published(engine.Catalog, access.Pages, engine.Resolver, engine.Sessions, Ids),
+            .. Published(engine.Catalog, identity, access.Pages, engine.Resolver, engine.Sessions, Ids),
             .. Native(store, secrets, heads, sandboxes, engine, access, subscriptions),
             .. watch.Metrics is { } signed && !openMetrics ? [MetricsEndpoint.Authenticated(signed, settings.DefaultAccount)] : Array.Empty<Operation>(),
         ];

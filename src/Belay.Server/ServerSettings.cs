@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using Belay.Agents;
 using Belay.Bundles;
 using Belay.Harnesses;
+using Belay.Identity;
 using Belay.Models;
 using Belay.Sandboxes;
 using Belay.Sandboxes.Snapshots;
@@ -49,6 +50,9 @@ public sealed partial record ServerSettings
 
     /// <summary>Names of the credentials for models that the server was given, never their values.</summary>
     public IReadOnlyList<string> ModelCredentials { get; init; } = [];
+
+    /// <summary>Which secrets of the operator's credential providers may name.</summary>
+    public ExternalSecretSettings ExternalSecrets { get; init; } = new();
 
     /// <summary>What models cost.</summary>
     public ModelPrices Prices { get; init; } = new();
@@ -141,7 +145,7 @@ public sealed partial record ServerSettings
             yield return "The time to drain in must not be negative.";
         }
 
-        foreach (var problem in Wire.Problems().Concat(Models.Problems()).Concat(Sandboxes.Problems()).Concat(Storage.Problems()))
+        foreach (var problem in Wire.Problems().Concat(Models.Problems()).Concat(Sandboxes.Problems()).Concat(Storage.Problems()).Concat(ExternalSecrets.Problems()))
         {
             yield return problem;
         }

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Belay.Cli.Client;
 using Belay.Cli.CommandLine;
+using Belay.Cli.Identity;
 using Belay.Cli.Projects;
 using Belay.Contracts.Faults;
 
@@ -22,7 +23,10 @@ internal static class CreateVerb
         var fields = new HarnessFields();
         var belay = new BelayOption();
         var connection = new ConnectionOptions();
-        var command = new Command("create", "Create a harness: declare an agent.") { name, file };
+        var command = new Command("create", "Create a harness: declare an agent; or put an API key into the vault.") { name, file };
+        var apiKey = ApiKeyVerbs.Create(host);
+        command.Add(apiKey.Command);
+        Validation.NothingBefore(apiKey.Command);
         fields.AddTo(command);
         belay.AddTo(command);
         command.Add(tags);
@@ -79,7 +83,11 @@ internal static class CreateVerb
               belay create --file samples/hello --name greeter --max-iterations 5
               belay create --name night --belay detach=true,toolConcurrency=2
               belay create --name strict --allowed-tools shell --max-iterations 20 --json
-            """);
+              belay create api-key openai --from-env OPENAI_API_KEY
+            """)
+        {
+            Children = [apiKey],
+        };
     }
 
     private static async Task<JsonElement> CreateAsync(Deployment deployment, ProjectFile project, JsonObject body, JsonObject? settings, bool wait, CancellationToken cancellationToken)

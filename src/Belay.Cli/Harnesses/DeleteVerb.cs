@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using Belay.Cli.Client;
 using Belay.Cli.CommandLine;
+using Belay.Cli.Identity;
 
 namespace Belay.Cli.Harnesses;
 
@@ -15,7 +16,10 @@ internal static class DeleteVerb
         var memory = new Option<bool?>("--delete-managed-memory") { Description = "Whether the managed memory goes too (default true).", HelpName = "true|false" };
         var noWait = new Option<bool>("--no-wait") { Description = "Return at once instead of waiting until it is gone." };
         var connection = new ConnectionOptions();
-        var command = new Command("delete", "Delete a harness, its versions and endpoints, and stop its sessions.");
+        var command = new Command("delete", "Delete a harness, its versions and endpoints, and stop its sessions; or an API key.");
+        var apiKey = ApiKeyVerbs.Delete(host);
+        command.Add(apiKey.Command);
+        Validation.NothingBefore(apiKey.Command);
         target.AddTo(command);
         command.Add(memory);
         command.Add(noWait);
@@ -53,6 +57,10 @@ internal static class DeleteVerb
             Examples:
               belay delete hello
               belay delete hello --delete-managed-memory false
-            """);
+              belay delete api-key openai
+            """)
+        {
+            Children = [apiKey],
+        };
     }
 }

@@ -14,6 +14,7 @@ internal sealed class HarnessFields
     private readonly Option<string?> _model = Text("--model", "JSON", "Model configuration, such as '{\"bedrockModelConfig\":{\"modelId\":\"belay/scripted\"}}'.");
     private readonly Option<string?> _modelId = Text("--model-id", "ID", "Model by id: belay/scripted, a Bedrock model id, or PROVIDER/MODEL such as openai/gpt-5.");
     private readonly Option<string?> _apiBase = Text("--api-base", "URL", "Base URL of the provider, with --model-id PROVIDER/MODEL.");
+    private readonly Option<string?> _apiKeyArn = Text("--api-key-arn", "ARN", "API key of the provider in the token vault, with --model-id; see belay create api-key.");
     private readonly Option<string?> _systemPrompt = Text("--system-prompt", "TEXT|JSON", "Instructions, as text or as a JSON list of blocks.");
     private readonly Option<string?> _tools = Text("--tools", "JSON", "List of tool entries.");
     private readonly Option<string?> _allowedTools = Text("--allowed-tools", "LIST", "Patterns of the tools that the model may use, as a JSON list or separated by commas.");
@@ -38,7 +39,7 @@ internal sealed class HarnessFields
     {
         Option[] all =
         [
-            _role, _model, _modelId, _apiBase, _systemPrompt, _tools, _allowedTools, _skills, _memory, _truncation, _maxIterations, _maxTokens,
+            _role, _model, _modelId, _apiBase, _apiKeyArn, _systemPrompt, _tools, _allowedTools, _skills, _memory, _truncation, _maxIterations, _maxTokens,
             _timeoutSeconds, _environment, _lifecycle, _networkMode, _networkConfig, _sessionStorage, _artifact, _container, _variables, _authorizer,
         ];
         foreach (var option in all)
@@ -59,6 +60,11 @@ internal sealed class HarnessFields
             {
                 result.AddError("--api-base belongs to --model-id; in --model, write it as \"apiBase\".");
             }
+
+            if (result.GetResult(_apiKeyArn) is not null && result.GetResult(_modelId) is null)
+            {
+                result.AddError("--api-key-arn belongs to --model-id; in --model, write it as \"apiKeyArn\".");
+            }
         });
     }
 
@@ -67,7 +73,7 @@ internal sealed class HarnessFields
     {
         var body = new JsonObject();
         Set("executionRoleArn", parsed.GetValue(_role));
-        Set("model", Json(_model) ?? (parsed.GetValue(_modelId) is { } id ? ModelNamed(id, parsed.GetValue(_apiBase)) : null));
+        Set("model", Json(_model) ?? (parsed.GetValue(_modelId) is { } id ? ModelNamed(id, parsed.GetValue(_apiBase), parsed.GetValue(_apiKeyArn)) : null));
         Set("systemPrompt", parsed.GetValue(_systemPrompt) is { } prompt ? Prompt("--system-prompt", prompt, host) : null);
         Set("tools", Json(_tools));
         Set("allowedTools", parsed.GetValue(_allowedTools) is { } patterns ? JsonOption.List("--allowed-tools", patterns, host) : null);
@@ -97,7 +103,7 @@ internal sealed class HarnessFields
     }
 
     /// <summary>The model configuration that a bare id means: Bedrock's unless the id begins with a provider.</summary>
-    public static JsonObject ModelNamed(string id, string? apiBase)
+    public static JsonObject ModelNamed(string id, string? apiBase, string? apiKeyArn = null)
     {
         // ARNs and Belay's own models hold a slash too, and are named in Bedrock's member.
         var bedrock = !id.Contains('/', StringComparison.Ordinal) || id.StartsWith("arn:", StringComparison.Ordinal) || id.StartsWith("belay/", StringComparison.Ordinal);
@@ -107,7 +113,12 @@ internal sealed class HarnessFields
             config["apiBase"] = apiBase;
         }
 
-        return new JsonObject { [bedrock && apiBase is null ? "bedrockModelConfig" : "liteLlmModelConfig"] = config };
+        if (apiKeyArn is not null)
+        {
+            config["apiKeyArn"] = apiKeyArn;
+        }
+
+        return new JsonObject { [bedrock && apiBase is null && apiKeyArn is null ? "bedrockModelConfig" : "liteLlmModelConfig"] = config };
     }
 
     /// <summary>Instructions, from text or from a JSON list of blocks.</summary>

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Belay.Cli.Client;
 using Belay.Cli.CommandLine;
+using Belay.Cli.Identity;
 using Belay.Cli.Sessions;
 using Belay.Cli.Usages;
 
@@ -16,8 +17,8 @@ internal static class ListVerb
     {
         var wide = new WideOption();
         var connection = new ConnectionOptions();
-        Verb[] children = [SessionListVerb.Create(host), UsageListVerb.Create(host)];
-        var command = new Command("list", "List the harnesses, newest first; or sessions, or usage.");
+        Verb[] children = [SessionListVerb.Create(host), UsageListVerb.Create(host), ApiKeyVerbs.List(host)];
+        var command = new Command("list", "List the harnesses, newest first; or sessions, usage, or API keys.");
         foreach (var child in children)
         {
             command.Add(child.Command);
@@ -57,6 +58,7 @@ internal static class ListVerb
               belay list --json
               belay list sessions --harness hello
               belay list usage --group-by model
+              belay list api-keys
             """)
         {
             Children = children,

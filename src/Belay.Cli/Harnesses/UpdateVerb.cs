@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using Belay.Cli.Client;
 using Belay.Cli.CommandLine;
+using Belay.Cli.Identity;
 using Belay.Cli.Projects;
 
 namespace Belay.Cli.Harnesses;
@@ -21,7 +22,10 @@ internal static class UpdateVerb
         var token = new Option<string?>("--client-token") { Description = "Makes repeating the command safe for 24 hours.", HelpName = "TOKEN" };
         var noWait = new Option<bool>("--no-wait") { Description = "Return at once instead of waiting for READY." };
         var connection = new ConnectionOptions();
-        var command = new Command("update", "Change a harness: members that are given replace their old value; this makes a new version.");
+        var command = new Command("update", "Change a harness: members that are given replace their old value; this makes a new version. Or replace an API key in the vault.");
+        var apiKey = ApiKeyVerbs.Update(host);
+        command.Add(apiKey.Command);
+        Validation.NothingBefore(apiKey.Command);
         target.AddTo(command);
         fields.AddTo(command);
         belay.AddTo(command);
@@ -77,7 +81,11 @@ internal static class UpdateVerb
               belay update hello --max-iterations 30 --timeout-seconds 600
               belay update hello --belay '{overridable: [model, maxTokens]}'
               belay update hello --clear-environment-artifact
-            """);
+              belay update api-key openai --from-env OPENAI_API_KEY
+            """)
+        {
+            Children = [apiKey],
+        };
     }
 
     private static Option<bool> Clear(string name, string description) => new(name) { Description = description };

@@ -21,7 +21,7 @@ internal static class KeysVerb
     /// <summary>The verb.</summary>
     public static Verb Create(CliHost host)
     {
-        Verb[] children = [CreateCreate(host), CreateList(host), CreateDelete(host), .. TokenVerbs.Create(host)];
+        Verb[] children = [CreateCreate(host), CreateList(host), CreateDelete(host), RotateVerb.Create(host), .. TokenVerbs.Create(host)];
         var command = new Command("keys", "Manage access keys, and bearer tokens for the native API; without a verb, list the keys.");
         foreach (var child in children)
         {
@@ -38,6 +38,7 @@ internal static class KeysVerb
               belay keys create --account 111122223333 --description "staging"
               belay keys list
               belay keys delete BELAYABCDEFGHIJKLMNO
+              belay keys rotate
               curl -H "Authorization: Bearer $(belay keys token)" http://127.0.0.1:8642/belay/v1/doctor
             """)
         {

@@ -81,7 +81,11 @@ internal static class Composition
                 ModelCredentials = ModelCredentials.In(settings.Environment),
             },
             settings.Named);
-        return server with { Catalog = server.Catalog with { DefaultModel = DefaultModel(server.DefaultModel, settings) } };
+        return server with
+        {
+            Catalog = server.Catalog with { DefaultModel = DefaultModel(server.DefaultModel, settings) },
+            ExternalSecrets = server.ExternalSecrets with { Variables = settings.Environment.Where(variable => server.ExternalSecrets.VariableNames.Contains(variable.Key)).ToDictionary() },
+        };
     }
 
     private static ModelSettings Models(ServeSettings settings) => new()

@@ -3,8 +3,8 @@ namespace Belay.Contracts.Validation;
 /// <summary>Patterns of the published service model that more than one member uses. Each must match the whole text.</summary>
 public static class Patterns
 {
-    /// <summary>ARN of an API-key credential provider.</summary>
-    public const string ApiKeyArn = "arn:aws:bedrock-agentcore:[a-z0-9-]+:[0-9]{12}:token-vault/[a-zA-Z0-9-.]+/apikeycredentialprovider/[a-zA-Z0-9-.]+";
+    /// <summary>ARN of an API-key credential provider. The published pattern lacks the underscore, which the names of providers may have.</summary>
+    public const string ApiKeyArn = "arn:aws:bedrock-agentcore:[a-z0-9-]+:[0-9]{12}:token-vault/[a-zA-Z0-9-.]+/apikeycredentialprovider/[a-zA-Z0-9-_.]+";
 
     /// <summary>Name of a harness.</summary>
     public const string HarnessName = "[a-zA-Z][a-zA-Z0-9_]{0,39}";
@@ -56,4 +56,25 @@ public static class Patterns
 
     /// <summary>ARN of a resource that can carry tags or a policy.</summary>
     public const string ResourceArn = "arn:(?:[^:]+)?:bedrock-agentcore:[a-z0-9-]+:[0-9]{12}:([a-z-]+/[^/]+)(?:/[a-z-]+/[^/]+)*";
+
+    /// <summary>Name of a credential provider.</summary>
+    public const string CredentialProviderName = @"[a-zA-Z0-9\-_]+";
+
+    /// <summary>Id of a token vault.</summary>
+    public const string TokenVaultId = @"[a-zA-Z0-9\-_]+";
+
+    /// <summary>Name of a workload identity.</summary>
+    public const string WorkloadIdentityName = @"[A-Za-z0-9_.-]+";
+
+    /// <summary>URL to which a user's browser is sent back.</summary>
+    public const string ReturnUrl = @"\w+:(\/?\/?)[^\s]+";
+
+    /// <summary>ARN of a secret.</summary>
+    public const string SecretArn = @"arn:(aws|aws-us-gov):secretsmanager:[A-Za-z0-9-]{1,64}:[0-9]{12}:secret:[a-zA-Z0-9-_/+=.@!]+";
+
+    /// <summary>A user's JWT, as the published model has it: its dots match anything.</summary>
+    public const string UserToken = @"[A-Za-z0-9-_=]+.[A-Za-z0-9-_=]+.[A-Za-z0-9-_=]+";
+
+    /// <summary>ARN of a key in a key service.</summary>
+    public const string KmsKeyArn = @"arn:aws(|-cn|-us-gov):kms:[a-zA-Z0-9-]*:[0-9]{12}:key/[a-zA-Z0-9-]{36}";
 }

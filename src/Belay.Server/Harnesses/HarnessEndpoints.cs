@@ -1,6 +1,7 @@
 using System.Globalization;
 using Belay.Contracts;
 using Belay.Harnesses;
+using Belay.Identity;
 using Belay.Server.Wire;
 using Microsoft.AspNetCore.Http;
 
@@ -17,7 +18,7 @@ public static class HarnessEndpoints
     private const int DefaultPageSize = 50;
 
     /// <summary>All control operations of harnesses, tags and resource policies included.</summary>
-    public static IEnumerable<Operation> Operations(HarnessCatalog catalog, IPageTokens tokens) =>
+    public static IEnumerable<Operation> Operations(HarnessCatalog catalog, IdentityTags identity, IPageTokens tokens) =>
     [
         new("CreateHarness", HttpMethods.Post, Harnesses, Operation.ControlBodyBytes, async (call, cancellationToken) =>
         {
@@ -98,7 +99,7 @@ public static class HarnessEndpoints
             await call.RespondAsync(
                 StatusCodes.Status200OK, new() { Endpoints = page.Items, NextToken = paging.Next(page.Next) }, BelayJson.Default.ListHarnessEndpointsResponse);
         }),
-        .. TagEndpoints.Operations(catalog),
+        .. TagEndpoints.Operations(catalog, identity),
     ];
 
     // The page size counts, too: the published operation says so.

@@ -29,6 +29,9 @@ public sealed record Invocation
     /// <summary>Its sampling parameters.</summary>
     public required ModelParameters Parameters { get; init; }
 
+    /// <summary>Refuses the invocation when the key of its model is not there; asked before anything is written.</summary>
+    public Func<CancellationToken, ValueTask> RequireKeyAsync { get; init; } = _ => ValueTask.CompletedTask;
+
     /// <summary>Instructions.</summary>
     public required IReadOnlyList<string> System { get; init; }
 

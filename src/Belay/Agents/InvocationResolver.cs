@@ -14,11 +14,11 @@ namespace Belay.Agents;
 /// Merges a version and the overrides of one call into one <see cref="Invocation"/> (step 2). A present member replaces the whole field;
 /// skills are appended. Every problem is reported at once, and what is configured but not built is refused by name, never ignored.
 /// </summary>
-/// <param name="resolve">Finds the model of a configuration.</param>
+/// <param name="resolve">Finds the model of a configuration, for the account and region of the harness.</param>
 /// <param name="settings">What the operator decides about invocations.</param>
 /// <param name="catalog">What the operator decides about harnesses.</param>
 /// <param name="ids">Where the invocation's id comes from.</param>
-public sealed class InvocationResolver(Func<HarnessModelConfiguration, ResolvedModel> resolve, InvocationSettings settings, CatalogSettings catalog, IdSource ids)
+public sealed class InvocationResolver(Func<Scope, HarnessModelConfiguration, ResolvedModel> resolve, InvocationSettings settings, CatalogSettings catalog, IdSource ids)
 {
     /// <summary>The actor of those who name none.</summary>
     public const string DefaultActor = "default-user";
@@ -35,7 +35,7 @@ public sealed class InvocationResolver(Func<HarnessModelConfiguration, ResolvedM
             throw ServiceException.Invalid(problems);
         }
 
-        var model = resolve(request.Model ?? harness.Model);
+        var model = resolve(served.Scope, request.Model ?? harness.Model);
         return new()
         {
             Id = ids.NewUuid(),
@@ -45,6 +45,7 @@ public sealed class InvocationResolver(Func<HarnessModelConfiguration, ResolvedM
             Endpoint = served.Endpoint,
             Model = model.Model,
             Parameters = model.Parameters,
+            RequireKeyAsync = model.RequireKeyAsync,
             GivenModel = request.Model,
             System = Texts(request.SystemPrompt ?? harness.SystemPrompt),
             SystemGiven = request.SystemPrompt is not null,
@@ -74,7 +75,7 @@ public sealed class InvocationResolver(Func<HarnessModelConfiguration, ResolvedM
     public Invocation Restore(ServedHarness served, InvocationStarted started)
     {
         var harness = served.Harness;
-        var model = resolve(started.Model ?? harness.Model);
+        var model = resolve(served.Scope, started.Model ?? harness.Model);
         return new()
         {
             Id = started.InvocationId,
@@ -110,7 +111,7 @@ public sealed class InvocationResolver(Func<HarnessModelConfiguration, ResolvedM
         ThrowIfForbidden(served, new() { HarnessArn = served.Harness.Arn, RuntimeSessionId = "", Messages = [], Model = model, SystemPrompt = systemPrompt });
         if (model is not null)
         {
-            _ = resolve(model);
+            _ = resolve(served.Scope, model);
         }
 
         return systemPrompt is null ? null : Texts(systemPrompt);

@@ -13,7 +13,7 @@ public sealed class BundleKey : IDisposable
     /// <summary>Name of the file in the data directory.</summary>
     public const string FileName = "bundle.key";
 
-    private static readonly byte[] Context = Encoding.UTF8.GetBytes(FileName);
+    internal static readonly byte[] Context = Encoding.UTF8.GetBytes(FileName);
     private readonly Lazy<ECDsa> _key;
     private readonly Lazy<byte[]> _publicKey;
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
@@ -380,7 +381,7 @@ public sealed partial class HarnessCatalog(IDocumentStore store, MasterKey maste
         AddWork(batch, head.HarnessId);
     }
 
-    private static byte[] SealContext(Scope scope, DocumentKey key) =>
+    internal static byte[] SealContext(Scope scope, DocumentKey key) =>
         Encoding.UTF8.GetBytes($"{scope.Account}/{scope.Region}/{key.Collection}/{key.Id}");
 
     private async Task<Harness?> FindAsync(Scope scope, string harnessId, CancellationToken cancellationToken)
@@ -479,4 +480,8 @@ public sealed partial class HarnessCatalog(IDocumentStore store, MasterKey maste
 /// <param name="Harness">The live version, complete.</param>
 /// <param name="Endpoint">Name of the endpoint that serves it.</param>
 /// <param name="Settings">Our settings of that version.</param>
-public sealed record ServedHarness(Harness Harness, string Endpoint, BelaySettings Settings);
+public sealed record ServedHarness(Harness Harness, string Endpoint, BelaySettings Settings)
+{
+    /// <summary>Whose it is, as its ARN says.</summary>
+    public Scope Scope => HarnessArn.TryParse(Harness.Arn)?.Scope ?? throw new UnreachableException("A harness that is served has an ARN of ours.");
+}

@@ -18,6 +18,9 @@ public sealed class AccessKeys
     /// <summary>What every key id begins with.</summary>
     public const string Prefix = "BELAY";
 
+    /// <summary>What the file is sealed for, and whoever changes it holds the lock of.</summary>
+    internal static ReadOnlySpan<byte> Context => "access-keys"u8;
+
     private const string Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     private const int IdLength = 20;
     private const int SecretLength = 40;
@@ -154,7 +157,7 @@ public sealed class AccessKeys
 
         try
         {
-            var plain = _masterKey.Open(File.ReadAllBytes(_path), "access-keys"u8);
+            var plain = _masterKey.Open(File.ReadAllBytes(_path), Context);
             var keys = JsonSerializer.Deserialize(plain, AccessKeysJson.Default.ListAccessKey)!;
             CryptographicOperations.ZeroMemory(plain);
             return new Snapshot(stamp, keys.ToDictionary(key => key.Id, StringComparer.Ordinal));
@@ -169,7 +172,7 @@ public sealed class AccessKeys
     {
         var plain = JsonSerializer.SerializeToUtf8Bytes([.. keys.Values], AccessKeysJson.Default.ListAccessKey);
         var temporary = $"{_path}.new";
-        PrivateFile.Write(temporary, FileMode.Create, _masterKey.Seal(plain, "access-keys"u8));
+        PrivateFile.Write(temporary, FileMode.Create, _masterKey.Seal(plain, Context));
         CryptographicOperations.ZeroMemory(plain);
         File.Move(temporary, _path, overwrite: true);
         PrivateFile.SyncDirectory(Path.GetDirectoryName(Path.GetFullPath(_path))!);

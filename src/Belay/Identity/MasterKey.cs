@@ -4,28 +4,68 @@ namespace Belay.Identity;
 
 /// <summary>
 /// The key of a data directory: 32 random bytes in <c>master.key</c>, readable by its owner only. It wraps data keys and seals
-/// small files; losing it loses everything sealed, so it belongs into a backup of its own.
+/// small files; losing it loses everything sealed, so it belongs into a backup of its own. One that took the place of another
+/// has 32 bytes more: what the ids of actors are hashed with, which outlives the key that it was first derived from.
 /// </summary>
 public sealed class MasterKey
 {
     /// <summary>Name of the file in the data directory.</summary>
     public const string FileName = "master.key";
 
+    /// <summary>Name of the file that is to take its place, while it is being replaced.</summary>
+    internal const string NextFileName = FileName + ".next";
+
     private const int KeyBytes = 32;
     private readonly byte[] _key;
 
-    private MasterKey(byte[] key) => _key = key;
+    private MasterKey(ReadOnlySpan<byte> bytes)
+    {
+        _key = bytes[..KeyBytes].ToArray();
+        LookupKey = bytes.Length > KeyBytes ? bytes[KeyBytes..].ToArray() : Derive("belay actor lookup");
+    }
+
+    /// <summary>What the ids of actors are hashed with.</summary>
+    internal byte[] LookupKey { get; }
 
     /// <summary>A key that was kept elsewhere: 32 bytes, which are copied.</summary>
     public static MasterKey FromBytes(ReadOnlySpan<byte> key) => key.Length == KeyBytes
-        ? new MasterKey(key.ToArray())
+        ? new MasterKey(key)
         : throw new ArgumentException($"A master key has {KeyBytes} bytes, not {key.Length}.", nameof(key));
 
     /// <summary>Reads the key of a data directory; null when there is none yet.</summary>
-    /// <exception cref="InvalidDataException">The file is not a master key, or others may read it.</exception>
-    public static MasterKey? TryLoad(string dataDirectory)
+    /// <exception cref="InvalidDataException">The file is not a master key, others may read it, or it is being replaced.</exception>
+    public static MasterKey? TryLoad(string dataDirectory) => File.Exists(Path.Combine(dataDirectory, NextFileName))
+        ? throw new InvalidDataException($"{Path.Combine(dataDirectory, FileName)} is being replaced, and that was cut off; finish it with: belay keys rotate --data {dataDirectory}")
+        : Read(dataDirectory, FileName);
+
+    /// <summary>Reads the key of a data directory, and the one that is to take its place; the first time, that is made.</summary>
+    /// <exception cref="InvalidDataException">There is no key, or one of the two is none or may be read by others.</exception>
+    internal static (MasterKey Old, MasterKey Next) LoadToReplace(string dataDirectory)
     {
-        var path = Path.Combine(dataDirectory, FileName);
+        var old = Read(dataDirectory, FileName) ?? throw new InvalidDataException($"{dataDirectory} holds no {FileName}.");
+        if (Read(dataDirectory, NextFileName) is not { } next)
+        {
+            var path = Path.Combine(dataDirectory, NextFileName);
+            var temporary = $"{path}.{RandomNumberGenerator.GetHexString(8)}";
+            PrivateFile.Write(temporary, FileMode.CreateNew, [.. RandomNumberGenerator.GetBytes(KeyBytes), .. old.LookupKey]);
+            PrivateFile.TryPublish(temporary, path);
+            PrivateFile.SyncDirectory(dataDirectory);
+            next = Read(dataDirectory, NextFileName)!; // It was just made.
+        }
+
+        return (old, next);
+    }
+
+    /// <summary>Puts the next key in the place of the old one. From then on the old one is gone.</summary>
+    internal static void Replace(string dataDirectory)
+    {
+        File.Move(Path.Combine(dataDirectory, NextFileName), Path.Combine(dataDirectory, FileName), overwrite: true);
+        PrivateFile.SyncDirectory(dataDirectory);
+    }
+
+    private static MasterKey? Read(string dataDirectory, string name)
+    {
+        var path = Path.Combine(dataDirectory, name);
         if (!File.Exists(path))
         {
             return null;
@@ -38,9 +78,9 @@ public sealed class MasterKey
         }
 
         var key = File.ReadAllBytes(path);
-        return key.Length == KeyBytes
+        return key.Length is KeyBytes or 2 * KeyBytes
             ? new MasterKey(key)
-            : throw new InvalidDataException($"{path} is not a master key: it has {key.Length} bytes, not {KeyBytes}.");
+            : throw new InvalidDataException($"{path} is not a master key: it has {key.Length} bytes, not {KeyBytes} or {2 * KeyBytes}.");
     }
 
     /// <summary>Reads the key of a data directory, making directory and key when there are none. Safe when two processes race:

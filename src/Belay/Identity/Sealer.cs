@@ -27,7 +27,7 @@ public sealed class Sealer(MasterKey master, IDocumentStore documents, IdSource 
     /// <summary>Each actor has one key; the id is there so that a later rotation can tell bodies apart.</summary>
     private const string FirstKey = "1";
 
-    private readonly byte[] _lookupKey = master.Derive("belay actor lookup");
+    private readonly byte[] _lookupKey = master.LookupKey;
     private readonly KeyCache _cache = new(settings.CachedKeys);
 
     /// <inheritdoc/>
@@ -148,7 +148,7 @@ public sealed class Sealer(MasterKey master, IDocumentStore documents, IdSource 
     }
 
     /// <summary>Ties sealed bytes to their place, so that documents cannot be swapped. Each part carries its length.</summary>
-    private static byte[] Context(string collection, Scope scope, string id)
+    internal static byte[] Context(string collection, Scope scope, string id)
     {
         string[] parts = [collection, scope.Account, scope.Region, id];
         var context = new byte[parts.Sum(part => sizeof(int) + (part.Length * sizeof(char)))];

@@ -4,6 +4,7 @@ using Belay.Models.Anthropic;
 using Belay.Models.Gemini;
 using Belay.Models.OpenAi;
 using Belay.Models.Scripted;
+using Belay.Storage;
 
 namespace Belay.Models;
 
@@ -12,7 +13,7 @@ public sealed partial class ModelCatalog
 {
     private const string ResponsesRoute = "responses/";
 
-    private ResolvedModel LiteLlm(HarnessLiteLlmModelConfig config)
+    private ResolvedModel LiteLlm(Scope scope, HarnessLiteLlmModelConfig config)
     {
         const string Path = "model.liteLlmModelConfig";
         if (config.ModelId == ScriptedModel.Id)
@@ -26,18 +27,14 @@ public sealed partial class ModelCatalog
             throw Invalid($"{Path}.modelId", modelId.Length == 0 ? "names no model behind its prefix" : "has a prefix that names no provider");
         }
 
-        if (config.ApiKeyArn is not null)
-        {
-            throw NotBuilt($"{Path}.apiKeyArn", "cannot be used yet: credential providers are not built yet");
-        }
-
         var provider = LiteLlmProviders.Find(prefix) ?? Unknown(prefix, config, Path);
+        var given = config.ApiKeyArn is { } arn ? VaultKey(scope, arn, Path) : null;
         return provider.Format switch
         {
             LiteLlmFormat.Converse => Converse(modelId, config, Path),
-            LiteLlmFormat.Messages => Messages(provider, modelId, config, Path),
-            LiteLlmFormat.GenerateContent => GenerateContent(provider, modelId, config, Path),
-            _ => OpenAiFormats(provider, modelId, config, Path),
+            LiteLlmFormat.Messages => Messages(provider, modelId, given, config, Path),
+            LiteLlmFormat.GenerateContent => GenerateContent(provider, modelId, given, config, Path),
+            _ => OpenAiFormats(provider, modelId, given, config, Path),
         };
     }
 
@@ -51,12 +48,17 @@ public sealed partial class ModelCatalog
             throw Invalid($"{path}.modelId", "must be bedrock/<model id> or bedrock/converse/<model id>; other routes and regions are not built");
         }
 
+        if (config.ApiKeyArn is not null)
+        {
+            throw Invalid($"{path}.apiKeyArn", "must be left out with bedrock/: its calls are signed with AWS credentials, and carry no key");
+        }
+
         return config.ApiBase is null
             ? Bedrock(new HarnessBedrockModelConfig { ModelId = id, MaxTokens = config.MaxTokens, Temperature = config.Temperature, TopP = config.TopP, AdditionalParams = config.AdditionalParams }, path)
             : throw Invalid($"{path}.apiBase", "must be left out with bedrock/: the operator says where Bedrock is");
     }
 
-    private ResolvedModel OpenAiFormats(LiteLlmProvider provider, string modelId, HarnessLiteLlmModelConfig config, string path)
+    private ResolvedModel OpenAiFormats(LiteLlmProvider provider, string modelId, ProviderKey? given, HarnessLiteLlmModelConfig config, string path)
     {
         var responses = modelId.StartsWith(ResponsesRoute, StringComparison.Ordinal) && (provider.Format is LiteLlmFormat.AzureChatCompletions || provider.Prefix == LiteLlmProviders.Default);
         if (responses)
@@ -72,15 +74,15 @@ public sealed partial class ModelCatalog
             baseUrl = ModelEndpoint.Under(baseUrl, missing);
         }
 
-        var given = new ModelParameters(config.MaxTokens, config.Temperature, config.TopP, TopK: null, config.AdditionalParams);
-        var parameters = OpenAiParameters(given, responses, path);
+        var key = given ?? access.KeyFor(baseUrl);
+        var parameters = OpenAiParameters(new ModelParameters(config.MaxTokens, config.Temperature, config.TopP, TopK: null, config.AdditionalParams), responses, path);
         var target = provider.Format is LiteLlmFormat.AzureChatCompletions
-            ? Azure(AzureOpenAi.Deployment(modelId), responses, baseUrl, access, path)
-            : new OpenAiTarget(modelId, ModelEndpoint.Under(baseUrl, responses ? "/responses" : "/chat/completions"), access.KeyFor(baseUrl));
+            ? Azure(AzureOpenAi.Deployment(modelId), responses, baseUrl, key, access, path)
+            : new OpenAiTarget(modelId, ModelEndpoint.Under(baseUrl, responses ? "/responses" : "/chat/completions"), key);
         return OpenAi(target with { Name = provider.Name, Dialect = provider.DialectAt(baseUrl) }, parameters, responses);
     }
 
-    private OpenAiTarget Azure(string deployment, bool responses, Uri baseUrl, ProviderAccess access, string path)
+    private OpenAiTarget Azure(string deployment, bool responses, Uri baseUrl, ProviderKey key, ProviderAccess access, string path)
     {
         // They would change the URL's path rather than name something in it.
         if (deployment is "" or "." or "..")
@@ -90,33 +92,27 @@ public sealed partial class ModelCatalog
 
         var version = _settings.Providers.Value(access.Provider.VersionVariable);
         var url = responses ? AzureOpenAi.ResponsesUrl(baseUrl, version) : AzureOpenAi.Url(baseUrl, deployment, version);
-        return new OpenAiTarget(deployment, url, access.KeyFor(baseUrl)) { KeyHeader = AzureOpenAi.KeyHeader };
+        return new OpenAiTarget(deployment, url, key) { KeyHeader = AzureOpenAi.KeyHeader };
     }
 
-    private ResolvedModel Messages(LiteLlmProvider provider, string modelId, HarnessLiteLlmModelConfig config, string path)
+    private ResolvedModel Messages(LiteLlmProvider provider, string modelId, ProviderKey? given, HarnessLiteLlmModelConfig config, string path)
     {
         var access = ProviderAccess.Of(provider, _settings);
         var baseUrl = BaseUrl(config.ApiBase, access.BaseUrl, $"{path}.apiBase")!; // Its row says where it is.
         var additional = AdditionalParameters.Read(config.AdditionalParams, AnthropicRequest.Reserved, $"{path}.additionalParams");
-        var target = new AnthropicTarget(modelId, baseUrl, access.KeyFor(baseUrl), additional.Belay.Caching ?? _settings.Anthropic.PromptCaching);
+        var key = given ?? access.KeyFor(baseUrl);
+        var target = new AnthropicTarget(modelId, baseUrl, key, additional.Belay.Caching ?? _settings.Anthropic.PromptCaching);
         return new ResolvedModel(
             new AnthropicModel(_others, target),
-            new ModelParameters(config.MaxTokens, config.Temperature, config.TopP, TopK: null, additional.Members));
+            new ModelParameters(config.MaxTokens, config.Temperature, config.TopP, TopK: null, additional.Members)) { Key = key };
     }
 
-    private ResolvedModel GenerateContent(LiteLlmProvider provider, string modelId, HarnessLiteLlmModelConfig config, string path)
+    private ResolvedModel GenerateContent(LiteLlmProvider provider, string modelId, ProviderKey? given, HarnessLiteLlmModelConfig config, string path)
     {
         var access = ProviderAccess.Of(provider, _settings);
         var baseUrl = BaseUrl(config.ApiBase, access.BaseUrl, $"{path}.apiBase")!; // Its row says where it is.
-        var additional = AdditionalParameters.Read(config.AdditionalParams, GeminiRequest.Reserved, $"{path}.additionalParams");
-        if (GeminiRequest.Problems(additional.Members, $"{path}.additionalParams").ToList() is { Count: > 0 } problems)
-        {
-            throw ServiceException.Invalid(problems);
-        }
-
-        return new ResolvedModel(
-            new GeminiModel(_others, new GeminiTarget(modelId, baseUrl, access.KeyFor(baseUrl))),
-            new ModelParameters(config.MaxTokens, config.Temperature, config.TopP, TopK: null, additional.Members));
+        var additional = GeminiParameters(config.AdditionalParams, path);
+        return GeminiAt(new GeminiTarget(modelId, baseUrl, given ?? access.KeyFor(baseUrl)), new ModelParameters(config.MaxTokens, config.Temperature, config.TopP, TopK: null, additional));
     }
 
     private static (string Prefix, string ModelId) Split(string modelId) => modelId.IndexOf('/') is >= 0 and var slash

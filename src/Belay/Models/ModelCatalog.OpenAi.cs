@@ -23,7 +23,7 @@ public sealed partial class ModelCatalog
     /// <param name="parameters">Its parameters; see <see cref="OpenAiParameters"/>.</param>
     /// <param name="responses">Whether it speaks the Responses API.</param>
     private ResolvedModel OpenAi(OpenAiTarget target, ModelParameters parameters, bool responses) =>
-        new(responses ? new ResponsesModel(_others, target) : new OpenAiModel(_others, target), parameters);
+        new(responses ? new ResponsesModel(_others, target) : new OpenAiModel(_others, target), parameters) { Key = target.Key };
 
     /// <summary>Bedrock's endpoint for the protocols of OpenAI. As with ConverseStream, only the operator says where it is.</summary>
     private ResolvedModel Mantle(HarnessBedrockModelConfig config, string path)

@@ -5,18 +5,37 @@ using Belay.Contracts.Harnesses;
 using Belay.Models.Bedrock;
 using Belay.Models.OpenAi;
 using Belay.Models.Scripted;
+using Belay.Storage;
 
 namespace Belay.Models;
 
 /// <summary>A model that can be called, and the parameters to call it with.</summary>
 /// <param name="Model">The model.</param>
 /// <param name="Parameters">Its parameters, ready for <see cref="ModelRequest.Parameters"/>.</param>
-public sealed record ResolvedModel(IModel Model, ModelParameters Parameters);
+public sealed record ResolvedModel(IModel Model, ModelParameters Parameters)
+{
+    /// <summary>The key of its calls.</summary>
+    internal ProviderKey Key { get; init; } = ProviderKey.None;
+
+    /// <summary>Finds out now whether the key of its calls is there, for whoever wants to be told before anything else happens.</summary>
+    /// <exception cref="ServiceException">It is not.</exception>
+    public async ValueTask RequireKeyAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            _ = await Key.ReadAsync(cancellationToken);
+        }
+        catch (ModelException missing)
+        {
+            throw new ServiceException(FaultCode.RuntimeClientError, missing.Message, missing);
+        }
+    }
+}
 
 /// <summary>Turns a harness's model configuration into a model. Holds the connections, so one serves the whole server.</summary>
 public sealed partial class ModelCatalog : IDisposable
 {
-    private const string Works = "what works is bedrockModelConfig, liteLlmModelConfig with a model of Bedrock, Anthropic, Gemini, OpenAI or a provider that speaks its protocol, and the model belay/scripted in either";
+    private const string Works = "what works is bedrockModelConfig, openAiModelConfig, geminiModelConfig, liteLlmModelConfig with a model of Bedrock, Anthropic, Gemini, OpenAI or a provider that speaks its protocol, and the model belay/scripted in bedrockModelConfig or liteLlmModelConfig";
 
     private readonly ModelSettings _settings;
     private readonly TimeProvider _time;
@@ -45,17 +64,23 @@ public sealed partial class ModelCatalog : IDisposable
     public ModelCatalog(ModelSettings settings, TimeProvider time, Amazon.Runtime.AWSCredentials credentials)
         : this(settings, time) => _credentials = new BedrockCredentials(credentials);
 
+    /// <summary>Reads the key of a credential provider, null when there is none of that name; asked for each call. By default there are none.</summary>
+    /// <remarks>Throws <see cref="InvalidDataException"/> when the key is kept elsewhere and cannot be read.</remarks>
+    public Func<Scope, string, CancellationToken, ValueTask<string?>> FindKeyAsync { get; init; } = (_, _, _) => ValueTask.FromResult<string?>(null);
+
     /// <summary>
     /// The model that a configuration names. Sends nothing; a credential that is missing is found out when the model is called,
     /// save where it can be known now.
     /// </summary>
+    /// <param name="scope">Account and region of the harness; a key in the token vault must be theirs.</param>
+    /// <param name="configuration">What the harness, or a call of it, says.</param>
     /// <exception cref="ServiceException">The configuration cannot be served, with every problem named.</exception>
-    public ResolvedModel Resolve(HarnessModelConfiguration configuration) => configuration switch
+    public ResolvedModel Resolve(Scope scope, HarnessModelConfiguration configuration) => configuration switch
     {
         { BedrockModelConfig: { } bedrock } => Bedrock(bedrock, "model.bedrockModelConfig"),
-        { LiteLlmModelConfig: { } liteLlm } => LiteLlm(liteLlm),
-        { OpenAiModelConfig: not null } => throw NotBuilt("model.openAiModelConfig", "cannot be invoked yet: it needs a credential provider, and those are not built yet"),
-        { GeminiModelConfig: not null } => throw NotBuilt("model.geminiModelConfig", "cannot be invoked yet: it needs a credential provider, and those are not built yet"),
+        { LiteLlmModelConfig: { } liteLlm } => LiteLlm(scope, liteLlm),
+        { OpenAiModelConfig: { } openAi } => OpenAi(scope, openAi, "model.openAiModelConfig"),
+        { GeminiModelConfig: { } gemini } => Gemini(scope, gemini, "model.geminiModelConfig"),
         _ => throw ServiceException.Invalid([new FieldProblem("model", $"names no model; {Works}.")]),
     };
 
@@ -97,6 +122,4 @@ public sealed partial class ModelCatalog : IDisposable
         : new Uri(apiBase);
 
     private static ServiceException Invalid(string path, string what) => ServiceException.Invalid([new FieldProblem(path, $"{what}.")]);
-
-    private static ServiceException NotBuilt(string path, string what) => Invalid(path, $"{what}; {Works}");
 }

@@ -138,7 +138,7 @@ public sealed class Replayer(Func<string, CancellationToken, Task<Harness?>> ver
         var loop = new AgentLoop(turn, new ContextReduction(turn), new ToolDispatch(settings, clock));
         return new(loop, [], new(), settings, clock, new ReplayIds(), Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance, (_, _, _) => throw new UnreachableException("A replay restores nothing."))
         {
-            ResolveModel = _ => throw new UnreachableException("A replay asks no model."),
+            ResolveModel = (_, _) => throw new UnreachableException("A replay asks no model."),
         };
     }
 

@@ -127,6 +127,7 @@ public sealed partial class LiveSession : IAsyncDisposable
         try
         {
             await ThrowIfAnothersAsync(invocation, cancellationToken);
+            await invocation.RequireKeyAsync(cancellationToken);
             var (entries, accepted) = Acceptance.Of(invocation, _conversation.Open);
             var actor = await TakeForActorAsync(invocation, cancellationToken);
 

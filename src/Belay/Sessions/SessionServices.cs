@@ -35,8 +35,8 @@ public sealed record SessionServices(
     /// <summary>Which sessions are damaged.</summary>
     public Quarantine Quarantine { get; init; } = new(NullLogger.Instance);
 
-    /// <summary>Finds the model of a configuration that a session's beginning holds. Throws <see cref="ServiceException"/> when it cannot be reached here.</summary>
-    public required Func<HarnessModelConfiguration, ResolvedModel> ResolveModel { get; init; }
+    /// <summary>Finds the model, for an account and region, of a configuration that a session's beginning holds. Throws <see cref="ServiceException"/> when it cannot be reached here.</summary>
+    public required Func<Scope, HarnessModelConfiguration, ResolvedModel> ResolveModel { get; init; }
 
     /// <summary>Who is told what commands print.</summary>
     public CommandOutputs Outputs { get; init; } = new();

@@ -117,6 +117,9 @@ public sealed partial class HeadKeeper : IAsyncDisposable
         }
     }
 
+    /// <summary>Signs the file of a directory that no server holds anew, for a master key that takes the place of another.</summary>
+    internal static void SignAnew(string directory, MasterKey old, MasterKey next, TimeProvider time) => HeadsFile.SignAnew(PathIn(directory), Key(old), Key(next), time);
+
     /// <summary>Signs the last heads. Sessions must have been given back, and the database must be open.</summary>
     public async ValueTask DisposeAsync()
     {

@@ -126,6 +126,45 @@ internal sealed class HeadsFile : IDisposable
         (_number, _baseEnd, _end, _mac) = (fresh._number, fresh._end, fresh._end, fresh._mac);
     }
 
+    /// <summary>Signs a file anew with another key, if that has not been done: every session once. The old one is there until the new one is on the disk.</summary>
+    /// <exception cref="InvalidDataException">The file does not prove what it should, and what it still proves would be lost.</exception>
+    public static void SignAnew(string path, byte[] key, byte[] next, TimeProvider time)
+    {
+        using var scan = HeadsScan.Read(path, key);
+        if (!scan.Exists || IsSignedWith(path, next))
+        {
+            return;
+        }
+
+        if (scan.Problem is { } problem)
+        {
+            throw new InvalidDataException($"{problem} Look first with: belay verify. A server that starts keeps the file aside and begins another.");
+        }
+
+        var temporary = path + ".new";
+        File.Delete(temporary);
+        var (file, mac) = Create(temporary, next, scan.Since!.Value); // Of a file that begins as it should.
+        using (var fresh = new HeadsFile(temporary, next, time, file, scan.Since.Value, mac) { _number = scan.Batch, _end = HeadsFormat.HeaderBytes })
+        {
+            foreach (var chunk in scan.Heads().Chunk(HeadsFormat.MostHeads))
+            {
+                fresh.Append(chunk, HeadsBatchKind.Base);
+            }
+
+            fresh.Append([], scan.Closed ? HeadsBatchKind.Closing : HeadsBatchKind.Changes);
+            fresh.Sync();
+        }
+
+        File.Move(temporary, path, overwrite: true);
+        PrivateFile.SyncDirectory(Path.GetDirectoryName(path)!);
+    }
+
+    private static bool IsSignedWith(string path, byte[] key)
+    {
+        using var scan = HeadsScan.Read(path, key);
+        return scan.Problem is null;
+    }
+
     /// <summary>Waits until the disk has it.</summary>
     public void Sync() => RandomAccess.FlushToDisk(_file);
 

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Belay.Testing.Clients;
 using Belay.Testing.Processes;
+using Belay.Testing.Providers;
 
 namespace Belay.EndToEnd.CommandLine;
 
@@ -39,6 +40,32 @@ public sealed class AwsCliTests(SharedServer server)
         var stopped = await RunAsync($"aws bedrock-agentcore stop-runtime-session --agent-runtime-arn {arn} --runtime-session-id {Session}");
 
         Assert.Equal(Session, (string?)stopped["runtimeSessionId"]);
+    }
+
+    [Fact]
+    public async Task ProviderKey_IsTheNextCallsFromItsRotationOn_AndMissedOnceItIsDeleted()
+    {
+        await SkipWithoutCliAsync();
+        var cancellationToken = TestContext.Current.CancellationToken;
+        await using var provider = await ChatCompletionsServer.StartAsync(_ => ChatReply.Say("Hello."), cancellationToken);
+        var client = (await server.StartedAsync()).Client;
+        const string Session = "aws-cli-provider-key-session-0000000001";
+        var name = $"cli-{Guid.CreateVersion7():N}";
+
+        var made = await RunAsync($"aws bedrock-agentcore-control create-api-key-credential-provider --name {name} --api-key sk-first");
+        var model = provider.Model();
+        model["liteLlmModelConfig"]!["apiKeyArn"] = (string)made["credentialProviderArn"]!;
+        var arn = await server.CreateHarnessAsync(new JsonObject { ["model"] = model }, cancellationToken);
+        await client.TurnAsync(arn, Session, "Hello", cancellationToken);
+        var updated = await RunAsync($"aws bedrock-agentcore-control update-api-key-credential-provider --name {name} --api-key sk-second");
+        await client.TurnAsync(arn, Session, "Hello again", cancellationToken);
+        await RunAsync($"aws bedrock-agentcore-control delete-api-key-credential-provider --name {name}; echo '{{}}' #");
+        var refused = await Assert.ThrowsAsync<WireException>(() => client.TurnAsync(arn, Session, "And again", cancellationToken));
+
+        Assert.Equal(["Bearer sk-first", "Bearer sk-second"], provider.Requests.Select(request => request.Headers["authorization"]));
+        Assert.Equal(name, (string?)updated["name"]);
+        Assert.Equal((424, "RuntimeClientError"), (refused.Status, refused.Type));
+        Assert.Contains($"credential provider not found: {name}", refused.Message, StringComparison.Ordinal);
     }
 
     private static async Task SkipWithoutCliAsync()

@@ -517,7 +517,7 @@ const scenarios = {
     await refused(world.command(harness, id(101), 'true'), 'ValidationException', 400);
   },
 
-  async 'model-not-built-clear-error'(world) {
+  async 'foreign-credential-provider-refused'(world) {
     const harness = await world.harness();
     const model = {
       geminiModelConfig: {
@@ -532,7 +532,31 @@ const scenarios = {
       assert.match(error.message, /gemini/i);
       return;
     }
-    assert.fail('a model that is not built answered');
+    assert.fail("a model whose key is another account's answered");
+  },
+
+  async 'credential-provider-and-its-key'(world) {
+    const name = `e2e_${newSessionId().replaceAll('-', '').slice(0, 20)}`;
+    const key = `sk-${newSessionId()}`;
+    const made = await world.manage('CreateApiKeyCredentialProvider', { name, apiKey: key, tags: { team: 'a' } });
+    try {
+      assert.ok(made.credentialProviderArn.endsWith(`:token-vault/default/apikeycredentialprovider/${name}`), made.credentialProviderArn);
+      const got = await world.manage('GetApiKeyCredentialProvider', { name });
+      assert.deepEqual([got.name, got.apiKeySecretSource], [name, 'MANAGED']);
+      assert.ok(got.createdTime instanceof Date && Math.abs(Date.now() - got.createdTime) < 600_000, `${got.createdTime}`);
+      assert.ok(!JSON.stringify([made, got]).includes(key), 'no answer has the key');
+      await world.manage('CreateWorkloadIdentity', { name });
+      const { workloadAccessToken: token } = await world.ask('GetWorkloadAccessToken', { workloadName: name });
+      const ask = (given) => world.ask('GetResourceApiKey', { workloadIdentityToken: given, resourceCredentialProviderName: name });
+      assert.equal((await ask(token)).apiKey, key);
+      await world.manage('UpdateApiKeyCredentialProvider', { name, apiKey: `${key}2` });
+      assert.equal((await ask(token)).apiKey, `${key}2`);
+      await refused(ask(`${token}A`), 'UnauthorizedException', 401);
+      await world.manage('DeleteWorkloadIdentity', { name });
+    } finally {
+      await world.manage('DeleteApiKeyCredentialProvider', { name });
+    }
+    await refused(world.manage('GetApiKeyCredentialProvider', { name }), 'ResourceNotFoundException', 404);
   },
 
   async 'command-stream'(world) {

@@ -58,6 +58,11 @@ export class World {
     return this.control.send(new control[`${operation}Command`](input));
   }
 
+  /** Sends a data-plane operation by its name. */
+  ask(operation, input) {
+    return this.data.send(new data[`${operation}Command`](input));
+  }
+
   uniqueName() {
     return `e2e_${randomUUID().replaceAll('-', '').slice(0, 20)}`;
   }

@@ -17,7 +17,7 @@ if os.environ.get("BELAY_MODELS"):
     os.environ["AWS_DATA_PATH"] = os.environ["BELAY_MODELS"]
 
 from script import script  # noqa: E402
-from world import ROLE_ARN, SCRIPTED_MODEL, World, equal, new_session_id, refused, true, until  # noqa: E402
+from world import ROLE_ARN, SCRIPTED_MODEL, World, equal, new_session_id, provider, refused, true, until  # noqa: E402
 
 APPROVE = {
     "type": "inline_function",
@@ -534,7 +534,7 @@ def session_id_lengths(world):
 
 
 @scenario
-def model_not_built_clear_error(world):
+def foreign_credential_provider_refused(world):
     model = {"geminiModelConfig": {
         "modelId": "gemini-x",
         "apiKeyArn": "arn:aws:bedrock-agentcore:us-west-2:123456789012:token-vault/default/apikeycredentialprovider/gemini",
@@ -545,7 +545,54 @@ def model_not_built_clear_error(world):
         true(error.response["Error"]["Code"].lower() in ("validationexception", "runtimeclienterror"), error)
         true("gemini" in error.response["Error"]["Message"].lower(), error)
         return
-    raise AssertionError("a model that is not built answered")
+    raise AssertionError("a model whose key is another account's answered")
+
+
+@scenario
+def credential_provider_and_its_key(world):
+    name, key = world.unique_name(), f"sk-{new_session_id()}"
+    made = world.control.create_api_key_credential_provider(name=name, apiKey=key, tags={"team": "a"})
+    try:
+        true(made["credentialProviderArn"].endswith(f":token-vault/default/apikeycredentialprovider/{name}"), made)
+        got = world.control.get_api_key_credential_provider(name=name)
+        equal([got["name"], got["apiKeySecretSource"], got["createdTime"]], [name, "MANAGED", got["lastUpdatedTime"]])
+        true(key not in str(made) + str(got), "no answer has the key")
+        pages = world.control.get_paginator("list_api_key_credential_providers").paginate(PaginationConfig={"PageSize": 1})
+        true(name in [provider["name"] for page in pages for provider in page["credentialProviders"]], "it is listed")
+        equal(world.control.list_tags_for_resource(resourceArn=made["credentialProviderArn"])["tags"], {"team": "a"})
+        refused("ConflictException", 409, lambda: world.control.create_api_key_credential_provider(name=name, apiKey=key))
+        equal(world.control.get_token_vault()["kmsConfiguration"], {"keyType": "ServiceManagedKey"})
+
+        workload = world.control.create_workload_identity(name=name)
+        equal(world.control.get_workload_identity(name=name)["workloadIdentityArn"], workload["workloadIdentityArn"])
+        token = world.data.get_workload_access_token_for_user_id(workloadName=name, userId="anna")["workloadAccessToken"]
+        ask = lambda given: world.data.get_resource_api_key(workloadIdentityToken=given, resourceCredentialProviderName=name)
+        equal(ask(token)["apiKey"], key)
+        world.control.update_api_key_credential_provider(name=name, apiKey=key + "2")
+        equal(ask(world.data.get_workload_access_token(workloadName=name)["workloadAccessToken"])["apiKey"], key + "2")
+        refused("UnauthorizedException", 401, lambda: ask(token[:-1] + ("A" if token[-1] != "A" else "B")))
+        refused("ValidationException", 400, lambda: world.data.get_workload_access_token_for_jwt(workloadName=name, userToken="e30.e30.e30"))
+        world.control.delete_workload_identity(name=name)
+        refused("UnauthorizedException", 401, lambda: ask(token))
+    finally:
+        world.control.delete_api_key_credential_provider(name=name)
+    refused("ResourceNotFoundException", 404, lambda: world.control.get_api_key_credential_provider(name=name))
+
+
+@scenario
+def provider_key_rotates(world):
+    name = world.unique_name()
+    with provider() as (url, keys):
+        arn = world.control.create_api_key_credential_provider(name=name, apiKey="sk-first")["credentialProviderArn"]
+        harness = world.harness(model={"liteLlmModelConfig": {"modelId": "openai/m", "apiBase": url, "apiKeyArn": arn}})
+        session_id = new_session_id()
+        equal(world.invoke(harness, session_id, "Hello").text, "Hi.")
+        world.control.update_api_key_credential_provider(name=name, apiKey="sk-second")
+        equal(world.invoke(harness, session_id, "Hello again").text, "Hi.")
+        world.control.delete_api_key_credential_provider(name=name)
+        error = refused("RuntimeClientError", 424, lambda: world.invoke(harness, session_id, "And again"))["Error"]
+        equal(error["Message"], f"credential provider not found: {name}")
+        equal(keys, ["Bearer sk-first", "Bearer sk-second"])
 
 
 @scenario

@@ -1,7 +1,10 @@
 """What the scenarios share: clients made the way a user makes them (everything from the environment that `belay env`
 prints), harnesses that are removed again, and one reader of the invocation stream that checks every rule of its grammar."""
 
+import contextlib
+import http.server
 import json
+import threading
 import time
 import uuid
 
@@ -58,6 +61,34 @@ def refused(code, status, action):
         true(error.response["Error"]["Message"], "an error has a message")
         return error.response
     raise AssertionError(f"expected {code}, got {answer!r}")
+
+
+@contextlib.contextmanager
+def provider():
+    """A model provider on loopback that answers every call with "Hi."; yields its apiBase and the keys that it was sent."""
+    keys = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            keys.append(self.headers.get("Authorization"))
+            delta = {"choices": [{"index": 0, "delta": {"role": "assistant", "content": "Hi."}, "finish_reason": "stop"}]}
+            body = f"data: {json.dumps(delta)}\n\ndata: [DONE]\n\n".encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/v1", keys
+        finally:
+            server.shutdown()
 
 
 class World:

@@ -224,7 +224,7 @@ public sealed class EngineWorld : IAsyncDisposable
         return new(Decorate?.Invoke(Journal) ?? Journal, Sealer, MakeSandbox, services, $"host-{++Servers}");
     }
 
-    private ResolvedModel ResolveModel(HarnessModelConfiguration configuration) =>
+    private ResolvedModel ResolveModel(Scope scope, HarnessModelConfiguration configuration) =>
         new(configuration.BedrockModelConfig is { } bedrock && Models.TryGetValue(bedrock.ModelId, out var model) ? model : Model, new(null, null, null, null, null));
 
     // The harness may have been changed since; what matters here is what the journal says.

@@ -24,6 +24,19 @@ public sealed class HarnessVerbTests
     }
 
     [Fact]
+    public async Task Create_NamesAKeyOfTheVaultBesideTheModel()
+    {
+        using var run = new CliRun().WithKey();
+        run.Service.On("POST /harnesses", () => FakeService.Json(new JsonObject { ["harness"] = FakeService.Harness("CREATING") }, HttpStatusCode.Created));
+
+        Assert.Equal(0, await run.RunAsync("create", "--name", "hello", "--no-wait", "--model-id", "openai/gpt-x", "--api-key-arn", "arn:k"));
+        Assert.Equal(2, await run.RunAsync("create", "--name", "hello", "--api-key-arn", "arn:k"));
+
+        Assert.Equal("""{"liteLlmModelConfig":{"modelId":"openai/gpt-x","apiKeyArn":"arn:k"}}""", Assert.Single(run.Service.Sent).Json["model"]!.ToJsonString());
+        Assert.Contains("--api-key-arn belongs to --model-id", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Create_FailedResource_EndsWith1AndSaysWhy()
     {
         using var run = new CliRun().WithKey();

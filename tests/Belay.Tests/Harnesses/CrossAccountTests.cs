@@ -4,6 +4,7 @@ using System.Text.RegularExpressions;
 using Belay.Contracts.Faults;
 using Belay.Contracts.Harnesses;
 using Belay.Contracts.Validation;
+using Belay.Identity;
 using Belay.Server;
 using Belay.Server.Wire;
 using Belay.Storage;
@@ -26,12 +27,22 @@ public sealed class CrossAccountTests
 
     /// <summary>Members that name something which a caller could try to guess.</summary>
     private static readonly string[] NamingMembers =
-        ["harnessId", "endpointName", "harnessVersion", "targetVersion", "resourceArn", "harnessArn", "agentRuntimeArn", "accountId", "qualifier", WireServer.SessionHeader];
+        ["harnessId", "endpointName", "harnessVersion", "targetVersion", "resourceArn", "harnessArn", "agentRuntimeArn", "accountId", "qualifier", WireServer.SessionHeader, "name", "workloadName", "resourceCredentialProviderName", "tokenVaultId"];
+
+    /// <summary>Name of a credential provider and of a workload identity in each account.</summary>
+    private const string MyName = "only_mine";
+
+    private const string TheirName = "only_theirs";
+
+    /// <summary>An operation that refuses its valid requests, too.</summary>
+    private const string NeverServed = "GetWorkloadAccessTokenForJWT";
 
     /// <summary>Members that name nothing yet: an endpoint that is being created, a session that begins when it is first named.</summary>
     private static readonly (string Operation, string Member)[] Fresh =
     [
         ("CreateHarnessEndpoint", "endpointName"),
+        ("CreateApiKeyCredentialProvider", "name"),
+        ("CreateWorkloadIdentity", "name"),
         ("InvokeHarness", WireServer.SessionHeader),
         ("InvokeAgentRuntimeCommand", WireServer.SessionHeader),
     ];
@@ -56,7 +67,9 @@ public sealed class CrossAccountTests
     {
         var without = Operations(new TestCatalog(), new EngineWorld()).Where(operation => !NamesOf(operation).Any()).Select(operation => operation.Name);
 
-        Assert.Equal(["CreateHarness", "ListHarnesses"], without.Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["CreateApiKeyCredentialProvider", "CreateHarness", "CreateWorkloadIdentity", "ListApiKeyCredentialProviders", "ListHarnesses", "ListWorkloadIdentities"],
+            without.Order(StringComparer.Ordinal));
     }
 
     [Theory]
@@ -72,7 +85,15 @@ public sealed class CrossAccountTests
         await RunAsync(engine, foreignScope, theirs, TheirSession);
         var operation = Operations(world, engine).Single(operation => operation.Name == operationName);
 
-        Assert.Null((await OperationDriver.CallAsync(operation, Mine, Valid(operationName, member, mine))).Fault);
+        var token = await world.Identity.Tokens.IssueAsync(Mine, MyName, null, default);
+
+        Assert.Equal(
+            operationName == NeverServed ? FaultCode.ValidationException : null, (await OperationDriver.CallAsync(operation, Mine, Members())).Fault?.Code);
+        if (operationName.StartsWith("Delete", StringComparison.Ordinal) && member == "name")
+        {
+            await AddNamedAsync(world, Mine, MyName);
+        }
+
         var before = await DumpAsync(world.Store, foreignScope);
         var asked = engine.Model.Requests.Count;
         var foreign = await CallAsync(Foreign(member, theirs));
@@ -86,9 +107,11 @@ public sealed class CrossAccountTests
         Assert.Equal((asked, 2), (engine.Model.Requests.Count, engine.Sandboxes.Count));
         Assert.NotNull(engine.Sandboxes[1].Current);
 
+        JsonObject Members() => Valid(operationName, member, mine) is var members && operationName == "GetResourceApiKey" ? With(members, "workloadIdentityToken", token) : members;
+
         async Task<(FaultCode? Code, string? Message, string? Fields)> CallAsync(string value)
         {
-            var members = Valid(operationName, member, mine);
+            var members = Members();
             members[member == "accountId" ? "agentRuntimeArn" : member] = value;
             if (member == "accountId")
             {
@@ -118,11 +141,11 @@ public sealed class CrossAccountTests
         }
 
         Assert.Single(messages.Distinct());
-        await RefusedAsync(FaultCode.ResourceNotFoundException, () => world.Catalog.ServeAsync(Mine, mine.Arn, "only_theirs", default));
+        await RefusedAsync(FaultCode.ResourceNotFoundException, () => world.Catalog.ServeAsync(Mine, mine.Arn, TheirName, default));
     }
 
     private static IReadOnlyList<Operation> Operations(TestCatalog world, EngineWorld engine) =>
-        ServerComposition.Published(world.Catalog, new OperationDriver.PlainPageTokens(), engine.Resolver, engine.Host, IdSource.System);
+        ServerComposition.Published(world.Catalog, world.Identity, new OperationDriver.PlainPageTokens(), engine.Resolver, engine.Host, IdSource.System);
 
     private static IEnumerable<string> NamesOf(Operation operation) =>
         typeof(CreateHarnessRequest).Assembly.GetTypes().Single(type => type.Name == operation.Name + "Request").GetProperties()
@@ -141,14 +164,33 @@ public sealed class CrossAccountTests
             await world.SettleAsync();
         }
 
-        foreach (var endpoint in scope == Mine ? ["live", "doomed"] : new[] { "live", "doomed", "only_theirs" })
+        foreach (var endpoint in scope == Mine ? ["live", "doomed"] : new[] { "live", "doomed", TheirName })
         {
             await world.Catalog.CreateEndpointAsync(scope, new() { HarnessId = harness.HarnessId, EndpointName = endpoint, TargetVersion = "1" }, default);
         }
 
         await world.SettleAsync();
         await world.Catalog.PutPolicyAsync(scope, harness.Arn, """{"Statement":[]}""", default);
+        await AddNamedAsync(world, scope, scope == Mine ? MyName : TheirName);
         return harness;
+    }
+
+    private static async Task AddNamedAsync(TestCatalog world, Scope scope, string name)
+    {
+        await AddAsync(() => world.Identity.Vault.CreateAsync(scope, new() { Name = name, ApiKey = "key" }, default));
+        await AddAsync(() => world.Identity.Workloads.CreateAsync(scope, new() { Name = name }, default));
+
+        static async Task AddAsync(Func<Task> add)
+        {
+            try
+            {
+                await add();
+            }
+            catch (ServiceException taken) when (taken.Code is FaultCode.ConflictException or FaultCode.ValidationException)
+            {
+                // One of the two is there still.
+            }
+        }
     }
 
     private static async Task RunAsync(EngineWorld engine, Scope scope, Harness harness, string session)
@@ -192,6 +234,16 @@ public sealed class CrossAccountTests
             },
             "InvokeAgentRuntimeCommand" => new() { ["agentRuntimeArn"] = harness.Arn, ["command"] = "echo hi", [WireServer.SessionHeader] = MySession },
             "StopRuntimeSession" => new() { ["agentRuntimeArn"] = harness.Arn, [WireServer.SessionHeader] = MySession },
+            "CreateApiKeyCredentialProvider" => new() { ["name"] = "other", ["apiKey"] = "key" },
+            "UpdateApiKeyCredentialProvider" => new() { ["name"] = MyName, ["apiKey"] = "new" },
+            "GetApiKeyCredentialProvider" or "DeleteApiKeyCredentialProvider" or "GetWorkloadIdentity" or "UpdateWorkloadIdentity" or "DeleteWorkloadIdentity" => new() { ["name"] = MyName },
+            "CreateWorkloadIdentity" => new() { ["name"] = "other" },
+            "GetTokenVault" => new() { ["tokenVaultId"] = TokenVault.DefaultId },
+            "SetTokenVaultCMK" => new() { ["tokenVaultId"] = TokenVault.DefaultId, ["kmsConfiguration"] = new JsonObject { ["keyType"] = "ServiceManagedKey" } },
+            "GetWorkloadAccessToken" => new() { ["workloadName"] = MyName },
+            "GetWorkloadAccessTokenForUserId" => new() { ["workloadName"] = MyName, ["userId"] = "anna" },
+            NeverServed => new() { ["workloadName"] = MyName, ["userToken"] = "e30.e30.e30" },
+            "GetResourceApiKey" => new() { ["resourceCredentialProviderName"] = MyName },
             "ListTagsForResource" or "GetResourcePolicy" or "DeleteResourcePolicy" => new() { ["resourceArn"] = harness.Arn },
             _ => members,
         };
@@ -206,7 +258,7 @@ public sealed class CrossAccountTests
     private static string Foreign(string member, Harness theirs) => member switch
     {
         "harnessId" or "accountId" => theirs.HarnessId,
-        "endpointName" or "qualifier" => "only_theirs",
+        "endpointName" or "qualifier" or "name" or "workloadName" or "resourceCredentialProviderName" or "tokenVaultId" => TheirName,
         WireServer.SessionHeader => TheirSession,
         "harnessVersion" or "targetVersion" => "2",
         _ => theirs.Arn,
@@ -215,7 +267,7 @@ public sealed class CrossAccountTests
     private static string Missing(string member, Harness mine) => member switch
     {
         "harnessId" or "accountId" => "missing-0123456789",
-        "endpointName" or "qualifier" => "nobodys",
+        "endpointName" or "qualifier" or "name" or "workloadName" or "resourceCredentialProviderName" or "tokenVaultId" => "nobodys",
         WireServer.SessionHeader => new string('n', 40),
         "harnessVersion" or "targetVersion" => "9",
         _ => mine.Arn.Replace(mine.HarnessId, "missing-0123456789", StringComparison.Ordinal),
@@ -224,7 +276,7 @@ public sealed class CrossAccountTests
     private static async Task<string> DumpAsync(Belay.Testing.Storage.InMemoryDocumentStore store, Scope scope)
     {
         var lines = new List<string>();
-        foreach (var collection in new[] { "harnesses", "harness-names", "harness-ids", "harness-ages", "harness-versions", "harness-snapshots", "harness-endpoints", "harness-tags", "harness-policies", "harness-work", "client-tokens" })
+        foreach (var collection in new[] { "harnesses", "harness-names", "harness-ids", "harness-ages", "harness-versions", "harness-snapshots", "harness-endpoints", "harness-tags", "harness-policies", "harness-work", "client-tokens", "api-key-credential-providers", "workload-identities", "token-vaults" })
         {
             lines.AddRange((await store.ListAsync(scope, collection, "", null, 1000, default)).Select(document => $"{document.Key} {document.Etag}"));
         }

@@ -14,7 +14,7 @@ public sealed class HarnessOperationsTests
     private readonly HashSet<string> _called = [];
 
     public HarnessOperationsTests() =>
-        _operations = HarnessEndpoints.Operations(_world.Catalog, new OperationDriver.PlainPageTokens()).ToDictionary(operation => operation.Name);
+        _operations = HarnessEndpoints.Operations(_world.Catalog, _world.Identity.Tags, new OperationDriver.PlainPageTokens()).ToDictionary(operation => operation.Name);
 
     [Fact]
     public async Task EveryOperation_OnceThroughItsHandler()

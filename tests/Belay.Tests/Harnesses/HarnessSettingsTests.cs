@@ -220,7 +220,7 @@ public sealed class HarnessSettingsTests
     {
         members["X-Belay-Settings"] = settings;
         return OperationDriver.CallAsync(
-            HarnessEndpoints.Operations(_world.Catalog, new OperationDriver.PlainPageTokens()).Single(one => one.Name == operation), Mine, members);
+            HarnessEndpoints.Operations(_world.Catalog, _world.Identity.Tags, new OperationDriver.PlainPageTokens()).Single(one => one.Name == operation), Mine, members);
     }
 
     private Operation Operation(string name) => SettingsEndpoints.Operations(_world.Catalog).Single(operation => operation.Name == name);

@@ -21,6 +21,7 @@ internal sealed class TestCatalog
         store ??= Store;
         Time = time ?? new();
         Catalog = new(store, Key.Value, settings ?? new(), Time, IdSource.System);
+        Identity = new(store, new Sealer(Key.Value, store, IdSource.System, new()), Key.Value, new(new(), Mine.Account), Time, IdSource.System);
         Reconciler = new(Catalog, (scope, id, token) => StopSessions(scope, id, token), Time, NullLogger<HarnessReconciler>.Instance);
     }
 
@@ -34,6 +35,8 @@ internal sealed class TestCatalog
     public ManualTime Time { get; }
 
     public HarnessCatalog Catalog { get; }
+
+    public IdentityServices Identity { get; }
 
     public HarnessReconciler Reconciler { get; }
 

@@ -6,6 +6,7 @@ using Belay.Models.OpenAi;
 using Belay.Testing.Models;
 using Belay.Testing.Processes;
 using Belay.Testing.Providers;
+using Belay.Testing.Sessions;
 using static Belay.Tests.Models.Conversations;
 
 namespace Belay.Tests.Models;
@@ -62,7 +63,7 @@ public sealed class LiteLlmProvidersTests
         using var catalog = new ModelCatalog(Settings(), TimeProvider.System);
         var request = ModelContract.Request("Hi") with { Messages = [Assistant(Call("tooluse_of_another")), User(Result("tooluse_of_another"))] };
 
-        await foreach (var one in catalog.Resolve(LiteLlm("mistral/m", provider.Url.ToString())).Model.StreamAsync(request, CancellationToken))
+        await foreach (var one in catalog.Resolve(EngineWorld.Scope, LiteLlm("mistral/m", provider.Url.ToString())).Model.StreamAsync(request, CancellationToken))
         {
         }
 
@@ -124,8 +125,8 @@ public sealed class LiteLlmProvidersTests
         using var without = new ModelCatalog(new ModelSettings(), TimeProvider.System);
         using var strict = new ModelCatalog(Settings(allowed: false), TimeProvider.System);
 
-        var missing = Record.Exception(() => without.Resolve(LiteLlm($"{prefix}/m", url))) as ServiceException;
-        var forbidden = Record.Exception(() => strict.Resolve(LiteLlm($"{prefix}/m", url))) as ServiceException;
+        var missing = Record.Exception(() => without.Resolve(EngineWorld.Scope, LiteLlm($"{prefix}/m", url))) as ServiceException;
+        var forbidden = Record.Exception(() => strict.Resolve(EngineWorld.Scope, LiteLlm($"{prefix}/m", url))) as ServiceException;
 
         var isPublic = row.KeyVariable is not null && prefix is not ("hosted_vllm" or "litellm_proxy");
         Assert.Equal(isPublic, missing is { Code: FaultCode.RuntimeClientError } && missing.Message.Contains($"set {row.KeyVariable}", StringComparison.Ordinal));
@@ -138,7 +139,7 @@ public sealed class LiteLlmProvidersTests
     {
         using var catalog = new ModelCatalog(Settings(), TimeProvider.System);
 
-        var fault = Assert.Throws<ServiceException>(() => catalog.Resolve(LiteLlm("azure/m", "https://other.openai.azure.com")));
+        var fault = Assert.Throws<ServiceException>(() => catalog.Resolve(EngineWorld.Scope, LiteLlm("azure/m", "https://other.openai.azure.com")));
 
         Assert.Equal("azure: the server's AZURE_API_KEY goes only to the origin of its AZURE_API_BASE, and this endpoint is another.", fault.Message);
     }
@@ -151,7 +152,7 @@ public sealed class LiteLlmProvidersTests
     {
         using var catalog = new ModelCatalog(new ModelSettings(), TimeProvider.System);
 
-        var fault = Assert.Throws<ServiceException>(() => catalog.Resolve(LiteLlm($"{prefix}/m")));
+        var fault = Assert.Throws<ServiceException>(() => catalog.Resolve(EngineWorld.Scope, LiteLlm($"{prefix}/m")));
 
         Assert.Equal(FaultCode.ValidationException, fault.Code);
         Assert.Contains($"model.liteLlmModelConfig.apiBase must be given with the prefix {prefix}/, unless the operator sets {variable}.", fault.Message, StringComparison.Ordinal);
@@ -163,7 +164,7 @@ public sealed class LiteLlmProvidersTests
         await using var provider = new ScriptedProvider(Answer());
         using var catalog = new ModelCatalog(Settings(), TimeProvider.System);
 
-        var fault = Assert.Throws<ServiceException>(() => catalog.Resolve(LiteLlm("wizard/merlin/v2")));
+        var fault = Assert.Throws<ServiceException>(() => catalog.Resolve(EngineWorld.Scope, LiteLlm("wizard/merlin/v2")));
         await CallAsync(catalog, LiteLlm("wizard/merlin/v2", new Uri(provider.Url, "/api").ToString()));
 
         Assert.Equal(FaultCode.ValidationException, fault.Code);
@@ -182,7 +183,7 @@ public sealed class LiteLlmProvidersTests
     {
         using var catalog = new ModelCatalog(new ModelSettings(), TimeProvider.System);
 
-        var model = catalog.Resolve(LiteLlm(modelId)).Model;
+        var model = catalog.Resolve(EngineWorld.Scope, LiteLlm(modelId)).Model;
 
         Assert.Equal(("bedrock", resolved), (model.Provider, model.ModelId));
     }
@@ -206,7 +207,7 @@ public sealed class LiteLlmProvidersTests
     {
         using var catalog = new ModelCatalog(Settings(), TimeProvider.System);
 
-        var fault = Assert.Throws<ServiceException>(() => catalog.Resolve(LiteLlm(modelId, apiBase)));
+        var fault = Assert.Throws<ServiceException>(() => catalog.Resolve(EngineWorld.Scope, LiteLlm(modelId, apiBase)));
 
         Assert.Equal(FaultCode.ValidationException, fault.Code);
         Assert.Contains(message, fault.Message, StringComparison.Ordinal);
@@ -297,7 +298,7 @@ public sealed class LiteLlmProvidersTests
 
     private static async Task CallAsync(ModelCatalog catalog, HarnessModelConfiguration configuration)
     {
-        var resolved = catalog.Resolve(configuration);
+        var resolved = catalog.Resolve(EngineWorld.Scope, configuration);
         var events = new List<ModelEvent>();
         await foreach (var one in resolved.Model.StreamAsync(ModelContract.Request("Hi") with { Parameters = resolved.Parameters }, CancellationToken))
         {

@@ -3,12 +3,14 @@ using System.Text.Json;
 using Belay.Contracts.Faults;
 using Belay.Contracts.Harnesses;
 using Belay.Models;
+using Belay.Testing.Sessions;
 
 namespace Belay.Tests.Models;
 
 public sealed class ModelCatalogTests
 {
-    private const string KeyArn = "arn:aws:bedrock-agentcore:us-west-2:123456789012:token-vault/default/apikeycredentialprovider/k";
+    private const string KeyArn = "arn:aws:bedrock-agentcore:us-west-2:000000000000:token-vault/default/apikeycredentialprovider/k";
+    private const string TheirKeyArn = "arn:aws:bedrock-agentcore:us-west-2:123456789012:token-vault/default/apikeycredentialprovider/k";
 
     [Theory]
     [InlineData("openai/gpt-x", "openai", "gpt-x")]
@@ -24,7 +26,7 @@ public sealed class ModelCatalogTests
     {
         using var catalog = Catalog();
 
-        var model = catalog.Resolve(LiteLlm(modelId)).Model;
+        var model = catalog.Resolve(EngineWorld.Scope, LiteLlm(modelId)).Model;
 
         Assert.Equal((provider, resolved), (model.Provider, model.ModelId));
     }
@@ -39,16 +41,23 @@ public sealed class ModelCatalogTests
     {
         using var catalog = Catalog();
 
-        Assert.Equal(provider, catalog.Resolve(Bedrock(modelId, format)).Model.Provider);
+        Assert.Equal(provider, catalog.Resolve(EngineWorld.Scope, Bedrock(modelId, format)).Model.Provider);
     }
 
     public static TheoryData<HarnessModelConfiguration, string> NotServed() => new()
     {
         { new HarnessModelConfiguration(), "model names no model" },
-        { new HarnessModelConfiguration { OpenAiModelConfig = new HarnessOpenAiModelConfig { ModelId = "m", ApiKeyArn = KeyArn } }, "model.openAiModelConfig cannot be invoked yet" },
-        { new HarnessModelConfiguration { GeminiModelConfig = new HarnessGeminiModelConfig { ModelId = "m", ApiKeyArn = KeyArn } }, "model.geminiModelConfig cannot be invoked yet: it needs a credential provider" },
+        { OpenAi(TheirKeyArn), "model.openAiModelConfig.apiKeyArn must name a credential provider of the harness's own account and region" },
+        { OpenAi(KeyArn.Replace("us-west-2", "eu-west-1", StringComparison.Ordinal)), "model.openAiModelConfig.apiKeyArn must name a credential provider of the harness's own account and region" },
+        { OpenAi(KeyArn.Replace("arn:aws:", "arn:aws-cn:", StringComparison.Ordinal)), "model.openAiModelConfig.apiKeyArn must be the ARN of a credential provider" },
+        { OpenAi(KeyArn.Replace("default", "other", StringComparison.Ordinal)), "model.openAiModelConfig.apiKeyArn must be the ARN of a credential provider in the vault default" },
+        { OpenAi("k"), "model.openAiModelConfig.apiKeyArn must be the ARN of a credential provider" },
+        { OpenAi(KeyArn, apiBase: "http://user:secret@host"), "model.openAiModelConfig.apiBase must be an absolute http or https URL" },
+        { new HarnessModelConfiguration { GeminiModelConfig = new HarnessGeminiModelConfig { ModelId = "m", ApiKeyArn = TheirKeyArn } }, "model.geminiModelConfig.apiKeyArn must name a credential provider of the harness's own" },
+        { new HarnessModelConfiguration { GeminiModelConfig = new HarnessGeminiModelConfig { ModelId = "m", ApiKeyArn = KeyArn, AdditionalParams = Json("""{"contents":[]}""") } }, "model.geminiModelConfig.additionalParams.contents would replace" },
         { LiteLlm("anthropic/"), "model.liteLlmModelConfig.modelId names no model behind its prefix" },
-        { LiteLlm("anthropic/m", keyArn: KeyArn), "credential providers are not built yet" },
+        { LiteLlm("anthropic/m", keyArn: TheirKeyArn), "model.liteLlmModelConfig.apiKeyArn must name a credential provider of the harness's own" },
+        { LiteLlm("bedrock/m", keyArn: KeyArn), "model.liteLlmModelConfig.apiKeyArn must be left out with bedrock/" },
         { LiteLlm("anthropic/m", apiBase: "http://user:secret@host"), "model.liteLlmModelConfig.apiBase must be an absolute http or https URL" },
         { LiteLlm("anthropic/m", additional: """{"messages":[],"stream":false}"""), "2 validation errors detected: model.liteLlmModelConfig.additionalParams.messages would replace" },
         { LiteLlm("openai/responses/"), "model.liteLlmModelConfig.modelId names no model behind its prefix" },
@@ -56,13 +65,13 @@ public sealed class ModelCatalogTests
         { LiteLlm("openai/responses/m", additional: """{"input":[],"stream":false,"store":true,"conversation":"c"}"""), "4 validation errors detected: model.liteLlmModelConfig.additionalParams.input would replace" },
         { LiteLlm("openai/"), "names no model behind its prefix" },
         { LiteLlm("gemini/"), "model.liteLlmModelConfig.modelId names no model behind its prefix" },
-        { LiteLlm("gemini/m", keyArn: KeyArn), "model.liteLlmModelConfig.apiKeyArn cannot be used yet" },
+        { LiteLlm("gemini/m", keyArn: TheirKeyArn), "model.liteLlmModelConfig.apiKeyArn must name a credential provider of the harness's own" },
         { LiteLlm("gemini/m", apiBase: "http://user:secret@host"), "model.liteLlmModelConfig.apiBase must be an absolute http or https URL" },
         { LiteLlm("gemini/m", additional: """{"contents":[],"tools":[],"tool_config":{}}"""), "3 validation errors detected: model.liteLlmModelConfig.additionalParams.contents would replace" },
         { LiteLlm("gemini/m", additional: """{"generationConfig":{"candidateCount":2}}"""), "additionalParams.generationConfig.candidateCount must be 1" },
         { LiteLlm("gemini/m", additional: """{"generation_config":{"candidate_count":"1"}}"""), "additionalParams.generation_config.candidate_count must be 1" },
         { LiteLlm("wizard/merlin"), "has a prefix that is not known" },
-        { LiteLlm("openai/m", keyArn: KeyArn), "credential providers are not built yet" },
+        { LiteLlm("openai/m", keyArn: TheirKeyArn), "model.liteLlmModelConfig.apiKeyArn must name a credential provider of the harness's own" },
         { LiteLlm("openai/m", apiBase: "ftp://secret-host"), "model.liteLlmModelConfig.apiBase must be an absolute http or https URL" },
         { LiteLlm("openai/m", apiBase: "http://user:secret@host"), "model.liteLlmModelConfig.apiBase must be an absolute http or https URL" },
         { LiteLlm("openai/m", apiBase: "http://169.254.169.254/secret"), "model.liteLlmModelConfig.apiBase must not be a link-local address" },
@@ -78,7 +87,7 @@ public sealed class ModelCatalogTests
     {
         using var catalog = Catalog();
 
-        var fault = Assert.Throws<ServiceException>(() => catalog.Resolve(configuration));
+        var fault = Assert.Throws<ServiceException>(() => catalog.Resolve(EngineWorld.Scope, configuration));
 
         Assert.Equal(FaultCode.ValidationException, fault.Code);
         Assert.Contains(message, fault.Message, StringComparison.Ordinal);
@@ -101,7 +110,7 @@ public sealed class ModelCatalogTests
 
         foreach (var provider in (string[])["openai", "anthropic", "gemini"])
         {
-            var fault = Record.Exception(() => catalog.Resolve(LiteLlm($"{provider}/m"))) as ServiceException;
+            var fault = Record.Exception(() => catalog.Resolve(EngineWorld.Scope, LiteLlm($"{provider}/m"))) as ServiceException;
 
             Assert.Equal(message is null ? null : FaultCode.RuntimeClientError, fault?.Code);
             Assert.Contains(message ?? "", fault?.Message ?? "", StringComparison.Ordinal);
@@ -114,8 +123,8 @@ public sealed class ModelCatalogTests
     {
         using var catalog = Catalog();
 
-        var parameters = catalog.Resolve(LiteLlm("openai/m", additional: """{"seed":1,"belay":{"caching":false}}""")).Parameters;
-        var none = catalog.Resolve(LiteLlm("openai/m", additional: """{"belay":{}}""")).Parameters;
+        var parameters = catalog.Resolve(EngineWorld.Scope, LiteLlm("openai/m", additional: """{"seed":1,"belay":{"caching":false}}""")).Parameters;
+        var none = catalog.Resolve(EngineWorld.Scope, LiteLlm("openai/m", additional: """{"belay":{}}""")).Parameters;
 
         Assert.Equal("""{"seed":1}""", parameters.Additional?.GetRawText());
         Assert.Null(none.Additional);
@@ -155,6 +164,11 @@ public sealed class ModelCatalogTests
 
     private static ModelCatalog Catalog() =>
         new(new ModelSettings { OpenAi = new OpenAiSettings { BaseUrl = new Uri("http://127.0.0.1:1/v1") }, Providers = new ProviderSettings { Variables = new Dictionary<string, string> { ["ANTHROPIC_BASE_URL"] = "http://127.0.0.1:1", ["GOOGLE_GEMINI_BASE_URL"] = "http://127.0.0.1:1/v1beta" } } }, TimeProvider.System);
+
+    private static HarnessModelConfiguration OpenAi(string keyArn, HarnessOpenAiApiFormat? format = null, string? apiBase = null) => new()
+    {
+        OpenAiModelConfig = new HarnessOpenAiModelConfig { ModelId = "m", ApiKeyArn = keyArn, ApiFormat = format, ApiBase = apiBase },
+    };
 
     private static HarnessModelConfiguration LiteLlm(string modelId, string? apiBase = null, string? keyArn = null, string? additional = null) => new()
     {

@@ -2,6 +2,7 @@ using Belay.Contracts.Harnesses;
 using Belay.Models;
 using Belay.Models.Anthropic;
 using Belay.Testing.Models;
+using Belay.Testing.Sessions;
 
 namespace Belay.Tests.Models.Anthropic;
 
@@ -25,7 +26,7 @@ public sealed class AnthropicModelTests : ModelContract
         await using var provider = new ScriptedProvider(Stream(Hello, End("end_turn")));
         using var catalog = new ModelCatalog(new ModelSettings(), TimeProvider.System);
 
-        await foreach (var one in catalog.Resolve(Configuration(provider.Url)).Model.StreamAsync(Request("Hi"), CancellationToken.None))
+        await foreach (var one in catalog.Resolve(EngineWorld.Scope, Configuration(provider.Url)).Model.StreamAsync(Request("Hi"), CancellationToken.None))
         {
         }
 
@@ -48,7 +49,7 @@ public sealed class AnthropicModelTests : ModelContract
         await using var provider = new ScriptedProvider(Stream(Hello, End("end_turn")));
         using var catalog = new ModelCatalog(new ModelSettings { Anthropic = new AnthropicSettings { PromptCaching = server } }, TimeProvider.System);
 
-        await foreach (var one in catalog.Resolve(Configuration(provider.Url, additional)).Model.StreamAsync(Request("Hi"), CancellationToken.None))
+        await foreach (var one in catalog.Resolve(EngineWorld.Scope, Configuration(provider.Url, additional)).Model.StreamAsync(Request("Hi"), CancellationToken.None))
         {
         }
 
@@ -65,7 +66,7 @@ public sealed class AnthropicModelTests : ModelContract
 
         foreach (var configuration in (HarnessModelConfiguration[])[Configuration(null), Configuration(ours.Url), Configuration(theirs.Url)])
         {
-            await foreach (var one in catalog.Resolve(configuration).Model.StreamAsync(Request("Hi"), CancellationToken.None))
+            await foreach (var one in catalog.Resolve(EngineWorld.Scope, configuration).Model.StreamAsync(Request("Hi"), CancellationToken.None))
             {
             }
         }
@@ -83,7 +84,7 @@ public sealed class AnthropicModelTests : ModelContract
         var settings = new ModelSettings { Providers = Operator(provider.Url) };
         using var catalog = new ModelCatalog(settings, TimeProvider.System);
 
-        var model = catalog.Resolve(Configuration(null)).Model;
+        var model = catalog.Resolve(EngineWorld.Scope, Configuration(null)).Model;
         var (refused, streamed) = (await FailureAsync(model), await FailureAsync(model));
 
         Assert.Equal((ModelFailure.Refused, "anthropic: invalid x-api-key [redacted] (HTTP 401)"), (refused.Failure, refused.Message));
@@ -107,7 +108,7 @@ public sealed class AnthropicModelTests : ModelContract
         await using var provider = new ScriptedProvider(Error(status, type, message) with { Headers = new Dictionary<string, string> { ["retry-after"] = "7" } });
         using var catalog = new ModelCatalog(new ModelSettings(), TimeProvider.System);
 
-        var exception = await FailureAsync(catalog.Resolve(Configuration(provider.Url)).Model);
+        var exception = await FailureAsync(catalog.Resolve(EngineWorld.Scope, Configuration(provider.Url)).Model);
 
         Assert.Equal((failure, $"anthropic: {message} (HTTP {status})", TimeSpan.FromSeconds(7)), (exception.Failure, exception.Message, exception.RetryAfter));
     }
@@ -152,7 +153,7 @@ public sealed class AnthropicModelTests : ModelContract
         }
 
         var catalog = new ModelCatalog(new ModelSettings(), TimeProvider.System);
-        return new ModelSubject(catalog.Resolve(Configuration(url)).Model, Request("Hi"), () => provider.Requests.Count > 0, provider.Left, catalog, provider);
+        return new ModelSubject(catalog.Resolve(EngineWorld.Scope, Configuration(url)).Model, Request("Hi"), () => provider.Requests.Count > 0, provider.Left, catalog, provider);
     }
 
     private static HarnessModelConfiguration Configuration(Uri? url, string? additional = null) => new()

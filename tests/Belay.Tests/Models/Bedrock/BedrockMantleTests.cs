@@ -4,6 +4,7 @@ using Belay.Contracts.Faults;
 using Belay.Contracts.Harnesses;
 using Belay.Models;
 using Belay.Models.Bedrock;
+using Belay.Testing.Sessions;
 using Belay.Testing;
 using Belay.Testing.Models;
 using Belay.Testing.Providers;
@@ -48,7 +49,7 @@ public sealed class BedrockMantleTests
         var time = new ManualTime();
         var keys = new ChangingKeys();
         using var catalog = new ModelCatalog(Settings(provider.Url), time, keys);
-        var resolved = catalog.Resolve(Configuration(format));
+        var resolved = catalog.Resolve(EngineWorld.Scope, Configuration(format));
 
         var first = await EventsAsync(resolved);
         keys.AccessKey = "ASIDSECOND";
@@ -74,7 +75,7 @@ public sealed class BedrockMantleTests
         settings = settings with { Bedrock = settings.Bedrock with { BearerToken = "bedrock-api-key-operator" } };
         using var catalog = new ModelCatalog(settings, TimeProvider.System);
 
-        await EventsAsync(catalog.Resolve(Configuration(HarnessBedrockApiFormat.Responses)));
+        await EventsAsync(catalog.Resolve(EngineWorld.Scope, Configuration(HarnessBedrockApiFormat.Responses)));
 
         Assert.Equal("Bearer bedrock-api-key-operator", Assert.Single(provider.Requests).Headers["authorization"]);
         Assert.DoesNotContain("operator", settings.ToString(), StringComparison.Ordinal);
@@ -93,7 +94,7 @@ public sealed class BedrockMantleTests
         settings = settings with { Bedrock = settings.Bedrock with { BearerToken = "bedrock-api-key-operator" } };
         using var catalog = new ModelCatalog(settings, TimeProvider.System);
 
-        var exception = await Assert.ThrowsAsync<ModelException>(() => EventsAsync(catalog.Resolve(Configuration(HarnessBedrockApiFormat.Responses))));
+        var exception = await Assert.ThrowsAsync<ModelException>(() => EventsAsync(catalog.Resolve(EngineWorld.Scope, Configuration(HarnessBedrockApiFormat.Responses))));
 
         Assert.Equal((ModelFailure.Refused, "bedrock: [redacted] is not valid (HTTP 401)"), (exception.Failure, exception.Message));
     }
@@ -104,7 +105,7 @@ public sealed class BedrockMantleTests
         await using var provider = new ScriptedProvider(Reply(HarnessBedrockApiFormat.Responses));
         using var catalog = new ModelCatalog(Settings(provider.Url), TimeProvider.System, new ChangingKeys { AccessKey = "BELAYX" });
 
-        var exception = await Assert.ThrowsAsync<ModelException>(() => EventsAsync(catalog.Resolve(Configuration(HarnessBedrockApiFormat.Responses))));
+        var exception = await Assert.ThrowsAsync<ModelException>(() => EventsAsync(catalog.Resolve(EngineWorld.Scope, Configuration(HarnessBedrockApiFormat.Responses))));
 
         Assert.Equal(ModelFailure.Refused, exception.Failure);
         Assert.Empty(provider.Requests);
@@ -119,7 +120,7 @@ public sealed class BedrockMantleTests
         var configuration = Configuration(format);
         configuration = configuration with { BedrockModelConfig = configuration.BedrockModelConfig! with { AdditionalParams = System.Text.Json.JsonElement.Parse(additional) } };
 
-        var fault = Assert.Throws<ServiceException>(() => catalog.Resolve(configuration));
+        var fault = Assert.Throws<ServiceException>(() => catalog.Resolve(EngineWorld.Scope, configuration));
 
         Assert.StartsWith($"{problems} validation errors detected: model.bedrockModelConfig.additionalParams.", fault.Message, StringComparison.Ordinal);
     }

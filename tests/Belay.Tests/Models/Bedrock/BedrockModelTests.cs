@@ -6,6 +6,7 @@ using Belay.Contracts.Harnesses;
 using Belay.Models;
 using Belay.Models.Bedrock;
 using Belay.Testing.Models;
+using Belay.Testing.Sessions;
 
 namespace Belay.Tests.Models.Bedrock;
 
@@ -29,7 +30,7 @@ public sealed class BedrockModelTests : ModelContract
         var time = new Testing.ManualTime();
         using var catalog = Catalog(provider.Url, new SessionAWSCredentials("AKIDEXAMPLE", "secret", "token"), time);
 
-        await foreach (var one in catalog.Resolve(Configuration).Model.StreamAsync(Request("Hi"), CancellationToken.None))
+        await foreach (var one in catalog.Resolve(EngineWorld.Scope, Configuration).Model.StreamAsync(Request("Hi"), CancellationToken.None))
         {
         }
 
@@ -137,7 +138,7 @@ public sealed class BedrockModelTests : ModelContract
         }
 
         var catalog = Catalog(url, new BasicAWSCredentials("AKID", "secret"), TimeProvider.System);
-        return new ModelSubject(catalog.Resolve(Configuration).Model, Request("Hi"), () => provider.Requests.Count > 0, provider.Left, catalog, provider);
+        return new ModelSubject(catalog.Resolve(EngineWorld.Scope, Configuration).Model, Request("Hi"), () => provider.Requests.Count > 0, provider.Left, catalog, provider);
     }
 
     private static HarnessModelConfiguration Configuration => new() { BedrockModelConfig = new HarnessBedrockModelConfig { ModelId = ModelId } };
@@ -162,7 +163,7 @@ public sealed class BedrockModelTests : ModelContract
 
     private static async Task<ModelException> FailureAsync(ModelCatalog catalog) => await Assert.ThrowsAsync<ModelException>(async () =>
     {
-        await foreach (var one in catalog.Resolve(Configuration).Model.StreamAsync(Request("Hi"), CancellationToken.None))
+        await foreach (var one in catalog.Resolve(EngineWorld.Scope, Configuration).Model.StreamAsync(Request("Hi"), CancellationToken.None))
         {
         }
     });

@@ -4,6 +4,7 @@ using Belay.Contracts.Harnesses;
 using Belay.Models;
 using Belay.Models.Gemini;
 using Belay.Testing.Models;
+using Belay.Testing.Sessions;
 using static Belay.Testing.Models.ProviderBytes;
 
 namespace Belay.Tests.Models.Gemini;
@@ -20,7 +21,7 @@ public sealed class GeminiModelTests : ModelContract
         await using var provider = new ScriptedProvider(Stream(Hello, End));
         using var catalog = new ModelCatalog(new ModelSettings(), TimeProvider.System);
 
-        await RunAsync(catalog.Resolve(Configuration(provider.Url)).Model);
+        await RunAsync(catalog.Resolve(EngineWorld.Scope, Configuration(provider.Url)).Model);
 
         var request = Assert.Single(provider.Requests);
         Assert.Equal(("POST", "/v1beta/models/m:streamGenerateContent?alt=sse"), (request.Method, request.Target));
@@ -46,8 +47,8 @@ public sealed class GeminiModelTests : ModelContract
         await using var theirs = new ScriptedProvider(Stream(Hello, End));
         using var catalog = new ModelCatalog(Settings(ours), TimeProvider.System);
 
-        await RunAsync(catalog.Resolve(Configuration(null)).Model);
-        await RunAsync(catalog.Resolve(Configuration(theirs.Url)).Model);
+        await RunAsync(catalog.Resolve(EngineWorld.Scope, Configuration(null)).Model);
+        await RunAsync(catalog.Resolve(EngineWorld.Scope, Configuration(theirs.Url)).Model);
 
         var request = Assert.Single(ours.Requests);
         Assert.Equal(Key, request.Headers["x-goog-api-key"]);
@@ -64,7 +65,7 @@ public sealed class GeminiModelTests : ModelContract
         await using var provider = new ScriptedProvider(new ProviderReply { Status = status, ContentType = "application/json", Pieces = [Encoding.UTF8.GetBytes(body)] });
         using var catalog = new ModelCatalog(Settings(provider), TimeProvider.System);
 
-        var exception = await FailureAsync(catalog.Resolve(Configuration(null)).Model);
+        var exception = await FailureAsync(catalog.Resolve(EngineWorld.Scope, Configuration(null)).Model);
 
         Assert.Equal((ModelFailure.Refused, "gemini: API key [redacted] not valid." + (status == 200 ? "" : " (HTTP 400)")), (exception.Failure, exception.Message));
     }
@@ -86,7 +87,7 @@ public sealed class GeminiModelTests : ModelContract
         await using var provider = new ScriptedProvider(new ProviderReply { Status = status, ContentType = "application/json", Pieces = [Encoding.UTF8.GetBytes(body)] });
         using var catalog = new ModelCatalog(new ModelSettings(), TimeProvider.System);
 
-        var exception = await FailureAsync(catalog.Resolve(Configuration(provider.Url)).Model);
+        var exception = await FailureAsync(catalog.Resolve(EngineWorld.Scope, Configuration(provider.Url)).Model);
 
         Assert.Equal((failure, seconds), (exception.Failure, exception.RetryAfter?.TotalSeconds ?? 0));
         Assert.StartsWith("gemini: ", exception.Message, StringComparison.Ordinal);
@@ -103,7 +104,7 @@ public sealed class GeminiModelTests : ModelContract
         });
         using var catalog = new ModelCatalog(new ModelSettings(), TimeProvider.System);
 
-        Assert.Equal(TimeSpan.FromSeconds(9), (await FailureAsync(catalog.Resolve(Configuration(provider.Url)).Model)).RetryAfter);
+        Assert.Equal(TimeSpan.FromSeconds(9), (await FailureAsync(catalog.Resolve(EngineWorld.Scope, Configuration(provider.Url)).Model)).RetryAfter);
     }
 
     [Fact]
@@ -111,7 +112,7 @@ public sealed class GeminiModelTests : ModelContract
     {
         using var catalog = new ModelCatalog(new ModelSettings(), TimeProvider.System);
 
-        var fault = Assert.Throws<ServiceException>(() => catalog.Resolve(Configuration(new Uri("http://169.254.169.254"))));
+        var fault = Assert.Throws<ServiceException>(() => catalog.Resolve(EngineWorld.Scope, Configuration(new Uri("http://169.254.169.254"))));
 
         Assert.Contains("model.liteLlmModelConfig.apiBase", fault.Message, StringComparison.Ordinal);
     }
@@ -140,7 +141,7 @@ public sealed class GeminiModelTests : ModelContract
         }
 
         var catalog = new ModelCatalog(new ModelSettings(), TimeProvider.System);
-        return new ModelSubject(catalog.Resolve(Configuration(url)).Model, Request("Hi"), () => provider.Requests.Count > 0, provider.Left, catalog, provider);
+        return new ModelSubject(catalog.Resolve(EngineWorld.Scope, Configuration(url)).Model, Request("Hi"), () => provider.Requests.Count > 0, provider.Left, catalog, provider);
     }
 
     private static ModelSettings Settings(ScriptedProvider provider) =>

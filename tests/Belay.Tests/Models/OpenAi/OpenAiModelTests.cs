@@ -2,6 +2,7 @@ using Belay.Contracts.Harnesses;
 using Belay.Models;
 using Belay.Models.OpenAi;
 using Belay.Testing.Models;
+using Belay.Testing.Sessions;
 
 namespace Belay.Tests.Models.OpenAi;
 
@@ -14,7 +15,7 @@ public sealed class OpenAiModelTests : ModelContract
     {
         await using var provider = new ScriptedProvider(Stream(Hello, End("stop")));
         using var catalog = new ModelCatalog(new ModelSettings(), TimeProvider.System);
-        var resolved = catalog.Resolve(Configuration(provider.Url));
+        var resolved = catalog.Resolve(EngineWorld.Scope, Configuration(provider.Url));
 
         await foreach (var one in resolved.Model.StreamAsync(Request("Hi"), CancellationToken.None))
         {
@@ -39,7 +40,7 @@ public sealed class OpenAiModelTests : ModelContract
 
         foreach (var configuration in (HarnessModelConfiguration[])[Configuration(null), Configuration(theirs.Url)])
         {
-            await foreach (var one in catalog.Resolve(configuration).Model.StreamAsync(Request("Hi"), CancellationToken.None))
+            await foreach (var one in catalog.Resolve(EngineWorld.Scope, configuration).Model.StreamAsync(Request("Hi"), CancellationToken.None))
             {
             }
         }
@@ -60,7 +61,7 @@ public sealed class OpenAiModelTests : ModelContract
         var settings = new ModelSettings { OpenAi = new OpenAiSettings { BaseUrl = provider.Url, ApiKey = "sk-operator", AllowEnvironmentKeys = true } };
         using var catalog = new ModelCatalog(settings, TimeProvider.System);
 
-        var exception = await FailureAsync(catalog.Resolve(Configuration(null)).Model);
+        var exception = await FailureAsync(catalog.Resolve(EngineWorld.Scope, Configuration(null)).Model);
 
         Assert.Equal((ModelFailure.Refused, "openai: Incorrect key [redacted] given (HTTP 401)"), (exception.Failure, exception.Message));
     }
@@ -74,7 +75,7 @@ public sealed class OpenAiModelTests : ModelContract
         await using var provider = new ScriptedProvider(new ProviderReply { Status = 429, Headers = new Dictionary<string, string> { [header] = value } });
         using var catalog = new ModelCatalog(new ModelSettings(), new Testing.ManualTime());
 
-        var exception = await FailureAsync(catalog.Resolve(Configuration(provider.Url)).Model);
+        var exception = await FailureAsync(catalog.Resolve(EngineWorld.Scope, Configuration(provider.Url)).Model);
 
         Assert.Equal((ModelFailure.Throttled, TimeSpan.FromSeconds(seconds)), (exception.Failure, exception.RetryAfter));
     }
@@ -101,7 +102,7 @@ public sealed class OpenAiModelTests : ModelContract
         await using var provider = new ScriptedProvider(new ProviderReply { Status = status, Pieces = [System.Text.Encoding.UTF8.GetBytes(body)] });
         using var catalog = new ModelCatalog(new ModelSettings(), TimeProvider.System);
 
-        var exception = await FailureAsync(catalog.Resolve(Configuration(provider.Url)).Model);
+        var exception = await FailureAsync(catalog.Resolve(EngineWorld.Scope, Configuration(provider.Url)).Model);
 
         Assert.Equal(failure, exception.Failure);
         Assert.DoesNotContain("<", exception.Message, StringComparison.Ordinal);
@@ -118,7 +119,7 @@ public sealed class OpenAiModelTests : ModelContract
         using var catalog = new ModelCatalog(new ModelSettings(), TimeProvider.System);
         var events = new List<ModelEvent>();
 
-        await foreach (var one in catalog.Resolve(Configuration(provider.Url)).Model.StreamAsync(Request("Hi"), CancellationToken.None))
+        await foreach (var one in catalog.Resolve(EngineWorld.Scope, Configuration(provider.Url)).Model.StreamAsync(Request("Hi"), CancellationToken.None))
         {
             events.Add(one);
         }
@@ -138,7 +139,7 @@ public sealed class OpenAiModelTests : ModelContract
         var seen = new TaskCompletionSource();
         var run = Task.Run(async () =>
         {
-            await foreach (var one in catalog.Resolve(Configuration(provider.Url)).Model.StreamAsync(Request("Hi"), CancellationToken.None))
+            await foreach (var one in catalog.Resolve(EngineWorld.Scope, Configuration(provider.Url)).Model.StreamAsync(Request("Hi"), CancellationToken.None))
             {
                 if (one is ModelEvent.Text && --texts == 0)
                 {
@@ -167,7 +168,7 @@ public sealed class OpenAiModelTests : ModelContract
     {
         await using var provider = new ScriptedProvider(Stream(Hello, End("stop")), Stream(Hello, End("stop")));
         using var catalog = new ModelCatalog(new ModelSettings(), TimeProvider.System);
-        var model = catalog.Resolve(Configuration(provider.Url)).Model;
+        var model = catalog.Resolve(EngineWorld.Scope, Configuration(provider.Url)).Model;
 
         for (var i = 0; i < 2; i++)
         {
@@ -185,7 +186,7 @@ public sealed class OpenAiModelTests : ModelContract
         await using var provider = new ScriptedProvider(Stream(Hello, End("stop")));
         using var catalog = new ModelCatalog(new ModelSettings { MaxReplyBytes = 100 }, TimeProvider.System);
 
-        Assert.Equal(ModelFailure.Malformed, (await FailureAsync(catalog.Resolve(Configuration(provider.Url)).Model)).Failure);
+        Assert.Equal(ModelFailure.Malformed, (await FailureAsync(catalog.Resolve(EngineWorld.Scope, Configuration(provider.Url)).Model)).Failure);
     }
 
     [Theory]
@@ -230,7 +231,7 @@ public sealed class OpenAiModelTests : ModelContract
         }
 
         var catalog = new ModelCatalog(new ModelSettings(), TimeProvider.System);
-        return new ModelSubject(catalog.Resolve(Configuration(url)).Model, Request("Hi"), () => provider.Requests.Count > 0, provider.Left, catalog, provider);
+        return new ModelSubject(catalog.Resolve(EngineWorld.Scope, Configuration(url)).Model, Request("Hi"), () => provider.Requests.Count > 0, provider.Left, catalog, provider);
     }
 
     private static HarnessModelConfiguration Configuration(Uri? url) => new()

@@ -1,6 +1,7 @@
 using System.Text;
 using Belay.Contracts.Harnesses;
 using Belay.Models;
+using Belay.Testing.Sessions;
 using Belay.Testing.Models;
 using Belay.Testing.Providers;
 
@@ -14,7 +15,7 @@ public sealed class ResponsesModelTests : ModelContract
         await using var provider = new ScriptedProvider(Stream(ResponsesReply.Say("Hello, world! And more.")));
         using var catalog = new ModelCatalog(new ModelSettings(), TimeProvider.System);
 
-        await EventsAsync(catalog.Resolve(Configuration(provider.Url)).Model);
+        await EventsAsync(catalog.Resolve(EngineWorld.Scope, Configuration(provider.Url)).Model);
 
         var request = Assert.Single(provider.Requests);
         Assert.Equal(("POST", "/v1/responses"), (request.Method, request.Target));
@@ -33,8 +34,8 @@ public sealed class ResponsesModelTests : ModelContract
         var settings = new ModelSettings { OpenAi = new OpenAiSettings { BaseUrl = new Uri(ours.Url, "/v1"), ApiKey = "sk-operator", AllowEnvironmentKeys = true } };
         using var catalog = new ModelCatalog(settings, TimeProvider.System);
 
-        await EventsAsync(catalog.Resolve(Configuration(null)).Model);
-        await EventsAsync(catalog.Resolve(Configuration(theirs.Url)).Model);
+        await EventsAsync(catalog.Resolve(EngineWorld.Scope, Configuration(null)).Model);
+        await EventsAsync(catalog.Resolve(EngineWorld.Scope, Configuration(theirs.Url)).Model);
 
         Assert.Equal("Bearer sk-operator", Assert.Single(ours.Requests).Headers["authorization"]);
         Assert.False(Assert.Single(theirs.Requests).Headers.ContainsKey("authorization"));
@@ -50,7 +51,7 @@ public sealed class ResponsesModelTests : ModelContract
         var settings = new ModelSettings { OpenAi = new OpenAiSettings { BaseUrl = provider.Url, ApiKey = "sk-operator", AllowEnvironmentKeys = true } };
         using var catalog = new ModelCatalog(settings, TimeProvider.System);
 
-        var exception = await Assert.ThrowsAsync<ModelException>(() => EventsAsync(catalog.Resolve(Configuration(null)).Model));
+        var exception = await Assert.ThrowsAsync<ModelException>(() => EventsAsync(catalog.Resolve(EngineWorld.Scope, Configuration(null)).Model));
 
         Assert.Equal((ModelFailure.Refused, message), (exception.Failure, exception.Message));
     }
@@ -61,7 +62,7 @@ public sealed class ResponsesModelTests : ModelContract
         await using var provider = new ScriptedProvider(new ProviderReply { ContentType = "application/json", Pieces = [Encoding.UTF8.GetBytes(ResponsesReply.Say("Hi").Whole(1, "m").ToJsonString())] });
         using var catalog = new ModelCatalog(new ModelSettings(), TimeProvider.System);
 
-        Assert.Equal("0 text Hi\n0 closed\nusage 7 3 0 0\nstopped end_turn", ModelEventText.Print(await EventsAsync(catalog.Resolve(Configuration(provider.Url)).Model)));
+        Assert.Equal("0 text Hi\n0 closed\nusage 7 3 0 0\nstopped end_turn", ModelEventText.Print(await EventsAsync(catalog.Resolve(EngineWorld.Scope, Configuration(provider.Url)).Model)));
     }
 
     [Fact]
@@ -69,7 +70,7 @@ public sealed class ResponsesModelTests : ModelContract
     {
         await using var provider = new ScriptedProvider(Stream(ResponsesReply.Say("Hi")), Stream(ResponsesReply.Say("Hi")));
         using var catalog = new ModelCatalog(new ModelSettings(), TimeProvider.System);
-        var model = catalog.Resolve(Configuration(provider.Url)).Model;
+        var model = catalog.Resolve(EngineWorld.Scope, Configuration(provider.Url)).Model;
 
         await EventsAsync(model);
         await EventsAsync(model);
@@ -104,7 +105,7 @@ public sealed class ResponsesModelTests : ModelContract
         }
 
         var catalog = new ModelCatalog(new ModelSettings(), TimeProvider.System);
-        return new ModelSubject(catalog.Resolve(Configuration(url)).Model, Request("Hi"), () => provider.Requests.Count > 0, provider.Left, catalog, provider);
+        return new ModelSubject(catalog.Resolve(EngineWorld.Scope, Configuration(url)).Model, Request("Hi"), () => provider.Requests.Count > 0, provider.Left, catalog, provider);
     }
 
     private static HarnessModelConfiguration Configuration(Uri? url) => new()

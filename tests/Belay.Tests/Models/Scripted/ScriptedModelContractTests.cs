@@ -1,6 +1,7 @@
 using Belay.Contracts.Harnesses;
 using Belay.Models;
 using Belay.Testing.Models;
+using Belay.Testing.Sessions;
 
 namespace Belay.Tests.Models.Scripted;
 
@@ -24,7 +25,7 @@ public sealed class ScriptedModelContractTests : ModelContract
             _ => "!say Hello\n!cut",
         };
         var catalog = new ModelCatalog(new ModelSettings(), TimeProvider.System);
-        var model = catalog.Resolve(new HarnessModelConfiguration { BedrockModelConfig = new HarnessBedrockModelConfig { ModelId = "belay/scripted" } }).Model;
+        var model = catalog.Resolve(EngineWorld.Scope, new HarnessModelConfiguration { BedrockModelConfig = new HarnessBedrockModelConfig { ModelId = "belay/scripted" } }).Model;
         return Task.FromResult(new ModelSubject(model, Request(script), () => false, Task.CompletedTask, catalog));
     }
 }

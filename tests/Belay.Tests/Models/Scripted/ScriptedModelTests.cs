@@ -6,6 +6,7 @@ using Belay.Contracts.Invocations;
 using Belay.Models;
 using Belay.Testing;
 using Belay.Testing.Models;
+using Belay.Testing.Sessions;
 
 namespace Belay.Tests.Models.Scripted;
 
@@ -219,7 +220,7 @@ public sealed class ScriptedModelTests
 
         public Conversation(ModelCatalog catalog, string text, string? onlyTool = null, int? maxTokens = null)
         {
-            _model = catalog.Resolve(new HarnessModelConfiguration { LiteLlmModelConfig = new HarnessLiteLlmModelConfig { ModelId = "belay/scripted", MaxTokens = maxTokens } });
+            _model = catalog.Resolve(EngineWorld.Scope, new HarnessModelConfiguration { LiteLlmModelConfig = new HarnessLiteLlmModelConfig { ModelId = "belay/scripted", MaxTokens = maxTokens } });
             _tools = onlyTool is null ? ["shell", "file_operations", "add"] : [onlyTool];
             _messages = [new Message(HarnessConversationRole.User, [new Block.Text(text)])];
         }
