@@ -29,6 +29,9 @@ public sealed record Invocation
     /// <summary>Its sampling parameters.</summary>
     public required ModelParameters Parameters { get; init; }
 
+    /// <summary>Models that take over, one after the other, when the one before fails.</summary>
+    public IReadOnlyList<ResolvedModel> Fallbacks { get; init; } = [];
+
     /// <summary>Instructions.</summary>
     public required IReadOnlyList<string> System { get; init; }
 

@@ -11,7 +11,11 @@ namespace Belay.Models;
 /// <summary>A model that can be called, and the parameters to call it with.</summary>
 /// <param name="Model">The model.</param>
 /// <param name="Parameters">Its parameters, ready for <see cref="ModelRequest.Parameters"/>.</param>
-public sealed record ResolvedModel(IModel Model, ModelParameters Parameters);
+public sealed record ResolvedModel(IModel Model, ModelParameters Parameters)
+{
+    /// <summary>Models that take over, one after the other, when the one before fails; they have none of their own.</summary>
+    public IReadOnlyList<ResolvedModel> Fallbacks { get; init; } = [];
+}
 
 /// <summary>Turns a harness's model configuration into a model. Holds the connections, so one serves the whole server.</summary>
 public sealed partial class ModelCatalog : IDisposable
@@ -46,18 +50,11 @@ public sealed partial class ModelCatalog : IDisposable
         : this(settings, time) => _credentials = new BedrockCredentials(credentials);
 
     /// <summary>
-    /// The model that a configuration names. Sends nothing; a credential that is missing is found out when the model is called,
+    /// The model that a configuration names, with its fallbacks. Sends nothing; a credential that is missing is found out when the model is called,
     /// save where it can be known now.
     /// </summary>
     /// <exception cref="ServiceException">The configuration cannot be served, with every problem named.</exception>
-    public ResolvedModel Resolve(HarnessModelConfiguration configuration) => configuration switch
-    {
-        { BedrockModelConfig: { } bedrock } => Bedrock(bedrock, "model.bedrockModelConfig"),
-        { LiteLlmModelConfig: { } liteLlm } => LiteLlm(liteLlm),
-        { OpenAiModelConfig: not null } => throw NotBuilt("model.openAiModelConfig", "cannot be invoked yet: it needs a credential provider, and those are not built yet"),
-        { GeminiModelConfig: not null } => throw NotBuilt("model.geminiModelConfig", "cannot be invoked yet: it needs a credential provider, and those are not built yet"),
-        _ => throw ServiceException.Invalid([new FieldProblem("model", $"names no model; {Works}.")]),
-    };
+    public ResolvedModel Resolve(HarnessModelConfiguration configuration) => ModelFallbacks.Resolve(configuration, ResolveOne);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -65,6 +62,15 @@ public sealed partial class ModelCatalog : IDisposable
         _bedrock.Dispose();
         _others.Dispose();
     }
+
+    private ResolvedModel ResolveOne(HarnessModelConfiguration configuration) => configuration switch
+    {
+        { BedrockModelConfig: { } bedrock } => Bedrock(bedrock, "model.bedrockModelConfig"),
+        { LiteLlmModelConfig: { } liteLlm } => LiteLlm(liteLlm),
+        { OpenAiModelConfig: not null } => throw NotBuilt("model.openAiModelConfig", "cannot be invoked yet: it needs a credential provider, and those are not built yet"),
+        { GeminiModelConfig: not null } => throw NotBuilt("model.geminiModelConfig", "cannot be invoked yet: it needs a credential provider, and those are not built yet"),
+        _ => throw ServiceException.Invalid([new FieldProblem("model", $"names no model; {Works}.")]),
+    };
 
     private ResolvedModel Bedrock(HarnessBedrockModelConfig config, string path)
     {
@@ -79,7 +85,7 @@ public sealed partial class ModelCatalog : IDisposable
         }
 
         var additional = AdditionalParameters.Read(config.AdditionalParams, BedrockRequest.Reserved, $"{path}.additionalParams");
-        var caching = additional.Belay.Caching ?? _settings.Bedrock.PromptCaching;
+        var caching = additional.Belay.PromptCaching ?? _settings.Bedrock.PromptCaching;
         var model = new BedrockModel(_bedrock, _credentials, _settings.Bedrock, _time, config.ModelId, caching);
         return new ResolvedModel(model, new ModelParameters(config.MaxTokens, config.Temperature, config.TopP, TopK: null, additional.Members));
     }
