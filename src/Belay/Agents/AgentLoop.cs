@@ -55,6 +55,7 @@ public sealed class AgentLoop(ModelTurn turn, ContextReduction context, ToolDisp
             var reply = await turn.RunAsync(run, request, steers.Count, cancellationToken);
             if (reply.Switched)
             {
+                // The same iteration again, with the model that took over.
                 continue;
             }
 

@@ -93,7 +93,8 @@ public sealed class Conversation
                 Asking = null;
                 break;
             case ModelSwitched switched:
-                Fallback = switched.Fallback;
+                // What an import brings may say anything.
+                Fallback = Math.Max(0, switched.Fallback);
                 break;
             case ToolIntent { Verdict: "run" } intent when Open is not null:
                 Open = Open with { Begun = Open.Begun.Add(intent.ToolUseId) };

@@ -5,6 +5,7 @@ using Belay.Contracts.Harnesses;
 using Belay.Contracts.Invocations;
 using Belay.Models;
 using Belay.Replays;
+using Belay.Server.Telemetry;
 using Belay.Sessions;
 using Belay.Telemetry;
 using Belay.Testing;
@@ -36,7 +37,7 @@ public sealed class FailoverTests
         world.Model.Otherwise = (_, token) => FakeModel.Fail([], new(failure, "fake: down"), token);
         world.Fallbacks[0].Say("From the second.");
 
-        var events = await InvokeAsync(world);
+        var events = await RetryAsync(world);
 
         Assert.Equal("From the second.", TextOf(events));
         Assert.Equal(attempts, world.Model.Requests.Count);
@@ -86,7 +87,7 @@ public sealed class FailoverTests
         var effects = new List<string>();
         world.Disk.OnEffect = (id, _) => effects.Add(id);
 
-        Assert.Equal("Done.", TextOf(await world.InvokeAsync(EngineWorld.User("Go"))));
+        Assert.Equal("Done.", TextOf(await InvokeAsync(world)));
 
         Assert.Equal(["a1", "b1", "c1"], effects);
         Assert.Equal((2, 2, 2), (world.Model.Requests.Count, world.Fallbacks[0].Requests.Count, world.Fallbacks[1].Requests.Count));
@@ -98,7 +99,7 @@ public sealed class FailoverTests
 
         // The next invocation begins with the first model again.
         world.Model.Say("Back.");
-        Assert.Equal("Back.", TextOf(await world.InvokeAsync(EngineWorld.User("Go"))));
+        Assert.Equal("Back.", TextOf(await InvokeAsync(world)));
     }
 
     [Fact]
@@ -199,7 +200,7 @@ public sealed class FailoverTests
     public async Task OpenCircuit_IsPassedByAtOnce_AndOneProbeIsMade()
     {
         await using var world = World(1, Endpoint);
-        world.Model.Otherwise = (_, token) => FakeModel.Fail([], new(ModelFailure.Throttled, "fake: down"), token);
+        world.Model.Otherwise = (_, token) => FakeModel.Fail([], new(ModelFailure.Unavailable, "fake: down"), token);
         world.Fallbacks[0].Otherwise = (_, token) => FakeModel.Yield(FakeModel.Text("Second."), token);
         for (var i = 0; i < 3; i++)
         {
@@ -207,19 +208,19 @@ public sealed class FailoverTests
         }
 
         var before = world.Model.Requests.Count;
-        Assert.Equal(18, before);
-        Assert.Equal("Second.", TextOf(await world.InvokeAsync(EngineWorld.User("Go"))));
+        Assert.Equal(3, before);
+        Assert.Equal("Second.", TextOf(await InvokeAsync(world)));
         Assert.Equal(before, world.Model.Requests.Count);
         var passed = (await world.EntriesAsync()).OfType<ModelOutcome>().Last(outcome => outcome.FailureKind is not null);
         Assert.Equal((ModelFailure.CircuitOpen, 0, default), (passed.FailureKind!.Value, passed.Attempts, passed.Usage));
 
         world.Time.Advance(new BreakerSettings().BreakTime);
-        Assert.Equal("Second.", TextOf(await world.InvokeAsync(EngineWorld.User("Go"))));
+        Assert.Equal("Second.", TextOf(await InvokeAsync(world)));
         Assert.Equal(before + 1, world.Model.Requests.Count);
 
         world.Time.Advance(new BreakerSettings().BreakTime);
         world.Model.Otherwise = (_, token) => FakeModel.Yield(FakeModel.Text("First."), token);
-        Assert.Equal("First.", TextOf(await world.InvokeAsync(EngineWorld.User("Go"))));
+        Assert.Equal("First.", TextOf(await InvokeAsync(world)));
         await AssertWellAsync(world);
     }
 
@@ -240,6 +241,24 @@ public sealed class FailoverTests
         await AssertWellAsync(world);
     }
 
+    [Theory]
+    [InlineData(-5)]
+    [InlineData(2)]
+    [InlineData(int.MaxValue)]
+    public async Task RecordingThatSaysAnotherFallback_IsFound(int fallback)
+    {
+        await using var world = World(1);
+        world.Model.Fail(ModelFailure.Unavailable);
+        world.Fallbacks[0].Say("Done.");
+        await InvokeAsync(world);
+
+        var replayed = await world.ReplayAsync(entry => entry.Body is ModelSwitched switched && switched with { Fallback = fallback } is var changed
+            ? entry with { Body = changed, Json = JournalJson.Serialize(changed) }
+            : entry);
+
+        Assert.Equal(("fallback", EntryKind.ModelSwitched), (replayed[0].Divergence!.Path, replayed[0].Divergence!.GotKind));
+    }
+
     [Fact]
     public async Task EachModelsTokens_AreItsOwn()
     {
@@ -247,7 +266,7 @@ public sealed class FailoverTests
         world.Model.Call(("a1", "shell", """{"command":"echo"}""")).Fail(ModelFailure.Unavailable, "no", new ModelEvent.Usage(new(7, 0)));
         world.Fallbacks[0].Say("Done.");
 
-        await world.InvokeAsync(EngineWorld.User("Go"));
+        await InvokeAsync(world);
 
         var fold = new SessionFold();
         var sequence = 0L;
@@ -266,6 +285,7 @@ public sealed class FailoverTests
     {
         var telemetry = new Instrumentation(new(), new ManualTime());
         using var spans = new SpanRecorder(telemetry);
+        using var metrics = new CollectedMetrics(meter => meter == telemetry.Meter);
         await using var world = World(1, telemetry: telemetry);
         world.Model.Fail(ModelFailure.Unavailable, "canary-of-the-provider");
         world.Fallbacks[0].Say("Done.");
@@ -278,6 +298,8 @@ public sealed class FailoverTests
         Assert.Equal(
             ["belay.model.fallback=1", "belay.model.switched_from=fake-1", "error.type=Unavailable", "gen_ai.provider.name=provider-1", "gen_ai.request.model=model-1"],
             told.Tags.Select(tag => $"{tag.Key}={tag.Value}").Order(StringComparer.Ordinal));
+        Assert.Contains("belay_model_switches_total{error_type=\"Unavailable\",gen_ai_provider_name=\"fake\",gen_ai_request_model=\"fake-1\"} 1\n", metrics.ToText(), StringComparison.Ordinal);
+        Assert.DoesNotContain("canary", metrics.ToText(), StringComparison.Ordinal);
     }
 
     private static EngineWorld World(int fallbacks, Uri? endpoint = null, Instrumentation? telemetry = null)
@@ -291,10 +313,12 @@ public sealed class FailoverTests
         return world;
     }
 
+    private static Task<IReadOnlyList<InvocationEvent>> InvokeAsync(EngineWorld world) => world.InvokeAsync(EngineWorld.User("Go"));
+
     // Retries wait for a clock that somebody moves.
-    private static async Task<IReadOnlyList<InvocationEvent>> InvokeAsync(EngineWorld world)
+    private static async Task<IReadOnlyList<InvocationEvent>> RetryAsync(EngineWorld world)
     {
-        var running = world.InvokeAsync(EngineWorld.User("Go"));
+        var running = InvokeAsync(world);
         while (!running.IsCompleted)
         {
             await Task.Yield();
