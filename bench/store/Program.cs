@@ -118,7 +118,7 @@ async Task ForksAsync()
     await using var database = SqliteDatabase.Open(data, new StorageSettings(), TimeProvider.System);
     var journal = new SqliteJournal(database, TimeProvider.System);
     var sealer = new Sealer(MasterKey.LoadOrCreate(data), new SqliteDocumentStore(database), IdSource.System, new SealerSettings());
-    var turn = new ModelTurn(TimeProvider.System, IdSource.System, new RetryPolicy(RetryPolicy.DefaultBaseSeconds));
+    var turn = new ModelTurn(TimeProvider.System, IdSource.System, new RetryPolicy(RetryPolicy.DefaultBaseSeconds), new(new(), TimeProvider.System));
     var services = new SessionServices(
         new AgentLoop(turn, new ContextReduction(turn), new ToolDispatch(new(), TimeProvider.System)), [], new(), new(), TimeProvider.System, IdSource.System, NullLogger.Instance, (_, _, _) => throw new UnreachableException())
     {

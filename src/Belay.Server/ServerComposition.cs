@@ -170,7 +170,8 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
     {
         var models = Own(new ModelCatalog(settings.Models, Time) { FindKeyAsync = identity.Vault.FindKeyAsync });
         var catalog = new HarnessCatalog(store.Documents, secrets.MasterKey, settings.Catalog, Time, Ids);
-        var turn = new ModelTurn(Time, Ids, new RetryPolicy(settings.Models.RetryBaseSeconds));
+        var circuits = new CircuitBreakers(settings.Models.Breaker, Time);
+        var turn = new ModelTurn(Time, Ids, new RetryPolicy(settings.Models.RetryBaseSeconds), circuits);
         var loop = new AgentLoop(turn, new ContextReduction(turn), new ToolDispatch(settings.Invocations, Time));
         var resolver = new InvocationResolver(models.Resolve, settings.Invocations, settings.Catalog, Ids);
         var services = new SessionServices(loop, BuiltInTools.All, settings.Sessions, settings.Invocations, Time, Ids, logging.CreateLogger<LiveSession>(), RestoreAsync)
@@ -181,8 +182,8 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
             Files = snapshots.Files,
         };
         var sessions = Own(new SessionHost(store.Journal, secrets.Sealer, sandboxes.Sessions.For, services, Ids.NewUuid()));
-        telemetry.Observe(() => sessions.Active, () => sandboxes.Sessions.Running);
-        return new(catalog, resolver, sessions, snapshots);
+        telemetry.Observe(() => sessions.Active, () => sandboxes.Sessions.Running, () => circuits.Open(null).Count);
+        return new(catalog, resolver, sessions, snapshots, circuits);
 
         async Task<RestoredInvocation> RestoreAsync(SessionKey session, InvocationStarted started, CancellationToken cancellationToken)
         {
@@ -265,7 +266,7 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
             .. BundleEndpoints.Operations(exports, imports, settings.Bundles, settings.DataDirectory),
             .. UsageEndpoints.Operations(lists, Time),
             .. IdentityEndpoints.Operations(secrets.Keys, access.Bearers, access.Tickets, settings.DefaultAccount),
-            DoctorEndpoints.Operation(settings, store.Documents, sandboxes.Driver.Name, () => sandboxes.Trial.Value, sandboxes.Label, engine.Sessions.CountOf, heads.Quarantine.CountOf, Time),
+            DoctorEndpoints.Operation(settings, store.Documents, sandboxes.Driver.Name, () => sandboxes.Trial.Value, sandboxes.Label, engine.Sessions.CountOf, heads.Quarantine.CountOf, engine.Circuits.Open, Time),
             VerifyEndpoints.Operation(new(store.Stored, secrets.Sealer, Time), heads.Keeper, heads.Quarantine, settings.DefaultAccount, subscriptions, Time),
             .. BackupEndpoints.Operations(backups, settings.DefaultAccount, logging.CreateLogger(typeof(BackupEndpoints).FullName!)),
             .. LogLevelEndpoints.Operations(levels, settings.DefaultAccount, logging.CreateLogger(typeof(LogLevelEndpoints).FullName!)),
@@ -303,7 +304,7 @@ internal sealed partial class ServerComposition(ServerSettings settings, ServerR
 
     private sealed record Sandboxed(ISandboxDriver Driver, Lazy<Task<SandboxProbe>> Trial, string Label, SessionSandboxes Sessions);
 
-    private sealed record Engine(HarnessCatalog Catalog, InvocationResolver Resolver, SessionHost Sessions, WorkspaceSnapshots Snapshots);
+    private sealed record Engine(HarnessCatalog Catalog, InvocationResolver Resolver, SessionHost Sessions, WorkspaceSnapshots Snapshots, CircuitBreakers Circuits);
 
     private sealed record Access(PaginationTokens Pages, BearerTokens Bearers, Tickets Tickets);
 

@@ -30,6 +30,7 @@ internal sealed class ShownRun(CliHost host, bool json)
         var note = next.Type switch
         {
             "modelVoided" => "The server stopped in the middle of this answer; it is asked for again.",
+            "modelSwitched" => $"{Model(next.Payload, "fromModelId")} → {Model(next.Payload, "modelId")}: {Terminal.OneLine(next.Payload.Text("why") ?? "", 300)}",
             "steered" => $"told: {Terminal.OneLine(next.Payload.Text("text") ?? "", 200)}",
             _ => null,
         };
@@ -39,6 +40,8 @@ internal sealed class ShownRun(CliHost host, bool json)
             host.Terminal.Error.WriteLine(host.Terminal.Dim(note));
         }
     }
+
+    private static string Model(JsonElement payload, string member) => Terminal.OneLine(payload.Text(member) ?? "", 100);
 
     /// <summary>Ends the line that text may have left open.</summary>
     public void EndLine() => _view.EndLine();

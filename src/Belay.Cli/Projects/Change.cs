@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Belay.Contracts;
 using Belay.Contracts.Harnesses;
 using Belay.Contracts.Validation;
 
@@ -12,6 +13,8 @@ namespace Belay.Cli.Projects;
 internal sealed record Change(string Path, JsonNode? Old, JsonNode? New, bool Sensitive)
 {
     private const string Hidden = "(sensitive)";
+
+    private static readonly Shape Own = Shape.Of(BelayJson.Default.BelayModelParameters);
 
     /// <summary>The change for programs; a sensitive value is replaced by a word.</summary>
     public JsonObject Json => new() { ["path"] = Path, ["old"] = Shown(Old), ["new"] = Shown(New) };
@@ -39,6 +42,8 @@ internal sealed record Change(string Path, JsonNode? Old, JsonNode? New, bool Se
                 left?[member.Name],
                 right?[member.Name])),
             ShapeKind.Map => Keys(left, right).SelectMany(key => Between(shape.Item!, Join(path, key), sensitive, left?[key], right?[key])),
+            ShapeKind.Document when path.EndsWith($".{BelayModelParameters.Carrier}", StringComparison.Ordinal) =>
+                Keys(left, right).SelectMany(key => Between(key == BelayModelParameters.Member ? Own : shape, Join(path, key), sensitive, left?[key], right?[key])),
             ShapeKind.List when shape.Item!.Kind is ShapeKind.Structure =>
                 Enumerable.Range(0, Math.Max(Count(old), Count(changed))).SelectMany(index => Between(shape.Item, $"{path}[{index}]", sensitive, Item(old, index), Item(changed, index))),
             _ => [],

@@ -80,6 +80,10 @@ internal static class TraceView
         if (span.Text("operation") == "chat" && span.Member("attributes")?.Text("gen_ai.request.model") is { } model)
         {
             parts.Add(model);
+            if (span.Member("attributes")?.Text("belay.model.switched_from") is { } from)
+            {
+                parts.Add($"in place of {from} ({span.Member("attributes")?.Text("belay.model.switch_reason")})");
+            }
         }
 
         if (span.Text("operation") == "execute_command" && span.Member("attributes")?.Number("process.exit.code") is { } exit and not 0)

@@ -56,7 +56,7 @@ public sealed record SessionEvent
     public string? Id { get; init; }
 
     /// <summary>What it is: an event type of InvokeHarness, such as <c>contentBlockDelta</c>, or <c>invocationStarted</c>, <c>invocationPaused</c>,
-    /// <c>invocationEnded</c>, <c>modelVoided</c>, <c>steered</c>, or of the session's sandbox and commands <c>sandboxStarted</c>, <c>sandboxEnded</c>,
+    /// <c>invocationEnded</c>, <c>modelVoided</c>, <c>modelSwitched</c>, <c>steered</c>, or of the session's sandbox and commands <c>sandboxStarted</c>, <c>sandboxEnded</c>,
     /// <c>commandStarted</c>, <c>commandOutput</c>, <c>commandEnded</c>.</summary>
     public required string Type { get; init; }
 

@@ -57,6 +57,35 @@ public sealed record ModelVoidedNotice : SessionNotice
     public required long Void { get; init; }
 }
 
+/// <summary>A model's call failed before anything of it was shown; another model takes over for the rest of the invocation.</summary>
+public sealed record ModelSwitchedNotice : SessionNotice
+{
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override string EventType => "modelSwitched";
+
+    /// <summary>Which of the model's fallbacks takes over, from 1.</summary>
+    public required int Fallback { get; init; }
+
+    /// <summary>Provider whose call failed.</summary>
+    public required string FromProvider { get; init; }
+
+    /// <summary>Its model.</summary>
+    public required string FromModelId { get; init; }
+
+    /// <summary>Provider that takes over.</summary>
+    public required string Provider { get; init; }
+
+    /// <summary>Its model.</summary>
+    public required string ModelId { get; init; }
+
+    /// <summary>What kind of failure it was, such as <c>Throttled</c> or <c>Unreachable</c>.</summary>
+    public required string Failure { get; init; }
+
+    /// <summary>Why the call failed.</summary>
+    public required string Why { get; init; }
+}
+
 /// <summary>A message for the running invocation was stored.</summary>
 public sealed record SteeredNotice : SessionNotice
 {

@@ -2,6 +2,7 @@ using System.Reflection;
 using Belay.Contracts;
 using Belay.Contracts.Doctor;
 using Belay.Doctor;
+using Belay.Models;
 using Belay.Sandboxes;
 using Belay.Server.Wire;
 using Belay.Storage;
@@ -23,9 +24,10 @@ public static class DoctorEndpoints
     /// <param name="sandbox">Driver and label, as shown at the start.</param>
     /// <param name="openSessions">Sessions of an account that are in memory.</param>
     /// <param name="damagedSessions">Sessions of an account that are known to be damaged.</param>
+    /// <param name="openCircuits">Models of an account that are not asked, because their last calls failed.</param>
     /// <param name="time">The clock.</param>
     public static Operation Operation(
-        ServerSettings settings, IDocumentStore documents, string driver, Func<Task<SandboxProbe>> probeAsync, string sandbox, Func<string, int> openSessions, Func<string, int> damagedSessions, TimeProvider time)
+        ServerSettings settings, IDocumentStore documents, string driver, Func<Task<SandboxProbe>> probeAsync, string sandbox, Func<string, int> openSessions, Func<string, int> damagedSessions, Func<string?, IReadOnlyList<OpenCircuit>> openCircuits, TimeProvider time)
     {
         var startedAt = time.GetUtcNow();
         var version = typeof(DoctorEndpoints).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
@@ -48,6 +50,7 @@ public static class DoctorEndpoints
                     Checks.Clock(settings.DataDirectory, time.GetUtcNow()),
                     Checks.OpenFiles(),
                     Checks.Models(settings.ModelCredentials),
+                    Checks.Circuits(openCircuits(scope.Account)),
                     .. Checks.Sandbox(driver, await probeAsync().WaitAsync(cancellationToken)),
                 ],
             };

@@ -53,6 +53,12 @@ public sealed class AgentLoop(ModelTurn turn, ContextReduction context, ToolDisp
 
             // 7. Model call: intent, deltas out, outcome.
             var reply = await turn.RunAsync(run, request, steers.Count, cancellationToken);
+            if (reply.Switched)
+            {
+                // The same iteration again, with the model that took over.
+                continue;
+            }
+
             if (reply.ContextTooLong)
             {
                 if (!await context.ReduceAsync(run, cancellationToken))

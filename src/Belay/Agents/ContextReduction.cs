@@ -24,7 +24,7 @@ public sealed class ContextReduction(ModelTurn turn)
         // A copy: the conversation goes on while a slow provider may still be reading.
         Messages = [.. History.ForModel(ContextWindow.View(With(run.Conversation.Context, steers), run.Invocation.Truncation))],
         Tools = run.Toolbox.Specs,
-        Parameters = run.Invocation.Parameters,
+        Parameters = run.Model.Parameters,
         Written = run.Written,
         Trace = run.Invocation.Trace,
         Baggage = run.Invocation.Baggage,
@@ -63,7 +63,7 @@ public sealed class ContextReduction(ModelTurn turn)
             System = [configuration?.SummarizationSystemPrompt ?? SummaryInstructions],
             Messages = [.. ContextWindow.AsText(History.ForModel([.. messages.Take(length)])), Say(SummaryRequest)],
             Tools = [],
-            Parameters = run.Invocation.Parameters,
+            Parameters = run.Model.Parameters,
             Trace = run.Invocation.Trace,
             Baggage = run.Invocation.Baggage,
         };

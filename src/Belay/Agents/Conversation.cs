@@ -57,6 +57,9 @@ public sealed class Conversation
     /// <summary>Model calls of the invocation that began last.</summary>
     public int Iterations { get; private set; }
 
+    /// <summary>Which fallback of its model the invocation that began last is at, from 1; 0 while it has the model that it began with.</summary>
+    public int Fallback { get; private set; }
+
     /// <summary>The sandbox that was started and has not been seen to end; null when there is none.</summary>
     public string? SandboxId { get; private set; }
 
@@ -88,6 +91,10 @@ public sealed class Conversation
                 break;
             case ModelVoided:
                 Asking = null;
+                break;
+            case ModelSwitched switched:
+                // What an import brings may say anything.
+                Fallback = Math.Max(0, switched.Fallback);
                 break;
             case ToolIntent { Verdict: "run" } intent when Open is not null:
                 Open = Open with { Begun = Open.Begun.Add(intent.ToolUseId) };
@@ -175,6 +182,7 @@ public sealed class Conversation
         _steerIds = [];
         Usage = default;
         Iterations = 0;
+        Fallback = 0;
         AddCallIds(started.Messages);
         if (Open is null)
         {

@@ -32,6 +32,9 @@ public sealed record Invocation
     /// <summary>Refuses the invocation when the key of its model is not there; asked before anything is written.</summary>
     public Func<CancellationToken, ValueTask> RequireKeyAsync { get; init; } = _ => ValueTask.CompletedTask;
 
+    /// <summary>Models that take over, one after the other, when the one before fails.</summary>
+    public IReadOnlyList<ResolvedModel> Fallbacks { get; init; } = [];
+
     /// <summary>Instructions.</summary>
     public required IReadOnlyList<string> System { get; init; }
 

@@ -45,6 +45,14 @@ public sealed class InvocationRun
     /// <summary>Whether it stops here to go on with the next start of a server: then what is cut off gets no outcome, and no end is written.</summary>
     public bool GoesOnLater => Invocation.Detached && Signal.Cause == StopCause.ShuttingDown;
 
+    /// <summary>The model that is asked next. Which one that is, the journal says; a version that came without its fallbacks has its last one.</summary>
+    public ResolvedModel Model => Math.Min(Conversation.Fallback, Invocation.Fallbacks.Count) is > 0 and var fallback
+        ? Invocation.Fallbacks[fallback - 1]
+        : new(Invocation.Model, Invocation.Parameters);
+
+    /// <summary>The model that takes over when that one fails; null when there is none.</summary>
+    public ResolvedModel? NextModel => Conversation.Fallback < Invocation.Fallbacks.Count ? Invocation.Fallbacks[Conversation.Fallback] : null;
+
     /// <summary>Tokens of its model calls so far.</summary>
     public TokenUsage Usage => Conversation.Usage;
 

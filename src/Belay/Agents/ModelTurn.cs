@@ -1,13 +1,17 @@
 using Belay.Contracts.Faults;
 using Belay.Contracts.Invocations;
+using Belay.Harnesses;
 using Belay.Models;
 using Belay.Sessions;
 using Belay.Storage;
 
 namespace Belay.Agents;
 
-/// <summary>One model call: its intent, its deltas to the client as they come, quick and slow retries before the first of them, its outcome.</summary>
-public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retries)
+/// <summary>
+/// One model call: its intent, its deltas to the client as they come, quick and slow retries before the first of them, its outcome, and
+/// the model that takes over when all of that was in vain.
+/// </summary>
+public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retries, CircuitBreakers circuits)
 {
     /// <summary>
     /// Calls the model and streams what it says. A reply comes back to be journaled together with the intents of its calls; a call that
@@ -19,15 +23,16 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retri
     /// <param name="cancellationToken">Cuts it off.</param>
     public async Task<Reply> RunAsync(InvocationRun run, ModelRequest request, int steers, CancellationToken cancellationToken)
     {
-        var call = new Call(run, run.Conversation.Iterations + 1, time.GetTimestamp());
+        using var call = Begin(run, run.Conversation.Iterations + 1);
+        request = request with { Circuit = call.Circuit };
         run.Telemetry.BeginCycle(call.Iteration);
         await run.AppendAsync(Durability.Queued, Intent(call, request, steers));
         for (call.Attempts = 1; ; call.Attempts++)
         {
-            var fold = Fold(run);
+            var fold = Fold(call);
             try
             {
-                await foreach (var modelEvent in run.Telemetry.ChatAsync(run.Invocation.Model, request, cancellationToken))
+                await foreach (var modelEvent in run.Telemetry.ChatAsync(call.Model, request, cancellationToken))
                 {
                     call.FirstMs ??= modelEvent is ModelEvent.Usage ? null : Elapsed(call);
                     var events = fold.Apply(modelEvent);
@@ -46,14 +51,20 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retri
             }
             catch (ModelException failure) when (fold.Started && failure.Failure == ModelFailure.Malformed)
             {
+                call.Circuit.End(failure);
                 return new(Outcome(call, fold, request, HarnessStopReason.MalformedModelOutput, null, failure.Failure), ContextTooLong: false);
             }
             catch (ModelException failure) when (!fold.Started && failure.Failure == ModelFailure.ContextTooLong)
             {
                 return await TooLongAsync(call, fold, request, failure.Message);
             }
+            catch (ModelException failure) when (Next(call, failure, fold.Started) is { } next)
+            {
+                return await SwitchAsync(call, fold, request, failure, next);
+            }
             catch (ModelException failure)
             {
+                call.Circuit.End(failure);
                 await run.AppendAsync(Durability.Queued, Outcome(call, fold, request, null, failure.Message, failure.Failure));
                 throw Fault(call, failure);
             }
@@ -70,32 +81,54 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retri
     /// <summary>Asks the model without tools and without showing the answer; the call counts into usage but is no iteration.</summary>
     public async Task<string?> AskAsync(InvocationRun run, ModelRequest request, CancellationToken cancellationToken)
     {
-        var call = new Call(run, 0, time.GetTimestamp());
+        while (true)
+        {
+            var (text, switched) = await AskOnceAsync(run, request with { Parameters = run.Model.Parameters }, cancellationToken);
+            if (!switched)
+            {
+                return text;
+            }
+
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+    }
+
+    private async Task<(string? Text, bool Switched)> AskOnceAsync(InvocationRun run, ModelRequest request, CancellationToken cancellationToken)
+    {
+        using var call = Begin(run, iteration: 0);
+        request = request with { Circuit = call.Circuit };
         await run.AppendAsync(Durability.Queued, Intent(call, request, steers: 0));
         for (call.Attempts = 1; ; call.Attempts++)
         {
-            var fold = Fold(run);
+            var fold = Fold(call);
             try
             {
-                await foreach (var modelEvent in run.Telemetry.ChatAsync(run.Invocation.Model, request, cancellationToken))
+                await foreach (var modelEvent in run.Telemetry.ChatAsync(call.Model, request, cancellationToken))
                 {
                     fold.Apply(modelEvent);
                 }
 
-                ThrowIfCutOff(run, fold);
+                ThrowIfCutOff(call, fold);
+                call.Circuit.End();
                 var outcome = Outcome(call, fold, request, fold.StopReason(), null);
                 await run.AppendAsync(Durability.Queued, outcome);
                 var text = string.Concat(outcome.Message?.Blocks.OfType<Block.Text>().Select(block => block.Value) ?? []);
-                return string.IsNullOrWhiteSpace(text) ? null : text;
+                return (string.IsNullOrWhiteSpace(text) ? null : text, Switched: false);
             }
             catch (ModelException failure) when (Delay(failure, call, deltaSent: false) is { } delay)
             {
                 await WaitAsync(call, fold, request, failure, delay, cancellationToken);
             }
+            catch (ModelException failure) when (Next(call, failure, deltaSent: false) is { } next)
+            {
+                await SwitchAsync(call, fold, request, failure, next);
+                return (null, Switched: true);
+            }
             catch (ModelException failure)
             {
+                call.Circuit.End(failure);
                 await run.AppendAsync(Durability.Queued, Outcome(call, fold, request, null, failure.Message, failure.Failure));
-                return failure.Failure == ModelFailure.ContextTooLong ? null : throw Fault(call, failure);
+                return failure.Failure == ModelFailure.ContextTooLong ? (null, Switched: false) : throw Fault(call, failure);
             }
             catch (OperationCanceledException) when (run.Signal.Cause is { } cause && !run.GoesOnLater)
             {
@@ -103,6 +136,20 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retri
                 throw;
             }
         }
+    }
+
+    // The failure and the switch are one append: whoever goes on after a crash goes on with the model that took over. Iteration 0, because
+    // the same iteration is tried again.
+    private async Task<Reply> SwitchAsync(Call call, ReplyFold fold, ModelRequest request, ModelException failure, ResolvedModel next)
+    {
+        call.Circuit.End(failure);
+        var run = call.Run;
+        var outcome = Outcome(call, fold, request, null, failure.Message, failure.Failure) with { Iteration = 0 };
+        var switched = new ModelSwitched(
+            run.Invocation.Id, run.Conversation.Fallback + 1, call.Model.Provider, call.Model.ModelId, next.Model.Provider, next.Model.ModelId, failure.Failure, failure.Message);
+        await run.AppendAsync(Durability.Queued, outcome, switched);
+        run.Telemetry.Switched(switched);
+        return new(outcome, ContextTooLong: false, Switched: true);
     }
 
     // Before the next attempt. An invocation that stops here leaves the call with the outcome that it had so far.
@@ -121,7 +168,8 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retri
 
     private async Task<Reply> CompleteAsync(Call call, ReplyFold fold, ModelRequest request, CancellationToken cancellationToken)
     {
-        ThrowIfCutOff(call.Run, fold);
+        ThrowIfCutOff(call, fold);
+        call.Circuit.End();
         var reason = fold.StopReason();
         if (reason == HarnessStopReason.ModelContextWindowExceeded && !fold.Started)
         {
@@ -139,33 +187,45 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retri
     private async Task<Reply> TooLongAsync(Call call, ReplyFold fold, ModelRequest request, string failure)
     {
         // Iteration 0, because the same iteration is tried again with less.
+        call.Circuit.End();
         var outcome = Outcome(call, fold, request, null, failure, ModelFailure.ContextTooLong) with { Iteration = 0 };
         await call.Run.AppendAsync(Durability.Queued, outcome);
         return new(outcome, ContextTooLong: true);
     }
 
-    private static void ThrowIfCutOff(InvocationRun run, ReplyFold fold)
+    private static void ThrowIfCutOff(Call call, ReplyFold fold)
     {
         if (!fold.Complete)
         {
-            throw new ModelException(ModelFailure.Broken, $"{run.Invocation.Model.Provider}: the reply ended before it was complete.");
+            throw new ModelException(ModelFailure.Broken, $"{call.Model.Provider}: the reply ended before it was complete.");
         }
     }
 
-    private ReplyFold Fold(InvocationRun run) => new(run.Invocation.Model.Provider, run.Invocation.Model.ModelId, run.Toolbox.Find, run.Conversation.CallIds, ids);
+    private Call Begin(InvocationRun run, int iteration)
+    {
+        var model = run.Model.Model;
+        return new(run, model, iteration, time.GetTimestamp(), circuits.Begin(HarnessArn.TryParse(run.Invocation.Harness.Arn)?.Scope.Account ?? "", model));
+    }
 
+    private ReplyFold Fold(Call call) => new(call.Model.Provider, call.Model.ModelId, call.Run.Toolbox.Find, call.Run.Conversation.CallIds, ids);
+
+    // A probe is one attempt: who waits for a provider that is probably dead should not wait for six.
     private TimeSpan? Delay(ModelException failure, Call call, bool deltaSent) =>
-        retries.Next(failure, call.Attempts, deltaSent, call.Run.Signal.Remaining);
+        call.Circuit.IsProbe ? null : retries.Next(failure, call.Attempts, deltaSent, call.Run.Signal.Remaining);
+
+    private ResolvedModel? Next(Call call, ModelException failure, bool deltaSent) =>
+        call.Run.NextModel is { } next && retries.Switches(failure, deltaSent) ? next : null;
 
     private static ModelIntent Intent(Call call, ModelRequest request, int steers) => new(
-        call.Run.Invocation.Id, call.Iteration, call.Run.Invocation.Model.Provider, call.Run.Invocation.Model.ModelId, request.Messages.Count, steers);
+        call.Run.Invocation.Id, call.Iteration, call.Model.Provider, call.Model.ModelId, request.Messages.Count, steers);
 
     private ModelOutcome Outcome(Call call, ReplyFold fold, ModelRequest request, HarnessStopReason? reason, string? failure, ModelFailure? kind = null)
     {
         // A call that failed before it said anything has cost nothing that we know of.
         var usage = fold.Reported ?? (failure is not null && fold.Characters == 0 ? default : Usage.Estimate(request, fold.Characters));
+        var attempts = kind == ModelFailure.CircuitOpen ? 0 : call.Attempts;
         return new(
-            call.Run.Invocation.Id, call.Iteration, fold.Message(), reason, usage, fold.Deltas(), call.Attempts, Elapsed(call), call.FirstMs, failure, kind, fold.Ended());
+            call.Run.Invocation.Id, call.Iteration, fold.Message(), reason, usage, fold.Deltas(), attempts, Elapsed(call), call.FirstMs, failure, kind, fold.Ended());
     }
 
     private long Elapsed(Call call) => (long)time.GetElapsedTime(call.Started).TotalMilliseconds;
@@ -173,15 +233,17 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retri
     private static ServiceException Fault(Call call, ModelException failure)
     {
         var message = failure.Failure == ModelFailure.Throttled
-            ? $"Model throttled after {call.Attempts} attempts: {failure.Message}"
+            ? $"Model throttled after {call.Attempts} attempt{(call.Attempts == 1 ? "" : "s")}: {failure.Message}"
             : failure.Message;
         return new(FaultCode.RuntimeClientError, message, failure);
     }
 
-    private sealed record Call(InvocationRun Run, int Iteration, long Started)
+    private sealed record Call(InvocationRun Run, IModel Model, int Iteration, long Started, CircuitCall Circuit) : IDisposable
     {
         public int Attempts { get; set; }
 
         public long? FirstMs { get; set; }
+
+        public void Dispose() => Circuit.Dispose();
     }
 }

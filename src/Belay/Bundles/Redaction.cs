@@ -49,6 +49,15 @@ public static class Redaction
         return json.Deserialize(type)!;
     }
 
+    // What of ours rides in a model's free members holds models again.
+    private static void StripOwn(JsonNode? json, string name, string path, List<string> leftOut)
+    {
+        if (name == BelayModelParameters.Carrier && json is JsonObject free && free[BelayModelParameters.Member] is JsonObject own)
+        {
+            Strip(own, Shape.Of(BelayJson.Default.BelayModelParameters), $"{path}{name}.{BelayModelParameters.Member}.", leftOut);
+        }
+    }
+
     private static void Strip(JsonNode? json, Shape shape, string path, List<string> leftOut)
     {
         switch (json)
@@ -59,6 +68,7 @@ public static class Redaction
                     if (!member.Sensitive)
                     {
                         Strip(values[member.Name], member.Shape, $"{path}{member.Name}.", leftOut);
+                        StripOwn(values[member.Name], member.Name, path, leftOut);
                         continue;
                     }
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Belay.Contracts.Doctor;
 using Belay.Identity;
+using Belay.Models;
 using Belay.Sandboxes;
 using Belay.Storage;
 using Belay.Storage.Sqlite;
@@ -71,6 +72,11 @@ public static class Checks
     public static Finding Models(IReadOnlyList<string> credentials) => Of("models", FindingStatus.Ok, credentials.Count == 0
         ? "No credentials for models are configured; belay/scripted needs none."
         : $"Credentials are configured: {string.Join(", ", credentials)}. Whether providers accept them shows at the first call.");
+
+    /// <summary>Models that are not asked, because their last calls failed.</summary>
+    public static Finding Circuits(IReadOnlyList<OpenCircuit> open) => open.Count == 0
+        ? Of("model calls", FindingStatus.Ok, "No model is left unasked because its calls keep failing.")
+        : Of("model calls", FindingStatus.Warning, $"The last calls failed, so that it is tried again only now and then: {string.Join(", ", open.Select(one => $"{one.ModelId} of {one.Provider}"))}.");
 
     /// <summary>That the clock is not behind what the data directory has seen already: times order everything, and signatures depend on them.</summary>
     public static Finding Clock(string dataDirectory, DateTimeOffset now)

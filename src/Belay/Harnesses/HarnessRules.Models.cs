@@ -107,9 +107,14 @@ public static partial class HarnessRules
             {
                 yield return new($"{path}.additionalParams.{member.Name}", "must be left out: the harness sets it");
             }
-            else if (member.Name == "belay" && member.Value.ValueKind != JsonValueKind.Object)
+            else if (member.Name == BelayModelParameters.Member)
             {
-                yield return new($"{path}.additionalParams.belay", "must be a JSON object");
+                var problems = new List<FieldProblem>();
+                var own = ModelFallbacks.ReadParameters(member.Value, $"{path}.additionalParams.{member.Name}", problems);
+                foreach (var problem in problems.Concat((own.Fallbacks ?? []).SelectMany((fallback, i) => Model(fallback, $"{path}.additionalParams.{member.Name}.fallbacks[{i}]"))))
+                {
+                    yield return problem;
+                }
             }
         }
     }

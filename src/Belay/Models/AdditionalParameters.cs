@@ -1,15 +1,14 @@
 using System.Text.Json;
 using Belay.Contracts.Faults;
+using Belay.Contracts.Harnesses;
 
 namespace Belay.Models;
 
 /// <summary>What rides in <c>additionalParams</c>: members for the provider, and our own under <c>belay</c>.</summary>
 /// <param name="Members">Members for the provider; null when there are none.</param>
 /// <param name="Belay">Our own.</param>
-internal sealed record AdditionalParameters(JsonElement? Members, BelayParameters Belay)
+internal sealed record AdditionalParameters(JsonElement? Members, BelayModelParameters Belay)
 {
-    private const string Own = "belay";
-
     /// <summary>Reads and checks, naming every problem at once.</summary>
     /// <param name="additional">As configured.</param>
     /// <param name="reserved">Members that would replace what we write.</param>
@@ -18,7 +17,7 @@ internal sealed record AdditionalParameters(JsonElement? Members, BelayParameter
     {
         if (additional is not { } given || given.ValueKind is JsonValueKind.Null or JsonValueKind.Undefined)
         {
-            return new AdditionalParameters(null, BelayParameters.None);
+            return new AdditionalParameters(null, BelayModelParameters.None);
         }
 
         if (given.ValueKind is not JsonValueKind.Object)
@@ -27,13 +26,13 @@ internal sealed record AdditionalParameters(JsonElement? Members, BelayParameter
         }
 
         var problems = new List<FieldProblem>();
-        var belay = BelayParameters.None;
+        var belay = BelayModelParameters.None;
         var count = 0;
         foreach (var member in given.EnumerateObject())
         {
-            if (member.NameEquals(Own))
+            if (member.NameEquals(BelayModelParameters.Member))
             {
-                belay = BelayParameters.Read(member.Value, $"{path}.{Own}", problems);
+                belay = ModelFallbacks.ReadParameters(member.Value, $"{path}.{BelayModelParameters.Member}", problems);
                 continue;
             }
 
@@ -50,7 +49,7 @@ internal sealed record AdditionalParameters(JsonElement? Members, BelayParameter
 
     private static JsonElement Without(JsonElement given)
     {
-        if (!given.TryGetProperty(Own, out _))
+        if (!given.TryGetProperty(BelayModelParameters.Member, out _))
         {
             return given;
         }
@@ -58,46 +57,9 @@ internal sealed record AdditionalParameters(JsonElement? Members, BelayParameter
         var body = RequestJson.Write(json =>
         {
             json.WriteStartObject();
-            RequestJson.WriteAdditional(json, given, new HashSet<string>(StringComparer.Ordinal) { Own });
+            RequestJson.WriteAdditional(json, given, new HashSet<string>(StringComparer.Ordinal) { BelayModelParameters.Member });
             json.WriteEndObject();
         });
         return JsonElement.Parse(body.Span, new JsonDocumentOptions { MaxDepth = Contracts.BelayJson.MaxDepth });
-    }
-}
-
-/// <summary>Our own parameters of a model.</summary>
-/// <param name="Caching">Whether cache points are set; null for the server's default.</param>
-internal sealed record BelayParameters(bool? Caching)
-{
-    /// <summary>Nothing of ours.</summary>
-    public static readonly BelayParameters None = new(Caching: null);
-
-    /// <summary>Reads and checks. What is not known is refused, since ignoring it would promise what does not happen.</summary>
-    public static BelayParameters Read(JsonElement value, string path, List<FieldProblem> problems)
-    {
-        if (value.ValueKind is not JsonValueKind.Object)
-        {
-            problems.Add(new FieldProblem(path, "must be a JSON object."));
-            return BelayParameters.None;
-        }
-
-        bool? caching = null;
-        foreach (var member in value.EnumerateObject())
-        {
-            if (!member.NameEquals("caching"))
-            {
-                problems.Add(new FieldProblem($"{path}.{member.Name}", "is not known; known is caching."));
-            }
-            else if (member.Value.ValueKind is JsonValueKind.True or JsonValueKind.False)
-            {
-                caching = member.Value.GetBoolean();
-            }
-            else
-            {
-                problems.Add(new FieldProblem($"{path}.caching", "must be true or false."));
-            }
-        }
-
-        return new BelayParameters(caching);
     }
 }

@@ -48,6 +48,9 @@ public sealed record ModelRequest
 
     /// <summary>A <c>baggage</c> header that goes out with the call; null for none.</summary>
     public string? Baggage { get; init; }
+
+    /// <summary>Who is told which endpoint the call is for, and may refuse it; null where nobody keeps count.</summary>
+    public CircuitCall? Circuit { get; init; }
 }
 
 /// <summary>Sampling parameters; one that is null is not sent.</summary>
@@ -131,6 +134,10 @@ public sealed class ModelException(ModelFailure failure, string message, TimeSpa
 
     /// <summary>How long the provider asks us to wait.</summary>
     public TimeSpan? RetryAfter { get; } = retryAfter;
+
+    /// <summary>Whether it was the provider that failed and not the request, so that another provider may do what this one did not.</summary>
+    public bool IsProviders => Failure is ModelFailure.Throttled or ModelFailure.Unreachable or ModelFailure.Broken
+        or ModelFailure.Malformed or ModelFailure.Unavailable or ModelFailure.CircuitOpen;
 }
 
 /// <summary>What kind of failure a model call met.</summary>
@@ -154,4 +161,10 @@ public enum ModelFailure
 
     /// <summary>The provider refuses the request: 400, 401, 403, 404, 422. Never retried.</summary>
     Refused,
+
+    /// <summary>The provider cannot serve and will not soon: a quota that is used up, a status of 5xx that is not passing. Never retried.</summary>
+    Unavailable,
+
+    /// <summary>The provider was not asked, because its last calls failed. Never retried.</summary>
+    CircuitOpen,
 }

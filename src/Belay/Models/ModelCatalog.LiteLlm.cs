@@ -101,7 +101,7 @@ public sealed partial class ModelCatalog
         var baseUrl = BaseUrl(config.ApiBase, access.BaseUrl, $"{path}.apiBase")!; // Its row says where it is.
         var additional = AdditionalParameters.Read(config.AdditionalParams, AnthropicRequest.Reserved, $"{path}.additionalParams");
         var key = given ?? access.KeyFor(baseUrl);
-        var target = new AnthropicTarget(modelId, baseUrl, key, additional.Belay.Caching ?? _settings.Anthropic.PromptCaching);
+        var target = new AnthropicTarget(modelId, baseUrl, key, additional.Belay.PromptCaching ?? _settings.Anthropic.PromptCaching);
         return new ResolvedModel(
             new AnthropicModel(_others, target),
             new ModelParameters(config.MaxTokens, config.Temperature, config.TopP, TopK: null, additional.Members)) { Key = key };

@@ -3,7 +3,6 @@ using System.Text.Json;
 using Belay.Contracts.Faults;
 using Belay.Contracts.Harnesses;
 using Belay.Models.Bedrock;
-using Belay.Models.OpenAi;
 using Belay.Models.Scripted;
 using Belay.Storage;
 
@@ -30,6 +29,9 @@ public sealed record ResolvedModel(IModel Model, ModelParameters Parameters)
             throw new ServiceException(FaultCode.RuntimeClientError, missing.Message, missing);
         }
     }
+
+    /// <summary>Models that take over, one after the other, when the one before fails; they have none of their own.</summary>
+    public IReadOnlyList<ResolvedModel> Fallbacks { get; init; } = [];
 }
 
 /// <summary>Turns a harness's model configuration into a model. Holds the connections, so one serves the whole server.</summary>
@@ -69,20 +71,13 @@ public sealed partial class ModelCatalog : IDisposable
     public Func<Scope, string, CancellationToken, ValueTask<string?>> FindKeyAsync { get; init; } = (_, _, _) => ValueTask.FromResult<string?>(null);
 
     /// <summary>
-    /// The model that a configuration names. Sends nothing; a credential that is missing is found out when the model is called,
+    /// The model that a configuration names, with its fallbacks. Sends nothing; a credential that is missing is found out when the model is called,
     /// save where it can be known now.
     /// </summary>
     /// <param name="scope">Account and region of the harness; a key in the token vault must be theirs.</param>
     /// <param name="configuration">What the harness, or a call of it, says.</param>
     /// <exception cref="ServiceException">The configuration cannot be served, with every problem named.</exception>
-    public ResolvedModel Resolve(Scope scope, HarnessModelConfiguration configuration) => configuration switch
-    {
-        { BedrockModelConfig: { } bedrock } => Bedrock(bedrock, "model.bedrockModelConfig"),
-        { LiteLlmModelConfig: { } liteLlm } => LiteLlm(scope, liteLlm),
-        { OpenAiModelConfig: { } openAi } => OpenAi(scope, openAi, "model.openAiModelConfig"),
-        { GeminiModelConfig: { } gemini } => Gemini(scope, gemini, "model.geminiModelConfig"),
-        _ => throw ServiceException.Invalid([new FieldProblem("model", $"names no model; {Works}.")]),
-    };
+    public ResolvedModel Resolve(Scope scope, HarnessModelConfiguration configuration) => ModelFallbacks.Resolve(configuration, one => ResolveOne(scope, one));
 
     /// <inheritdoc/>
     public void Dispose()
@@ -90,6 +85,15 @@ public sealed partial class ModelCatalog : IDisposable
         _bedrock.Dispose();
         _others.Dispose();
     }
+
+    private ResolvedModel ResolveOne(Scope scope, HarnessModelConfiguration configuration) => configuration switch
+    {
+        { BedrockModelConfig: { } bedrock } => Bedrock(bedrock, "model.bedrockModelConfig"),
+        { LiteLlmModelConfig: { } liteLlm } => LiteLlm(scope, liteLlm),
+        { OpenAiModelConfig: { } openAi } => OpenAi(scope, openAi, "model.openAiModelConfig"),
+        { GeminiModelConfig: { } gemini } => Gemini(scope, gemini, "model.geminiModelConfig"),
+        _ => throw ServiceException.Invalid([new FieldProblem("model", $"names no model; {Works}.")]),
+    };
 
     private ResolvedModel Bedrock(HarnessBedrockModelConfig config, string path)
     {
@@ -104,7 +108,7 @@ public sealed partial class ModelCatalog : IDisposable
         }
 
         var additional = AdditionalParameters.Read(config.AdditionalParams, BedrockRequest.Reserved, $"{path}.additionalParams");
-        var caching = additional.Belay.Caching ?? _settings.Bedrock.PromptCaching;
+        var caching = additional.Belay.PromptCaching ?? _settings.Bedrock.PromptCaching;
         var model = new BedrockModel(_bedrock, _credentials, _settings.Bedrock, _time, config.ModelId, caching);
         return new ResolvedModel(model, new ModelParameters(config.MaxTokens, config.Temperature, config.TopP, TopK: null, additional.Members));
     }

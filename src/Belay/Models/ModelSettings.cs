@@ -24,6 +24,9 @@ public sealed record ModelSettings
     /// <summary>Seconds before a throttled or broken call is tried again for the first time, 0.01 to 60; the delays after it double.</summary>
     public double RetryBaseSeconds { get; init; } = RetryPolicy.DefaultBaseSeconds;
 
+    /// <summary>When an endpoint that fails is left alone.</summary>
+    public BreakerSettings Breaker { get; init; } = new();
+
     /// <summary>Bytes that one reply may have on the wire.</summary>
     public long MaxReplyBytes { get; init; } = 64L * 1024 * 1024;
 
@@ -43,6 +46,11 @@ public sealed record ModelSettings
         if (RetryBaseSeconds is not (>= 0.01 and <= 60))
         {
             yield return $"Models:RetryBaseSeconds must be 0.01 to 60, but was {RetryBaseSeconds}.";
+        }
+
+        foreach (var problem in Breaker.Problems())
+        {
+            yield return problem;
         }
 
         if (MaxReplyBytes < 1)

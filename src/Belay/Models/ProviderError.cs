@@ -65,8 +65,9 @@ internal static class ProviderError
         // A quota that is used up stays used up, whatever the status.
         return status switch
         {
-            429 when details.DayIsUsedUp || code.Equals("insufficient_quota", StringComparison.OrdinalIgnoreCase) => ModelFailure.Refused,
+            429 when details.DayIsUsedUp || code.Equals("insufficient_quota", StringComparison.OrdinalIgnoreCase) => ModelFailure.Unavailable,
             408 or 409 or 429 or 500 or 502 or 503 or 504 or 529 => ModelFailure.Throttled,
+            >= 500 => ModelFailure.Unavailable,
             _ => ModelFailure.Refused,
         };
     }
@@ -78,7 +79,12 @@ internal static class ProviderError
             return ModelFailure.ContextTooLong;
         }
 
-        if (code.Equals("insufficient_quota", StringComparison.OrdinalIgnoreCase) || Contains(code, "invalid_") || Contains(code, "validation"))
+        if (code.Equals("insufficient_quota", StringComparison.OrdinalIgnoreCase))
+        {
+            return ModelFailure.Unavailable;
+        }
+
+        if (Contains(code, "invalid_") || Contains(code, "validation"))
         {
             return ModelFailure.Refused;
         }

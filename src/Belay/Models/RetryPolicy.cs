@@ -1,6 +1,6 @@
 namespace Belay.Models;
 
-/// <summary>When a failed model call is tried again. Pure: the caller waits and counts.</summary>
+/// <summary>When a failed model call is tried again, and when another model takes over. Pure: the caller waits and counts.</summary>
 /// <param name="baseSeconds">The first delay after a provider throttled or broke; every delay of our own scales with it.</param>
 public class RetryPolicy(double baseSeconds)
 {
@@ -33,6 +33,11 @@ public class RetryPolicy(double baseSeconds)
 
         return delay;
     }
+
+    /// <summary>Whether another model may take over from one whose call has failed and is not tried again.</summary>
+    /// <param name="failure">What its last attempt met.</param>
+    /// <param name="deltaSent">Whether the caller has seen any of the reply; then nothing may be said twice.</param>
+    public virtual bool Switches(ModelException failure, bool deltaSent) => !deltaSent && failure.IsProviders;
 
     private TimeSpan? Delay(ModelException failure, int attempt)
     {

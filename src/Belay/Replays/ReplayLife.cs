@@ -134,6 +134,15 @@ internal sealed class ReplayLife(IReadOnlyList<RecordedEntry> entries, int start
         return TimeSpan.FromMilliseconds(1);
     }
 
+    /// <summary>Whether another model took over when the call that is being made had failed.</summary>
+    public bool Switches()
+    {
+        lock (_gate)
+        {
+            return entries.Take(end).Skip(_next).Select(entry => entry.Body).SkipWhile(body => body is not ModelOutcome).Skip(1).FirstOrDefault(body => !Death.IsBeside(body)) is ModelSwitched;
+        }
+    }
+
     /// <summary>The model's answer was cut off: the invocation is stopped.</summary>
     public void Stop(ModelOutcome outcome) =>
         Fire(_cause ?? (outcome.Failure == StopSignal.Describe(StopCause.ClientLeft) ? StopCause.ClientLeft : StopCause.Stopped));

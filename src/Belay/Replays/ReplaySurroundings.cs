@@ -21,8 +21,11 @@ internal sealed class ReplaySandbox : ISessionSandbox
     public Task StopAsync(string reason, CancellationToken cancellationToken) => Task.CompletedTask;
 }
 
-/// <summary>Attempts: the recording knows whether there was another one; how long it waited is the server's setting and time that is past.</summary>
+/// <summary>Attempts: the recording knows whether there was another one, and whether another model took over; how long it waited is the server's
+/// setting and time that is past.</summary>
 internal sealed class ReplayRetries(ReplayLife life) : RetryPolicy(DefaultBaseSeconds)
 {
     public override TimeSpan? Next(ModelException failure, int attempt, bool deltaSent, TimeSpan remaining) => life.NextAttempt(attempt);
+
+    public override bool Switches(ModelException failure, bool deltaSent) => life.Switches();
 }

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using Belay.Agents;
 using Belay.Contracts.Harnesses;
 using Belay.Contracts.Invocations;
+using Belay.Models;
 using Belay.Sessions;
 using Belay.Tools;
 
@@ -108,17 +109,24 @@ public sealed class Replayer(Func<string, CancellationToken, Task<Harness?>> ver
         var life = new ReplayLife(entries, start, end, conversation, clock) { Fire = signal.Fire };
         var run = new InvocationRun
         {
-            Invocation = Restore(started, harness, life, clock, entries.Take(end).Skip(start).Select(entry => entry.Body).OfType<ModelIntent>().FirstOrDefault()),
+            Invocation = Restore(started, harness, life, clock, entries.Take(end).Skip(start).Select(entry => entry.Body).OfType<ModelIntent>().FirstOrDefault()) with
+            {
+                Fallbacks =
+                [
+                    .. entries.Select(entry => entry.Body).OfType<ModelSwitched>()
+                        .Select(switched => new ResolvedModel(new ReplayModel(life, clock, switched.Provider, switched.ModelId), Nothing)),
+                ],
+            },
             Toolbox = Toolbox.For(ReplayTool.All(life, builtIns, entries.Select(entry => entry.Body)), started.Tools, started.AllowedTools),
             Conversation = conversation,
             Journal = (bodies, _) => life.AppendAsync(bodies),
             Events = new(events.Writer),
             Signal = signal,
-            Sandbox = Nothing,
+            Sandbox = NoSandbox,
         };
         var running = new RunningInvocation(run, events);
         life.Begin();
-        await new InvocationWork(ServicesOf(life, clock), default, Nothing, running).RunAsync(() => { }, new Release(() => { }));
+        await new InvocationWork(ServicesOf(life, clock), default, NoSandbox, running).RunAsync(() => { }, new Release(() => { }));
         life.Finish();
         while (events.Reader.TryRead(out var item))
         {
@@ -128,13 +136,15 @@ public sealed class Replayer(Func<string, CancellationToken, Task<Harness?>> ver
         return life.Divergence;
     }
 
-    private static readonly ReplaySandbox Nothing = new();
+    private static readonly ReplaySandbox NoSandbox = new();
+
+    private static readonly ModelParameters Nothing = new(null, null, null, null, null);
 
     private static SessionServices ServicesOf(ReplayLife life, ReplayClock clock)
     {
         // Results are recorded as they were bounded then.
         var settings = new InvocationSettings { ToolResultBytes = int.MaxValue };
-        var turn = new ModelTurn(clock, new ReplayIds(), new ReplayRetries(life));
+        var turn = new ModelTurn(clock, new ReplayIds(), new ReplayRetries(life), new(new(), clock));
         var loop = new AgentLoop(turn, new ContextReduction(turn), new ToolDispatch(settings, clock));
         return new(loop, [], new(), settings, clock, new ReplayIds(), Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance, (_, _, _) => throw new UnreachableException("A replay restores nothing."))
         {
@@ -149,7 +159,7 @@ public sealed class Replayer(Func<string, CancellationToken, Task<Harness?>> ver
         Harness = harness,
         Endpoint = started.Endpoint,
         Model = new ReplayModel(life, clock, asked?.Provider ?? "", asked?.ModelId ?? ""),
-        Parameters = new(null, null, null, null, null),
+        Parameters = Nothing,
         System = started.System ?? [],
         Tools = started.Tools,
         ToolsGiven = true,

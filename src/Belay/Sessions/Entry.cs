@@ -59,6 +59,9 @@ public enum EntryKind
 
     /// <summary><see cref="Sessions.WorkspaceSaved"/>.</summary>
     WorkspaceSaved = 17,
+
+    /// <summary><see cref="Sessions.ModelSwitched"/>.</summary>
+    ModelSwitched = 18,
 }
 
 /// <summary>An entry with its body open.</summary>
@@ -254,3 +257,22 @@ public sealed record SessionForked(
 /// <param name="Files">Files in it.</param>
 /// <param name="Bytes">Their size.</param>
 public sealed record WorkspaceSaved(string Id, int Files, long Bytes) : EntryBody;
+
+/// <summary>A model's call failed before anything of it was shown, and one of its fallbacks takes over for the rest of the invocation.</summary>
+/// <param name="InvocationId">Id of the invocation.</param>
+/// <param name="Fallback">Which of the fallbacks takes over, from 1.</param>
+/// <param name="FromProvider">Provider whose call failed.</param>
+/// <param name="FromModelId">Its model.</param>
+/// <param name="Provider">Provider that takes over.</param>
+/// <param name="ModelId">Its model.</param>
+/// <param name="Failure">What kind of failure it was.</param>
+/// <param name="Why">Why the call failed, without secrets.</param>
+public sealed record ModelSwitched(
+    string InvocationId,
+    int Fallback,
+    string FromProvider,
+    string FromModelId,
+    string Provider,
+    string ModelId,
+    ModelFailure Failure,
+    string Why) : EntryBody;

@@ -16,7 +16,7 @@ internal static class ForkPlaces
     /// <summary>Whether no call was open before this entry, whatever came before it.</summary>
     public static bool IsClear(EntryBody body) => body switch
     {
-        ModelIntent or ModelOutcome { Iteration: > 0 } or HistoryRepaired or ContextReduced => true,
+        ModelIntent or ModelOutcome { Iteration: > 0 } or ModelSwitched or HistoryRepaired or ContextReduced => true,
         InvocationStarted started => !started.Messages.Any(message => message.Blocks.Any(block => block is Block.ToolResult)),
         _ => false,
     };

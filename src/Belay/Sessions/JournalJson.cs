@@ -38,6 +38,7 @@ namespace Belay.Sessions;
 [JsonSerializable(typeof(Steered))]
 [JsonSerializable(typeof(SessionForked))]
 [JsonSerializable(typeof(WorkspaceSaved))]
+[JsonSerializable(typeof(ModelSwitched))]
 public sealed partial class JournalJson : JsonSerializerContext
 {
     /// <summary>Deepest nesting of a body. Far above what may enter, so that what was stored can always be read.</summary>
@@ -82,6 +83,7 @@ public sealed partial class JournalJson : JsonSerializerContext
             [EntryKind.Steered] = Default.Steered,
             [EntryKind.SessionForked] = Default.SessionForked,
             [EntryKind.WorkspaceSaved] = Default.WorkspaceSaved,
+            [EntryKind.ModelSwitched] = Default.ModelSwitched,
         }.ToFrozenDictionary();
 
         public static readonly FrozenDictionary<Type, EntryKind> ByType =

@@ -30,7 +30,7 @@ public sealed partial class LiveSession
         if (invocation.GivenModel is null && forked.Model is { } configuration)
         {
             var model = _services.ResolveModel(Key.Scope, configuration);
-            invocation = invocation with { Model = model.Model, Parameters = model.Parameters, RequireKeyAsync = model.RequireKeyAsync, GivenModel = configuration };
+            invocation = invocation with { Model = model.Model, Parameters = model.Parameters, Fallbacks = model.Fallbacks, RequireKeyAsync = model.RequireKeyAsync, GivenModel = configuration };
         }
 
         return invocation.SystemGiven || forked.System is not { } system ? invocation : invocation with { System = system, SystemGiven = true };

@@ -48,6 +48,8 @@ public sealed class SessionEvents
                 return [.. said, .. GiveUp()];
             case ModelVoided voided:
                 return [.. GiveUp(), .. Tell(entry.Sequence, voided.InvocationId, new ModelVoidedNotice { Void = voided.Intent })];
+            case ModelSwitched switched:
+                return Tell(entry.Sequence, switched.InvocationId, Notice(switched));
             case ToolIntent { Verdict: not "handToClient" } intent:
                 _group.Add(intent.ToolUseId);
                 return [];
@@ -178,6 +180,17 @@ public sealed class SessionEvents
         StartedAt = at,
         TraceId = started.TraceId,
         Detached = started.Detached,
+    };
+
+    private static ModelSwitchedNotice Notice(ModelSwitched switched) => new()
+    {
+        Fallback = switched.Fallback,
+        FromProvider = switched.FromProvider,
+        FromModelId = switched.FromModelId,
+        Provider = switched.Provider,
+        ModelId = switched.ModelId,
+        Failure = switched.Failure.ToString(),
+        Why = switched.Why,
     };
 
     private static CommandEndedNotice Notice(CommandOutcome command) => new()

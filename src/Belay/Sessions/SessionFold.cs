@@ -95,7 +95,7 @@ public sealed class SessionFold
                 Forked = new(forked.SessionId, forked.Sequence);
                 _paused = forked.Waiting;
                 break;
-            case ContextReduced or ToolOutcome or ModelVoided or Steered or WorkspaceSaved:
+            case ContextReduced or ToolOutcome or ModelVoided or Steered or WorkspaceSaved or ModelSwitched:
                 break;
             default:
                 throw new UnreachableException($"The summary of a session does not know entries of {entry.Body.GetType().Name}.");

@@ -32,6 +32,7 @@ public sealed class TraceFold(SessionKey session)
     private TraceStep? _cycle;
     private TraceStep? _chat;
     private string? _sandboxId;
+    private ModelSwitched? _switched;
     private int _iteration;
     private TokenUsage _usage;
 
@@ -75,6 +76,9 @@ public sealed class TraceFold(SessionKey session)
                 break;
             case ModelVoided:
                 Void();
+                break;
+            case ModelSwitched switched:
+                _switched = switched;
                 break;
             case InvocationStarted or ModelIntent or ToolIntent or SandboxStarted or CommandIntent or ContextReduced or InvocationPaused
                 or Steered or SessionForked or WorkspaceSaved:
@@ -131,6 +135,14 @@ public sealed class TraceFold(SessionKey session)
         _chat = Add(entry, SpanNames.Chat, SpanNames.Chat, entry.At, _cycle ?? _root);
         _chat.Set(Names.ProviderName, intent.Provider);
         _chat.Set(Names.RequestModel, intent.ModelId);
+        if (_switched is { } switched)
+        {
+            _chat.Set(Names.ModelFallback, switched.Fallback);
+            _chat.Set(Names.ModelSwitchedFrom, switched.FromModelId);
+            _chat.Set(Names.ModelSwitchReason, switched.Failure.ToString());
+            _switched = null;
+        }
+
         _root!.Set(Names.RequestModel, intent.ModelId); // Runs says so.
     }
 

@@ -60,6 +60,7 @@ public sealed class Instrumentation : IDisposable
         JournalAppend = Meter.CreateHistogram(Names.Metrics.JournalAppend, "s", "Time of an append to a session's journal.", null, Seconds);
         SandboxStart = Meter.CreateHistogram(Names.Metrics.SandboxStart, "s", "Time in which a sandbox started.", null, Seconds);
         ActiveModelCalls = Meter.CreateUpDownCounter<long>(Names.Metrics.ActiveModelCalls, "{call}", "Model calls under way.");
+        ModelSwitches = Meter.CreateCounter<long>(Names.Metrics.ModelSwitches, "{switch}", "Times that another model took over from one that failed.");
     }
 
     /// <summary>What has nobody to listen: for what runs without a server around it.</summary>
@@ -121,6 +122,8 @@ public sealed class Instrumentation : IDisposable
 
     internal UpDownCounter<long> ActiveModelCalls { get; }
 
+    internal Counter<long> ModelSwitches { get; }
+
     /// <summary>Sessions that began.</summary>
     public Counter<long> Sessions { get; }
 
@@ -139,9 +142,10 @@ public sealed class Instrumentation : IDisposable
     /// <summary>Milliseconds of requests.</summary>
     public Histogram<double> RequestLatency { get; }
 
-    /// <summary>Lets listeners ask how many sessions work and how many sandboxes run.</summary>
-    public void Observe(Func<int> activeSessions, Func<int> runningSandboxes)
+    /// <summary>Lets listeners ask how many sessions work, how many sandboxes run and how many endpoints of models are not asked.</summary>
+    public void Observe(Func<int> activeSessions, Func<int> runningSandboxes, Func<int> openCircuits)
     {
+        Meter.CreateObservableUpDownCounter(Names.Metrics.OpenCircuits, openCircuits, "{endpoint}", "Endpoints of models that are not asked because their last calls failed.");
         Meter.CreateObservableUpDownCounter(Names.Metrics.ActiveSessions, activeSessions, "{session}", "Sessions that work or hold a sandbox.");
         Meter.CreateObservableUpDownCounter(Names.Metrics.RunningSandboxes, runningSandboxes, "{sandbox}", "Sandboxes that run.");
     }

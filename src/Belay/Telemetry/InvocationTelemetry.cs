@@ -4,6 +4,7 @@ using Belay.Agents;
 using Belay.Contracts.Faults;
 using Belay.Contracts.Invocations;
 using Belay.Models;
+using Belay.Sessions;
 using Belay.Tools;
 using Names = Belay.Telemetry.TelemetryNames;
 
@@ -93,6 +94,35 @@ public sealed class InvocationTelemetry
     public IAsyncEnumerable<ModelEvent> ChatAsync(IModel model, ModelRequest request, CancellationToken cancellationToken) => _instruments is null
         ? model.StreamAsync(request, cancellationToken)
         : ChatSpan.ObserveAsync(_instruments, Parent, _sessionId, model, request, cancellationToken);
+
+    /// <summary>Another model takes over for the rest of the invocation.</summary>
+    public void Switched(ModelSwitched switched)
+    {
+        if (_instruments is null)
+        {
+            return;
+        }
+
+        _instruments.ModelSwitches.Add(
+            1,
+            new(Names.Attributes.ProviderName, Instrumentation.WellKnown(switched.FromProvider)),
+            new(Names.Attributes.RequestModel, switched.FromModelId),
+            new(Names.Attributes.ErrorType, switched.Failure.ToString()));
+        if (_span is not { IsAllDataRequested: true })
+        {
+            return;
+        }
+
+        _span.SetTag(Names.Attributes.RequestModel, switched.ModelId);
+        (_cycle ?? _span).AddEvent(new ActivityEvent(Names.Events.ModelSwitched, tags: new()
+        {
+            [Names.Attributes.ModelFallback] = switched.Fallback,
+            [Names.Attributes.ModelSwitchedFrom] = switched.FromModelId,
+            [Names.Attributes.RequestModel] = switched.ModelId,
+            [Names.Attributes.ProviderName] = Instrumentation.WellKnown(switched.Provider),
+            [Names.Attributes.ErrorType] = switched.Failure.ToString(),
+        }));
+    }
 
     /// <summary>Begins a tool call. Whoever begins it says how it ended and disposes it.</summary>
     public ToolSpan Tool(ToolCall call, ToolSpec tool) => _instruments is null ? default : new(_instruments, Parent, _sessionId, call, tool);

@@ -94,6 +94,15 @@ public static class TelemetryNames
         /// <summary>Attempts at a model call; in traces that are read from journals.</summary>
         public const string ModelAttempts = "belay.model.attempts";
 
+        /// <summary>Which fallback of the model it is, from 1.</summary>
+        public const string ModelFallback = "belay.model.fallback";
+
+        /// <summary>Model that it took over from.</summary>
+        public const string ModelSwitchedFrom = "belay.model.switched_from";
+
+        /// <summary>What kind of failure made it take over.</summary>
+        public const string ModelSwitchReason = "belay.model.switch_reason";
+
         /// <summary>A tool's name.</summary>
         public const string ToolName = "gen_ai.tool.name";
 
@@ -188,11 +197,14 @@ public static class TelemetryNames
         public const string ExceptionMessage = "exception.message";
     }
 
-    /// <summary>Names of span events. All but <see cref="Exception"/> carry content and exist only where it may be captured.</summary>
+    /// <summary>Names of span events. All but <see cref="Exception"/> and <see cref="ModelSwitched"/> carry content and exist only where it may be captured.</summary>
     public static class Events
     {
         /// <summary>Something failed.</summary>
         public const string Exception = "exception";
+
+        /// <summary>Another model took over from one whose call failed.</summary>
+        public const string ModelSwitched = "belay.model.switched";
 
         /// <summary>The instructions.</summary>
         public const string System = "gen_ai.system.message";
@@ -314,5 +326,11 @@ public static class TelemetryNames
 
         /// <summary>Model calls under way, now.</summary>
         public const string ActiveModelCalls = "belay.model.calls.active";
+
+        /// <summary>Times that another model took over.</summary>
+        public const string ModelSwitches = "belay.model.switches";
+
+        /// <summary>Endpoints of models that are not asked, because their last calls failed, now.</summary>
+        public const string OpenCircuits = "belay.model.circuits.open";
     }
 }

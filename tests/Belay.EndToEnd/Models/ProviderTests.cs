@@ -40,7 +40,7 @@ public sealed class ProviderTests(SharedServer server) : IAsyncLifetime
         model["liteLlmModelConfig"]!["temperature"] = 0.25;
         model["liteLlmModelConfig"]!["topP"] = 0.5;
         model["liteLlmModelConfig"]!["maxTokens"] = 321;
-        model["liteLlmModelConfig"]!["additionalParams"] = new JsonObject { ["seed"] = 7, ["belay"] = new JsonObject { ["caching"] = false } };
+        model["liteLlmModelConfig"]!["additionalParams"] = new JsonObject { ["seed"] = 7, ["belay"] = new JsonObject { ["promptCaching"] = false } };
         var arn = await CreateAsync(new JsonObject
         {
             ["model"] = model,

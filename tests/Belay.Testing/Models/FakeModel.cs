@@ -15,6 +15,9 @@ public sealed class FakeModel : IModel
 
     public string ModelId { get; init; } = "fake-1";
 
+    /// <summary>Where it says that it calls; null when it calls nowhere.</summary>
+    public Uri? Endpoint { get; init; }
+
     private readonly TaskCompletionSource _called = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Completes when the model has been asked.</summary>
@@ -64,6 +67,11 @@ public sealed class FakeModel : IModel
     public IAsyncEnumerable<ModelEvent> StreamAsync(ModelRequest request, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
+        if (Endpoint is not null)
+        {
+            request.Circuit?.Enter(Endpoint, null);
+        }
+
         Func<ModelRequest, CancellationToken, IAsyncEnumerable<ModelEvent>> reply;
         lock (_gate)
         {

@@ -83,6 +83,14 @@ public sealed class EngineWorld : IAsyncDisposable
     /// <summary>Who keeps the files of sessions; nobody by default.</summary>
     public SessionFiles? Files { get; set; }
 
+    /// <summary>Models that take over from <see cref="Model"/>, in this order.</summary>
+    public List<FakeModel> Fallbacks { get; } = [];
+
+    /// <summary>Who counts the failures of endpoints.</summary>
+    public CircuitBreakers Circuits => _circuits ??= new(new(), Time);
+
+    private CircuitBreakers? _circuits;
+
     /// <summary>Models by id in place of <see cref="Model"/>.</summary>
     public Dictionary<string, FakeModel> Models { get; } = new(StringComparer.Ordinal);
 
@@ -205,6 +213,7 @@ public sealed class EngineWorld : IAsyncDisposable
         Journal.Crash(survivingAppends);
         Journal = Journal.Reopen();
         _host = null;
+        _circuits = null;
     }
 
     public async ValueTask DisposeAsync()
@@ -217,7 +226,7 @@ public sealed class EngineWorld : IAsyncDisposable
 
     private SessionHost NewHost()
     {
-        var turn = new ModelTurn(Time, _ids, new RetryPolicy(RetryPolicy.DefaultBaseSeconds));
+        var turn = new ModelTurn(Time, _ids, new RetryPolicy(RetryPolicy.DefaultBaseSeconds), Circuits);
         var services = new SessionServices(
             new AgentLoop(turn, new ContextReduction(turn), new ToolDispatch(Invocations, Time)), BuiltIns, Sessions, Invocations, Time, _ids, NullLogger.Instance, RestoreAsync)
         { Telemetry = Telemetry, ResolveModel = ResolveModel, Files = Files };
@@ -225,7 +234,12 @@ public sealed class EngineWorld : IAsyncDisposable
     }
 
     private ResolvedModel ResolveModel(Scope scope, HarnessModelConfiguration configuration) =>
-        new(configuration.BedrockModelConfig is { } bedrock && Models.TryGetValue(bedrock.ModelId, out var model) ? model : Model, new(null, null, null, null, null));
+        new(configuration.BedrockModelConfig is { } bedrock && Models.TryGetValue(bedrock.ModelId, out var model) ? model : Model, NoParameters)
+        {
+            Fallbacks = [.. Fallbacks.Select(fallback => new ResolvedModel(fallback, NoParameters))],
+        };
+
+    private static readonly ModelParameters NoParameters = new(null, null, null, null, null);
 
     // The harness may have been changed since; what matters here is what the journal says.
     private Task<RestoredInvocation> RestoreAsync(SessionKey session, InvocationStarted started, CancellationToken cancellationToken) =>

@@ -17,6 +17,7 @@ public static class JournalCheck
         var commandIntents = new HashSet<string>(StringComparer.Ordinal);
         InvocationStarted? started = null;
         var modelOpen = false;
+        ModelSwitched? switched = null;
         var calls = 0;
         var usage = default(TokenUsage);
         long expected = 1;
@@ -35,7 +36,7 @@ public static class JournalCheck
                         yield return $"{entry.Sequence}: an invocation began before the one before had ended";
                     }
 
-                    (started, calls, usage, modelOpen) = (one, 0, default, false);
+                    (started, calls, usage, modelOpen, switched) = (one, 0, default, false, null);
                     break;
                 case ModelIntent one:
                     if (started is null || modelOpen)
@@ -51,6 +52,11 @@ public static class JournalCheck
                     if (one.Iteration > 0 && usage.Output >= started?.Limits.MaxTokens)
                     {
                         yield return $"{entry.Sequence}: a model call although {usage.Output} output tokens were used";
+                    }
+
+                    if (switched is not null && (one.Provider, one.ModelId) != (switched.Provider, switched.ModelId))
+                    {
+                        yield return $"{entry.Sequence}: {one.ModelId} is asked although {switched.ModelId} took over";
                     }
 
                     modelOpen = true;
@@ -72,6 +78,19 @@ public static class JournalCheck
                     }
 
                     modelOpen = false;
+                    break;
+                case ModelSwitched one:
+                    if (started is null || modelOpen || entry.Sequence < 2 || entries[(int)entry.Sequence - 2].Body is not ModelOutcome { StopReason: null, FailureKind: not null, Iteration: 0, Message: null })
+                    {
+                        yield return $"{entry.Sequence}: a switch that follows no failure of which nothing was shown";
+                    }
+
+                    if (one.Fallback != (switched?.Fallback ?? 0) + 1)
+                    {
+                        yield return $"{entry.Sequence}: a switch to fallback {one.Fallback} after {switched?.Fallback ?? 0}";
+                    }
+
+                    switched = one;
                     break;
                 case ToolIntent one:
                     toolIntents[one.ToolUseId] = one;

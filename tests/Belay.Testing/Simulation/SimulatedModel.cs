@@ -35,7 +35,8 @@ public sealed class SimulatedModel(Random random)
                 4 => FakeModel.Fail([], new(ModelFailure.ContextTooLong, "fake: simulated"), cancellationToken),
                 5 => FakeModel.Yield([new ModelEvent.Text(0, "Cut"), new ModelEvent.BlockClosed(0), .. Call(1, "shell", "{\"comm"), new ModelEvent.Stopped(HarnessStopReason.MaxTokens), new ModelEvent.Usage(new(3, 2))], cancellationToken),
                 6 => FakeModel.Yield([new ModelEvent.Text(0, "Lost")], cancellationToken),
-                7 or 8 or 9 => FakeModel.Yield(FakeModel.Text("All ", "done."), cancellationToken),
+                7 => FakeModel.Fail([], new(ModelFailure.Unavailable, "fake: simulated"), cancellationToken),
+                8 or 9 => FakeModel.Yield(FakeModel.Text("All ", "done."), cancellationToken),
                 _ => FakeModel.Yield(Tools(), cancellationToken),
             };
         }

@@ -47,6 +47,9 @@ public sealed partial class SimulatedSession
     /// <summary>Hash of everything that was journaled and everything that readers saw; empty when something was wrong.</summary>
     public string Trace { get; private set; } = "";
 
+    /// <summary>Times that another model took over.</summary>
+    public int Switched { get; private set; }
+
     /// <summary>Its world, for what a test looks at when the day is over.</summary>
     public EngineWorld World => _world;
 
@@ -66,12 +69,19 @@ public sealed partial class SimulatedSession
         _model = new(new(seed + 1));
         _world = new(seed)
         {
+            // Every other model has an endpoint, whose failures are counted.
+            Model = new() { Endpoint = seed % 2 == 0 ? new Uri("http://first/") : null },
             Decorate = inner => _journal = new((InMemoryJournal)inner) { HoldIntents = _broken == BrokenRule.IntentBeforeEffect, LieAboutSyncs = _broken == BrokenRule.SafeBeforeStream, Time = _world!.Time },
             // The simulated clock runs ahead of a reader that only waits for a processor.
             Invocations = new() { BufferedEvents = 1 + _random.Next(8), ToolConcurrency = 1 + _random.Next(3) + (orderly ? MostTools : 0), ClosingTime = TimeSpan.FromDays(1) },
         };
         _world.Harness = _world.Harness with { Tools = [EngineWorld.Inline("approve")] };
         _world.Model.Otherwise = _model.Answer;
+        for (var fallback = 1; fallback <= seed % 3; fallback++)
+        {
+            _world.Fallbacks.Add(new() { Provider = $"fallback-{fallback}", ModelId = $"fake-{fallback + 1}", Otherwise = _model.Answer });
+        }
+
         _world.Disk.OnEffect = (id, server) =>
         {
             lock (_effects)
@@ -312,7 +322,7 @@ public sealed partial class SimulatedSession
             }
         }
 
-        foreach (var request in _world.Model.Requests)
+        foreach (var request in _world.Fallbacks.Append(_world.Model).SelectMany(model => model.Requests))
         {
             _problems.AddRange(JournalCheck.PairProblems(request.Messages).Select(problem => $"request: {problem}"));
         }
@@ -349,6 +359,7 @@ public sealed partial class SimulatedSession
         _problems.AddRange(_detached.Except(ended).Select(invocation => $"the detached invocation {invocation} has no end"));
         await CheckAsync();
         Trace = Hash(await _world.EntriesAsync());
+        Switched = (await _world.EntriesAsync()).OfType<ModelSwitched>().Count();
         await _world.DisposeAsync();
     }
 

@@ -50,14 +50,16 @@ public sealed class BundleTests : IAsyncDisposable
         {
             SystemPrompt = [new() { Text = Canary }],
             EnvironmentVariables = new Dictionary<string, string> { ["TOKEN"] = Canary },
-            Model = new() { LiteLlmModelConfig = new() { ModelId = "openai/m", ApiBase = $"http://localhost/{Canary}" } },
+            Model = new() { LiteLlmModelConfig = new() { ModelId = "openai/m", ApiBase = $"http://localhost/{Canary}", AdditionalParams = JsonElement.Parse($$$"""{"seed":1,"belay":{"fallbacks":[{"liteLlmModelConfig":{"modelId":"openai/n","apiBase":"http://localhost/{{{Canary}}}"}}]}}""") } },
             Tools = [new() { Type = HarnessToolType.InlineFunction, Name = "approve", Config = new() { InlineFunction = new() { Description = Canary, InputSchema = JsonElement.Parse($$"""{"title":"{{Canary}}"}""") } } }],
         };
 
         var lines = await WriteAsync();
 
         Assert.DoesNotContain(lines, line => line.Contains(Canary, StringComparison.Ordinal));
-        Assert.Equal(Redaction.LeftOut, (await ReadAsync(lines)).Versions["1"].SystemPrompt[0].Text);
+        var version = (await ReadAsync(lines)).Versions["1"];
+        Assert.Equal(Redaction.LeftOut, version.SystemPrompt[0].Text);
+        Assert.Equal("""{"seed":1,"belay":{"fallbacks":[{"liteLlmModelConfig":{"modelId":"openai/n"}}]}}""", version.Model.LiteLlmModelConfig!.AdditionalParams!.Value.GetRawText());
     }
 
     [Fact]

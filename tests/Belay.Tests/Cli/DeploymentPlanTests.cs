@@ -19,6 +19,8 @@ public sealed class DeploymentPlanTests
         "name: hello\nsystemPrompt: [{text: One}, {text: two}]\nallowedTools: [shell, '@s/*']\nmaxIterations: 5\ntimeoutSeconds: 6\nexecutionRoleArn: arn:aws:iam::000000000000:role/Other",
         "name: hello\ntools:\n- {type: agentcore_browser}\n- {type: inline_function, name: f, config: {inlineFunction: {description: d, inputSchema: {type: object}}}}\nskills: [{path: ./skills/a}]",
         "name: hello\ntools: [{type: remote_mcp, config: {remoteMcp: {url: 'https://example.org/mcp', headers: {Authorization: a-secret}}}}]\nenvironmentVariables: {A: 1}",
+        "name: hello\nmodel: {bedrockModelConfig: {modelId: belay/scripted, additionalParams: {a: 2, belay: {promptCaching: false, fallbacks: [{liteLlmModelConfig: {modelId: openai/m, apiBase: 'http://localhost/a-secret'}}]}}}}",
+        "name: hello\nmodel: {liteLlmModelConfig: {modelId: openai/n, additionalParams: {belay: {fallbacks: [{liteLlmModelConfig: {modelId: openai/m, apiBase: 'http://localhost:1/a-secret'}}, {bedrockModelConfig: {modelId: belay/scripted}}]}}}}",
         "name: hello\nmemory: {managedMemoryConfiguration: {strategies: [SEMANTIC]}}\ntruncation: {strategy: summarization, config: {summarization: {summaryRatio: 0.3}}}",
         "name: hello\ntruncation: {strategy: none}\nenvironmentArtifact: {containerConfiguration: {containerUri: example.org/i}}\nauthorizerConfiguration: {customJWTAuthorizer: {discoveryUrl: 'https://example.org/.well-known/openid-configuration'}}",
         "name: hello\nenvironment: {agentCoreRuntimeEnvironment: {lifecycleConfiguration: {maxLifetime: 600}, filesystemConfigurations: [{sessionStorage: {mountPath: /mnt/a}}]}}",

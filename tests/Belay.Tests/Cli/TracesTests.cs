@@ -17,7 +17,7 @@ public sealed class TracesTests
           {"spanId":"04","parentSpanId":"02","name":"execute_tool shell","operation":"execute_tool","startedAt":"2026-11-21T08:00:04.100Z","durationMs":950,"status":"ok","inputBytes":24,"outputBytes":15300,"attributes":{}},
           {"spanId":"05","parentSpanId":"02","name":"execute_tool \u001b[2Jevil","operation":"execute_tool","startedAt":"2026-11-21T08:00:05.100Z","durationMs":2900,"status":"error","error":"No such \u001b]0;file\u0007.\n","inputBytes":24,"attributes":{}},
           {"spanId":"06","parentSpanId":"01","name":"execute_event_loop_cycle","operation":"execute_event_loop_cycle","startedAt":"2026-11-21T08:00:08.000Z","status":"running","attributes":{}},
-          {"spanId":"07","parentSpanId":"06","name":"chat belay/scripted","operation":"chat","startedAt":"2026-11-21T08:00:08.010Z","status":"running","attributes":{}},
+          {"spanId":"07","parentSpanId":"06","name":"chat belay/scripted","operation":"chat","startedAt":"2026-11-21T08:00:08.010Z","status":"running","attributes":{"gen_ai.request.model":"second","belay.model.fallback":1,"belay.model.switched_from":"first","belay.model.switch_reason":"Throttled"}},
           {"spanId":"08","parentSpanId":"gone","name":"sandbox.start","operation":"sandbox.start","startedAt":"2026-11-21T08:00:04.000Z","durationMs":75,"status":"ok","attributes":{}}]}]}
         """;
 

@@ -31,6 +31,20 @@ public sealed class WaitTests
         Assert.Equal(["2", "4.1"], run.Service.Sent.Where(sent => sent.Line.EndsWith("/events", StringComparison.Ordinal)).Select(sent => sent.Headers["Last-Event-ID"]));
     }
 
+    [Fact]
+    public async Task Wait_SaysInOneLineThatAnotherModelTookOver()
+    {
+        using var run = new CliRun().WithKey();
+        run.Service.On($"GET {Path}/events", () => FakeService.SentEvents(Events(
+            ("4.0", "modelSwitched", "i2", """{"fallback":1,"fromProvider":"openai","fromModelId":"first","provider":"openai","modelId":"second","failure":"Throttled","why":"openai: over\u001bloaded (HTTP 503)"}"""),
+            ("6.1", "invocationEnded", "i2", """{"stopReason":"end_turn","why":"w","iterations":1,"latencyMs":1}"""))));
+        run.Service.On($"GET {Path}", Summary);
+
+        Assert.Equal(0, await run.RunAsync("wait", Session, "--harness", FakeService.Id));
+
+        Assert.Contains("first → second: openai: over␛loaded (HTTP 503)\n", run.Error, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("""{"stopReason":"interrupted","why":"The invocation was cancelled.","iterations":1,"latencyMs":1}""", "interrupted")]
     [InlineData("""{"fault":"RuntimeClientError","why":"The model did not answer.","iterations":1,"latencyMs":1}""", "The model did not answer.")]

@@ -69,6 +69,12 @@ public sealed class HarnessRulesTests
         { """ "model":{"bedrockModelConfig":{"modelId":"belay/other"}} """, "model.bedrockModelConfig.modelId" },
         { """ "model":{"bedrockModelConfig":{"modelId":"m","additionalParams":[1]}} """, "model.bedrockModelConfig.additionalParams" },
         { """ "model":{"bedrockModelConfig":{"modelId":"m","additionalParams":{"messages":[],"toolConfig":{},"belay":1}}} """, "model.bedrockModelConfig.additionalParams.messages model.bedrockModelConfig.additionalParams.toolConfig model.bedrockModelConfig.additionalParams.belay" },
+        { Fallbacks("""{"bedrockModelConfig":{"modelId":"m"}},{"liteLlmModelConfig":{"modelId":"openai/m","apiBase":"http://127.0.0.1:1"}}"""), "" },
+        { Fallbacks("""{"bedrockModelConfig":{"modelId":""}},{"liteLlmModelConfig":{"modelId":"foo/x","apiBase":"http://169.254.169.254"}},{"bedrockModelConfig":{"modelId":"m","additionalParams":{"messages":[]}}}"""), $"{Own}.fallbacks[0].bedrockModelConfig.modelId {Own}.fallbacks[1].liteLlmModelConfig.apiBase {Own}.fallbacks[2].bedrockModelConfig.additionalParams.messages" },
+        { Fallbacks("""{"bedrockModelConfig":{"modelId":"m","temperature":3}},{"bedrockModelConfig":{}},{},{"bedrockModelConfig":{"modelId":"m"},"liteLlmModelConfig":{"modelId":"m"}},7"""), $"{Own}.fallbacks[0].bedrockModelConfig.temperature {Own}.fallbacks[1].bedrockModelConfig.modelId {Own}.fallbacks[2] {Own}.fallbacks[3] {Own}.fallbacks[4]" },
+        { Fallbacks(string.Join(',', Enumerable.Repeat("""{"bedrockModelConfig":{"modelId":"m"}}""", 6))), $"{Own}.fallbacks" },
+        { Fallbacks("""{"bedrockModelConfig":{"modelId":"m","additionalParams":{"belay":{"fallbacks":[]}}}}"""), $"{Own}.fallbacks[0].bedrockModelConfig.additionalParams.belay.fallbacks" },
+        { """ "model":{"bedrockModelConfig":{"modelId":"m","additionalParams":{"belay":{"caching":true,"promptCaching":1,"fallbacks":{}}}}} """, $"{Own}.caching {Own}.promptCaching {Own}.fallbacks" },
         { OpenAi(""" "apiBase":"http://127.0.0.1:8000/v1" """), "" },
         { OpenAi(""" "apiBase":"http://169.254.169.254/v1" """), "model.openAiModelConfig.apiBase" },
         { OpenAi(""" "apiBase":"http://[fe80::1]/v1" """), "model.openAiModelConfig.apiBase" },
@@ -284,6 +290,10 @@ public sealed class HarnessRulesTests
 
     private static string Claim(string type, string comparison, string value) =>
         $"\"customClaims\":[{{\"inboundTokenClaimName\":\"c\",\"inboundTokenClaimValueType\":\"{type}\",\"authorizingClaimMatchValue\":{{\"claimMatchValue\":{{{value}}},\"claimMatchOperator\":\"{comparison}\"}}}}]";
+
+    private const string Own = "model.bedrockModelConfig.additionalParams.belay";
+
+    private static string Fallbacks(string list) => $$$$$""" "model":{"bedrockModelConfig":{"modelId":"m","additionalParams":{"belay":{"fallbacks":[{{{{{list}}}}}]}}}} """;
 
     private static string OpenAi(string members) => $"\"model\":{{\"openAiModelConfig\":{{\"modelId\":\"gpt-x\",\"apiKeyArn\":\"{ApiKey}\",{members}}}}}";
 

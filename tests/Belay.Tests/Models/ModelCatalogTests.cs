@@ -78,7 +78,7 @@ public sealed class ModelCatalogTests
         { LiteLlm("openai/m", additional: "[]"), "model.liteLlmModelConfig.additionalParams must be a JSON object" },
         { LiteLlm("openai/m", additional: """{"messages":[],"stream":false}"""), "2 validation errors detected: model.liteLlmModelConfig.additionalParams.messages would replace" },
         { Bedrock("m", additional: """{"toolConfig":{}}"""), "additionalParams.toolConfig would replace" },
-        { Bedrock("m", additional: """{"belay":{"fallbacks":[],"caching":1}}"""), "additionalParams.belay.fallbacks is not known; known is caching.; model.bedrockModelConfig.additionalParams.belay.caching must be true or false" },
+        { Bedrock("m", additional: """{"belay":{"caching":true,"promptCaching":1}}"""), "additionalParams.belay.caching is not known; known are promptCaching and fallbacks; model.bedrockModelConfig.additionalParams.belay.promptCaching must be true or false" },
     };
 
     [Theory]
@@ -92,6 +92,49 @@ public sealed class ModelCatalogTests
         Assert.Equal(FaultCode.ValidationException, fault.Code);
         Assert.Contains(message, fault.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("secret", fault.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Fallbacks_AreResolvedInOrder_WithTheirOwnParameters()
+    {
+        using var catalog = Catalog();
+
+        var model = catalog.Resolve(EngineWorld.Scope, LiteLlm("openai/first", additional: """
+            {"seed":1,"belay":{"fallbacks":[
+              {"liteLlmModelConfig":{"modelId":"anthropic/second","maxTokens":9,"additionalParams":{"top_k":3,"belay":{"promptCaching":false}}}},
+              {"bedrockModelConfig":{"modelId":"belay/scripted"}}]}}
+            """));
+
+        Assert.Equal(["anthropic/second", "belay/belay/scripted"], model.Fallbacks.Select(one => $"{one.Model.Provider}/{one.Model.ModelId}"));
+        Assert.Equal((9, """{"top_k":3}"""), (model.Fallbacks[0].Parameters.MaxTokens, model.Fallbacks[0].Parameters.Additional?.GetRawText()));
+        Assert.Equal("""{"seed":1}""", model.Parameters.Additional?.GetRawText());
+        Assert.All(model.Fallbacks, fallback => Assert.Empty(fallback.Fallbacks));
+    }
+
+    [Fact]
+    public void Problems_OfAModelAndItsFallbacks_AreNamedAtOnce()
+    {
+        using var catalog = Catalog();
+        const string Second = """{"geminiModelConfig":{"modelId":"g","apiKeyArn":"arn:aws:bedrock-agentcore:us-west-2:123456789012:token-vault/default/apikeycredentialprovider/k"}}""";
+
+        var fault = Assert.Throws<ServiceException>(() => catalog.Resolve(EngineWorld.Scope, LiteLlm(
+            "openai/responses/", additional: $$$"""{"belay":{"fallbacks":[{"liteLlmModelConfig":{"modelId":"wizard/merlin"}},{{{Second}}}]}}""")));
+
+        const string Own = "model.liteLlmModelConfig.additionalParams.belay";
+        Assert.Equal(
+            ["model.liteLlmModelConfig.modelId", $"{Own}.fallbacks[0].liteLlmModelConfig.modelId", $"{Own}.fallbacks[1].geminiModelConfig.apiKeyArn"],
+            fault.Fields.Select(field => field.Name));
+    }
+
+    [Fact]
+    public void FallbackWithoutAKey_IsRefusedByItsPath()
+    {
+        using var catalog = new ModelCatalog(new ModelSettings(), TimeProvider.System);
+
+        var fault = Assert.Throws<ServiceException>(() => catalog.Resolve(EngineWorld.Scope, Bedrock("m", additional: """{"belay":{"fallbacks":[{"liteLlmModelConfig":{"modelId":"openai/m"}}]}}""")));
+
+        Assert.Equal(FaultCode.RuntimeClientError, fault.Code);
+        Assert.StartsWith("model.bedrockModelConfig.additionalParams.belay.fallbacks[0]: openai: there is no API key", fault.Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -123,7 +166,7 @@ public sealed class ModelCatalogTests
     {
         using var catalog = Catalog();
 
-        var parameters = catalog.Resolve(EngineWorld.Scope, LiteLlm("openai/m", additional: """{"seed":1,"belay":{"caching":false}}""")).Parameters;
+        var parameters = catalog.Resolve(EngineWorld.Scope, LiteLlm("openai/m", additional: """{"seed":1,"belay":{"promptCaching":false}}""")).Parameters;
         var none = catalog.Resolve(EngineWorld.Scope, LiteLlm("openai/m", additional: """{"belay":{}}""")).Parameters;
 
         Assert.Equal("""{"seed":1}""", parameters.Additional?.GetRawText());

@@ -25,6 +25,8 @@ public sealed class RetryPolicyTests
     [InlineData(ModelFailure.Malformed, 1, null, null)]
     [InlineData(ModelFailure.ContextTooLong, 1, null, null)]
     [InlineData(ModelFailure.Refused, 1, 1.0, null)]
+    [InlineData(ModelFailure.Unavailable, 1, 1.0, null)]
+    [InlineData(ModelFailure.CircuitOpen, 1, 1.0, null)]
     public void Delay_FollowsTheFailureAndTheAttempt(ModelFailure failure, int attempt, double? retryAfter, double? delay)
     {
         var exception = new ModelException(failure, "x", retryAfter is { } seconds ? TimeSpan.FromSeconds(seconds) : null);
@@ -50,4 +52,19 @@ public sealed class RetryPolicyTests
     [InlineData(4.1, true)]
     public void Retry_MustFitIntoTheTimeThatIsLeft(double remaining, bool retried) =>
         Assert.Equal(retried, Default.Next(new ModelException(ModelFailure.Throttled, "x"), 1, deltaSent: false, TimeSpan.FromSeconds(remaining)) is not null);
+
+    [Theory]
+    [InlineData(ModelFailure.Throttled, true)]
+    [InlineData(ModelFailure.Unreachable, true)]
+    [InlineData(ModelFailure.Broken, true)]
+    [InlineData(ModelFailure.Malformed, true)]
+    [InlineData(ModelFailure.Unavailable, true)]
+    [InlineData(ModelFailure.CircuitOpen, true)]
+    [InlineData(ModelFailure.ContextTooLong, false)]
+    [InlineData(ModelFailure.Refused, false)]
+    public void AnotherModel_TakesOverFromAProviderThatFails_UnlessSomethingWasShown(ModelFailure failure, bool switches)
+    {
+        Assert.Equal(switches, Default.Switches(new(failure, "x"), deltaSent: false));
+        Assert.False(Default.Switches(new(failure, "x"), deltaSent: true));
+    }
 }

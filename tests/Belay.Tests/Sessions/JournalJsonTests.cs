@@ -30,6 +30,7 @@ public sealed class JournalJsonTests
         new Steered("inv", "steer", Messages()[0]),
         new SessionForked("other-0123456789", "session", 7, "0af7", Model(), ["Be brief."], "saved"),
         new WorkspaceSaved("saved", 2, 300),
+        new ModelSwitched("inv", 1, "bedrock", "model", "openai", "other", ModelFailure.Throttled, "no room"),
     ];
 
     public static TheoryData<EntryKind> Kinds => [.. Enum.GetValues<EntryKind>()];

@@ -36,6 +36,7 @@ public sealed class LogFoldTests
             Info Steered inv: The running invocation was sent a message: 8 bytes.
             Info SessionForked -: Forked from session session of harness other-0123456789 at entry 7.
             Debug WorkspaceSaved -: The workspace was saved as saved: 2 files, 300 bytes.
+            Warn ModelSwitched inv: other of openai takes over from model of bedrock: no room
             """.ReplaceLineEndings("\n"),
             string.Join('\n', lines.Select(line => $"{line.Level} {line.Kind} {line.InvocationId ?? "-"}: {line.Message}")));
     }

@@ -102,6 +102,25 @@ public sealed class SessionEventTests
     }
 
     [Fact]
+    public void Switch_IsTold_AndTheCallBeforeItShowsNothing()
+    {
+        var told = Told(
+            new InvocationStarted("i", "DEFAULT", "1", [], [], [], new(1, null, 1)),
+            new ModelIntent("i", 1, "p", "m", 1),
+            new ModelOutcome("i", 0, null, null, default, [], 6, 1, null, "no room", ModelFailure.Throttled),
+            new ModelSwitched("i", 1, "p", "m", "q", "n", ModelFailure.Throttled, "no room"),
+            new ModelIntent("i", 1, "q", "n", 1),
+            new ModelOutcome("i", 1, new(HarnessConversationRole.Assistant, [new Block.Text("ab")]), HarnessStopReason.EndTurn, default, [new(0, 2)], 1, 1, 1, null));
+
+        Assert.Equal(
+            ["1.0 invocationStarted", "4.0 modelSwitched", "5.0 messageStart", "5.1 contentBlockDelta", "5.2 contentBlockStop", "5.3 messageStop"],
+            told.Select(one => $"{one.Id} {one.Event.EventType}"));
+        Assert.Equal(
+            new ModelSwitchedNotice { Fallback = 1, FromProvider = "p", FromModelId = "m", Provider = "q", ModelId = "n", Failure = "Throttled", Why = "no room" },
+            told[1].Event);
+    }
+
+    [Fact]
     public void WhatIsStoredWhileTheModelSpeaks_IsToldAfterIt()
     {
         var told = Told(

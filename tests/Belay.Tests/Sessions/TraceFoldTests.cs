@@ -4,6 +4,7 @@ using System.Text.Json;
 using Belay.Agents;
 using Belay.Contracts.Invocations;
 using Belay.Contracts.Sessions;
+using Belay.Models;
 using Belay.Sessions;
 using Belay.Testing.Sessions;
 
@@ -199,6 +200,28 @@ public sealed class TraceFoldTests
             string.Join('\n', spans.Select(span => $"{span.Operation}: {string.Join(' ', span.Attributes.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => $"{pair.Key}={pair.Value.GetRawText()}"))}")));
         Assert.Equal((16L, 6L), (spans[3].InputBytes, spans[3].OutputBytes));
         Assert.Equal((10L, 5L), (spans[2].Usage!.Input, spans[0].Usage!.Output));
+    }
+
+    [Fact]
+    public void Switch_IsSaidByTheCallThatTookOver()
+    {
+        var spans = Fold(
+            runs: false,
+            (0, Started),
+            (10, Intent(1)),
+            (50, Outcome(0, 40, null, failure: "no room")),
+            (50, new ModelSwitched("inv", 1, "fake", "m1", "other", "m2", ModelFailure.Throttled, "no room")),
+            (50, new ModelIntent("inv", 1, "other", "m2", 1)),
+            (60, Outcome(1, 10, HarnessStopReason.EndTurn)),
+            (70, Ended(70)));
+
+        var chats = spans.Where(span => span.Operation == "chat").ToList();
+        Assert.Equal(["no room", null], chats.Select(chat => chat.Error));
+        Assert.Single(spans, span => span.Operation == "execute_event_loop_cycle" && span.Error is null);
+        Assert.DoesNotContain(chats[0].Attributes.Keys, name => name.StartsWith("belay.model.switch", StringComparison.Ordinal));
+        Assert.Equal(
+            ["belay.model.fallback=1", "belay.model.switch_reason=\"Throttled\"", "belay.model.switched_from=\"m1\"", "gen_ai.request.model=\"m2\""],
+            chats[1].Attributes.Where(pair => pair.Key.Contains(".model", StringComparison.Ordinal) && pair.Key != "belay.model.attempts").Select(pair => $"{pair.Key}={pair.Value.GetRawText()}").Order(StringComparer.Ordinal));
     }
 
     [Fact]

@@ -18,6 +18,7 @@ public sealed class SimulationTests(ITestOutputHelper output)
     private int _detached;
     private int _steered;
     private int _diskFailures;
+    private int _switched;
 
     [Fact]
     public async Task BadDays_NothingIsLost()
@@ -26,9 +27,9 @@ public sealed class SimulationTests(ITestOutputHelper output)
         var failures = await RunAsync(seeds, BrokenRule.None);
 
         output.WriteLine($"{seeds} days: {_crashes} servers died, {_acknowledged} turns were acknowledged, {_effects} effects happened, {_resumed} pauses were answered.");
-        output.WriteLine($"{_detached} detached invocations were accepted, {_steered} messages were handed to running ones, disks failed on {_diskFailures} days.");
+        output.WriteLine($"{_detached} detached invocations were accepted, {_steered} messages were handed to running ones, disks failed on {_diskFailures} days, models took over {_switched} times.");
         Assert.True(
-            seeds < 100 || (_crashes > seeds / 2 && _acknowledged > seeds / 2 && _effects > seeds && _resumed > seeds / 20 && _detached > seeds / 4 && _steered > seeds / 20 && _diskFailures > seeds / 10),
+            seeds < 100 || (_crashes > seeds / 2 && _acknowledged > seeds / 2 && _effects > seeds && _resumed > seeds / 20 && _detached > seeds / 4 && _steered > seeds / 20 && _diskFailures > seeds / 10 && _switched > seeds / 20),
             "The days were too quiet to prove anything.");
         Assert.True(failures.IsEmpty, string.Join('\n', failures.OrderBy(pair => pair.Key).Take(5).Select(pair => $"seed {pair.Key}: {pair.Value}")));
     }
@@ -114,6 +115,7 @@ public sealed class SimulationTests(ITestOutputHelper output)
                 Interlocked.Add(ref _detached, session.Detached);
                 Interlocked.Add(ref _steered, session.Steered);
                 Interlocked.Add(ref _diskFailures, session.DiskFailures);
+                Interlocked.Add(ref _switched, session.Switched);
             }
             catch (Exception exception)
             {

@@ -41,9 +41,9 @@ public sealed class AnthropicModelTests : ModelContract
 
     [Theory]
     [InlineData(true, null, true)]
-    [InlineData(true, """{"belay":{"caching":false}}""", false)]
+    [InlineData(true, """{"belay":{"promptCaching":false}}""", false)]
     [InlineData(false, null, false)]
-    [InlineData(false, """{"belay":{"caching":true}}""", true)]
+    [InlineData(false, """{"belay":{"promptCaching":true}}""", true)]
     public async Task Caching_IsTheServersUnlessTheHarnessSaysOtherwise(bool server, string? additional, bool cached)
     {
         await using var provider = new ScriptedProvider(Stream(Hello, End("end_turn")));
