@@ -38,22 +38,20 @@ public sealed class MasterKey
         ? throw new InvalidDataException($"{Path.Combine(dataDirectory, FileName)} is being replaced, and that was cut off; finish it with: belay keys rotate --data {dataDirectory}")
         : Read(dataDirectory, FileName);
 
-    /// <summary>Reads the key of a data directory, and the one that is to take its place; the first time, that is made.</summary>
+    /// <summary>Reads the key of a data directory, and the one that is to take its place; null when none is.</summary>
     /// <exception cref="InvalidDataException">There is no key, or one of the two is none or may be read by others.</exception>
-    internal static (MasterKey Old, MasterKey Next) LoadToReplace(string dataDirectory)
-    {
-        var old = Read(dataDirectory, FileName) ?? throw new InvalidDataException($"{dataDirectory} holds no {FileName}.");
-        if (Read(dataDirectory, NextFileName) is not { } next)
-        {
-            var path = Path.Combine(dataDirectory, NextFileName);
-            var temporary = $"{path}.{RandomNumberGenerator.GetHexString(8)}";
-            PrivateFile.Write(temporary, FileMode.CreateNew, [.. RandomNumberGenerator.GetBytes(KeyBytes), .. old.LookupKey]);
-            PrivateFile.TryPublish(temporary, path);
-            PrivateFile.SyncDirectory(dataDirectory);
-            next = Read(dataDirectory, NextFileName)!; // It was just made.
-        }
+    internal static (MasterKey Old, MasterKey? Next) LoadToReplace(string dataDirectory) =>
+        (Read(dataDirectory, FileName) ?? throw new InvalidDataException($"{dataDirectory} holds no {FileName}."), Read(dataDirectory, NextFileName));
 
-        return (old, next);
+    /// <summary>Makes a key that is to take the place of this one, which nothing but its replacement can load from then on.</summary>
+    internal MasterKey MakeNext(string dataDirectory)
+    {
+        var path = Path.Combine(dataDirectory, NextFileName);
+        var temporary = $"{path}.{RandomNumberGenerator.GetHexString(8)}";
+        PrivateFile.Write(temporary, FileMode.CreateNew, [.. RandomNumberGenerator.GetBytes(KeyBytes), .. LookupKey]);
+        PrivateFile.TryPublish(temporary, path);
+        PrivateFile.SyncDirectory(dataDirectory);
+        return Read(dataDirectory, NextFileName)!; // It was just made.
     }
 
     /// <summary>Puts the next key in the place of the old one. From then on the old one is gone.</summary>

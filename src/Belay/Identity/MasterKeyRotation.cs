@@ -16,6 +16,9 @@ public sealed class MasterKeyRotation(string dataDirectory, TimeProvider time)
 {
     private const int PageSize = 200;
 
+    /// <summary>Makes of a sealed piece what is to stand in its place; null to leave it.</summary>
+    private delegate byte[]? SealAnew(ReadOnlySpan<byte> box, ReadOnlySpan<byte> context, string what);
+
     /// <summary>Does it; answers how many documents were sealed anew by this run.</summary>
     /// <exception cref="StorageException">A server holds the directory, or the store refuses.</exception>
     /// <exception cref="InvalidDataException">There is no key, or something is there that it does not open.</exception>
@@ -25,29 +28,46 @@ public sealed class MasterKeyRotation(string dataDirectory, TimeProvider time)
         await using var database = SqliteDatabase.Open(dataDirectory, new StorageSettings(), time);
         var documents = new SqliteDocumentStore(database);
 
-        // 2. What cannot be signed anew is found out before anything changes.
+        // 2. What the old key does not open is found out before anything changes: halfway there is no way back.
         var (old, next) = MasterKey.LoadToReplace(dataDirectory);
-        HeadKeeper.SignAnew(dataDirectory, old, next, time);
-
-        // 3. Documents, then small files.
-        var count = 0;
-        foreach (var collection in new[] { Sealer.Keys, Sealer.References, CatalogKeys.Snapshots, CatalogKeys.Imported })
+        if (next is null)
         {
-            foreach (var scope in await documents.ScopesAsync(collection, cancellationToken))
-            {
-                count += await SealAsync(documents, scope, collection, old, next, cancellationToken);
-            }
+            HeadKeeper.ThrowIfChanged(dataDirectory, old);
+            await SealAllAsync(documents, (box, context, what) => { Open(old, box, context, what); return null; }, cancellationToken);
+            next = old.MakeNext(dataDirectory);
         }
 
-        SealAccessKeys(old, next);
-        SealFile(BundleKey.FileName, BundleKey.Context, old, next);
+        // 3. Everything once more, under the next key.
+        HeadKeeper.SignAnew(dataDirectory, old, next, time);
+        var count = await SealAllAsync(documents, (box, context, what) => Opens(next, box, context) ? null : next.Seal(Open(old, box, context, what), context), cancellationToken);
 
         // 4. Done when the old key is gone.
         MasterKey.Replace(dataDirectory);
         return count;
     }
 
-    private static async Task<int> SealAsync(SqliteDocumentStore documents, Scope scope, string collection, MasterKey old, MasterKey next, CancellationToken cancellationToken)
+    private async Task<int> SealAllAsync(SqliteDocumentStore documents, SealAnew seal, CancellationToken cancellationToken)
+    {
+        var count = 0;
+        foreach (var collection in new[] { Sealer.Keys, Sealer.References, CatalogKeys.Snapshots, CatalogKeys.Imported })
+        {
+            foreach (var scope in await documents.ScopesAsync(collection, cancellationToken))
+            {
+                count += await SealDocumentsAsync(documents, scope, collection, seal, cancellationToken);
+            }
+        }
+
+        // Whoever changes the keys without a server takes the lock, and finds afterwards that the file is not theirs to open.
+        using (new FileStream(Path.Combine(dataDirectory, AccessKeys.FileName + ".lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None))
+        {
+            SealFile(AccessKeys.FileName, AccessKeys.Context, seal);
+        }
+
+        SealFile(BundleKey.FileName, BundleKey.Context, seal);
+        return count;
+    }
+
+    private static async Task<int> SealDocumentsAsync(SqliteDocumentStore documents, Scope scope, string collection, SealAnew seal, CancellationToken cancellationToken)
     {
         var (count, after) = (0, default(string));
         while (true)
@@ -62,7 +82,7 @@ public sealed class MasterKeyRotation(string dataDirectory, TimeProvider time)
             foreach (var document in page)
             {
                 var context = collection is Sealer.Keys or Sealer.References ? Sealer.Context(collection, scope, document.Key.Id) : HarnessCatalog.SealContext(scope, document.Key);
-                if (SealAnew(document.Body.Span, context, $"the document {collection}/{document.Key.Id}", old, next) is { } box)
+                if (seal(document.Body.Span, context, $"the document {collection}/{document.Key.Id}") is { } box)
                 {
                     writes.Add(new(document.Key, box, document.Etag));
                 }
@@ -78,17 +98,10 @@ public sealed class MasterKeyRotation(string dataDirectory, TimeProvider time)
         }
     }
 
-    // Whoever changes the keys without a server takes the lock, and finds afterwards that the file is not theirs to open.
-    private void SealAccessKeys(MasterKey old, MasterKey next)
-    {
-        using var held = new FileStream(Path.Combine(dataDirectory, AccessKeys.FileName + ".lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-        SealFile(AccessKeys.FileName, AccessKeys.Context, old, next);
-    }
-
-    private void SealFile(string name, ReadOnlySpan<byte> context, MasterKey old, MasterKey next)
+    private void SealFile(string name, ReadOnlySpan<byte> context, SealAnew seal)
     {
         var path = Path.Combine(dataDirectory, name);
-        if (File.Exists(path) && SealAnew(File.ReadAllBytes(path), context, path, old, next) is { } box)
+        if (File.Exists(path) && seal(File.ReadAllBytes(path), context, path) is { } box)
         {
             var temporary = $"{path}.new";
             PrivateFile.Write(temporary, FileMode.Create, box);
@@ -97,22 +110,16 @@ public sealed class MasterKeyRotation(string dataDirectory, TimeProvider time)
         }
     }
 
-    /// <summary>Bytes under the next key; null when they are already.</summary>
-    private static byte[]? SealAnew(ReadOnlySpan<byte> box, ReadOnlySpan<byte> context, string what, MasterKey old, MasterKey next)
+    private static byte[] Open(MasterKey old, ReadOnlySpan<byte> box, ReadOnlySpan<byte> context, string what)
     {
-        byte[] plain;
         try
         {
-            plain = old.Open(box, context);
+            return old.Open(box, context);
         }
-        catch (CryptographicException)
+        catch (CryptographicException problem)
         {
-            return Opens(next, box, context) ? null : throw new InvalidDataException($"The master key does not open {what}: one of them was damaged or replaced.");
+            throw new InvalidDataException($"The master key does not open {what}: one of them was damaged or replaced.", problem);
         }
-
-        var anew = next.Seal(plain, context);
-        CryptographicOperations.ZeroMemory(plain);
-        return anew;
     }
 
     private static bool Opens(MasterKey key, ReadOnlySpan<byte> box, ReadOnlySpan<byte> context)

@@ -117,6 +117,17 @@ public sealed partial class HeadKeeper : IAsyncDisposable
         }
     }
 
+    /// <summary>Refuses a file that does not prove what it should: signing it anew would lose what it still proves.</summary>
+    /// <exception cref="InvalidDataException">It was changed.</exception>
+    internal static void ThrowIfChanged(string directory, MasterKey master)
+    {
+        using var scan = HeadsScan.Read(PathIn(directory), Key(master));
+        if (scan.Exists && scan.Problem is { } problem)
+        {
+            throw new InvalidDataException($"{problem} Look with: belay verify. A server that starts keeps the file aside and begins another.");
+        }
+    }
+
     /// <summary>Signs the file of a directory that no server holds anew, for a master key that takes the place of another.</summary>
     internal static void SignAnew(string directory, MasterKey old, MasterKey next, TimeProvider time) => HeadsFile.SignAnew(PathIn(directory), Key(old), Key(next), time);
 

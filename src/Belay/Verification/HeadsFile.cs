@@ -138,7 +138,7 @@ internal sealed class HeadsFile : IDisposable
 
         if (scan.Problem is { } problem)
         {
-            throw new InvalidDataException($"{problem} Look first with: belay verify. A server that starts keeps the file aside and begins another.");
+            throw new InvalidDataException(problem);
         }
 
         var temporary = path + ".new";

@@ -61,6 +61,29 @@ public sealed partial class KeysTests
     }
 
     [Fact]
+    public async Task Rotate_ReplacesTheMasterKey_AndTheKeysStay()
+    {
+        using var run = new CliRun();
+        Assert.Equal(4, await run.RunAsync("keys", "rotate"));
+        Assert.Contains("holds no master.key", run.Error, StringComparison.Ordinal);
+        await run.RunAsync("env");
+        var before = run.Output;
+        var file = Path.Combine(run.Directory, ".belay", "master.key");
+        var key = await File.ReadAllBytesAsync(file, TestContext.Current.CancellationToken);
+
+        Assert.Equal(0, await run.RunAsync("keys", "rotate"));
+
+        Assert.StartsWith($"{before}Replaced {file}; 0 documents are sealed anew.", run.Output, StringComparison.Ordinal);
+        Assert.NotEqual(key, await File.ReadAllBytesAsync(file, TestContext.Current.CancellationToken));
+        await run.RunAsync("env");
+        Assert.EndsWith(before, run.Output, StringComparison.Ordinal);
+
+        File.Copy(file, $"{file}.next");
+        Assert.NotEqual(0, await run.RunAsync("env"));
+        Assert.Contains("finish it with: belay keys rotate", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Keys_AreMadeListedAndDeleted()
     {
         using var run = new CliRun();

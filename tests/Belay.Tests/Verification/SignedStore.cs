@@ -13,11 +13,10 @@ namespace Belay.Tests.Verification;
 internal sealed class SignedStore : IAsyncDisposable
 {
     private readonly TemporaryDirectory _directory = new();
-    private readonly MasterKey _master;
     private SqliteDatabase? _database;
     private HeadKeeper? _keeper;
 
-    public SignedStore() => _master = MasterKey.LoadOrCreate(Directory);
+    public SignedStore() => MasterKey.LoadOrCreate(Directory);
 
     public string Directory => _directory.Path;
 
@@ -35,6 +34,9 @@ internal sealed class SignedStore : IAsyncDisposable
 
     public HeadKeeper Keeper => _keeper!;
 
+    /// <summary>The key as it is now.</summary>
+    private MasterKey Master => MasterKey.TryLoad(Directory)!; // It was made at the beginning.
+
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     public static SessionKey Key(string session, string account = "000000000000") => new(new Scope(account, "us-west-2"), "harness", session);
@@ -43,9 +45,9 @@ internal sealed class SignedStore : IAsyncDisposable
     {
         _database = SqliteDatabase.Open(Directory, new StorageSettings(), TimeProvider.System);
         Journal = new SqliteJournal(_database, Time);
-        Sealer = new Sealer(_master, new SqliteDocumentStore(_database), IdSource.System, new SealerSettings());
+        Sealer = new Sealer(Master, new SqliteDocumentStore(_database), IdSource.System, new SealerSettings());
         Quarantine = new Quarantine(Log);
-        _keeper = signs ? await HeadKeeper.OpenAsync(Directory, _master, _database, Journal, new StorageSettings(), Quarantine, Time, Log, Token) : null;
+        _keeper = signs ? await HeadKeeper.OpenAsync(Directory, Master, _database, Journal, new StorageSettings(), Quarantine, Time, Log, Token) : null;
     }
 
     /// <summary>Ends in order.</summary>
@@ -121,8 +123,8 @@ internal sealed class SignedStore : IAsyncDisposable
     public async Task<(IReadOnlyList<DamagedSession> Damaged, VerificationTally Tally)> VerifyAsync(VerificationScope? scope = null)
     {
         await using var database = SqliteDatabase.Open(Directory, new StorageSettings(), TimeProvider.System);
-        var sealer = new Sealer(_master, new SqliteDocumentStore(database), IdSource.System, new SealerSettings());
-        using var heads = HeadKeeper.Scan(Directory, _master);
+        var sealer = new Sealer(Master, new SqliteDocumentStore(database), IdSource.System, new SealerSettings());
+        using var heads = HeadKeeper.Scan(Directory, Master);
         var steps = await new StoreVerifier(new SqliteJournal(database, Time), sealer, Time).RunAsync(heads, scope ?? new(), Token).ToListAsync(Token);
         Assert.All(steps.SkipLast(1), step => Assert.False(step.Done));
         Assert.True(steps[^1].Done);
