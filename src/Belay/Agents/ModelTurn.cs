@@ -21,7 +21,8 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retri
     {
         var call = new Call(run, run.Conversation.Iterations + 1, time.GetTimestamp());
         run.Telemetry.BeginCycle(call.Iteration);
-        await run.AppendAsync(Durability.Queued, Intent(call, request, steers));
+        var leftOut = ContextWindow.LeftOut(run.Conversation.Context.Count + steers, request.Messages.Count, run.Invocation.Truncation);
+        await run.AppendAsync(Durability.Queued, Intent(call, request, steers, leftOut));
         for (call.Attempts = 1; ; call.Attempts++)
         {
             var fold = Fold(run);
@@ -48,9 +49,12 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retri
             {
                 return new(Outcome(call, fold, request, HarnessStopReason.MalformedModelOutput, null, failure.Failure), ContextTooLong: false);
             }
-            catch (ModelException failure) when (!fold.Started && failure.Failure == ModelFailure.ContextTooLong)
+            catch (ModelException failure) when (failure.Failure == ModelFailure.ContextTooLong)
             {
-                return await TooLongAsync(call, fold, request, failure.Message);
+                // What the client has seen is not said again: the message ends here, and stays.
+                return fold.Started
+                    ? new(Outcome(call, fold, request, HarnessStopReason.ModelContextWindowExceeded, null, failure.Failure), ContextTooLong: false)
+                    : await TooLongAsync(call, fold, request, failure.Message);
             }
             catch (ModelException failure)
             {
@@ -67,11 +71,12 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retri
         }
     }
 
-    /// <summary>Asks the model without tools and without showing the answer; the call counts into usage but is no iteration.</summary>
+    /// <summary>Asks the model for a summary, without tools and without showing the answer; the call counts into usage but is no iteration. Null when there is no
+    /// summary, whatever the model did instead: the journal says why.</summary>
     public async Task<string?> AskAsync(InvocationRun run, ModelRequest request, CancellationToken cancellationToken)
     {
         var call = new Call(run, 0, time.GetTimestamp());
-        await run.AppendAsync(Durability.Queued, Intent(call, request, steers: 0));
+        await run.AppendAsync(Durability.Queued, Intent(call, request, steers: 0, leftOut: null));
         for (call.Attempts = 1; ; call.Attempts++)
         {
             var fold = Fold(run);
@@ -85,8 +90,7 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retri
                 ThrowIfCutOff(run, fold);
                 var outcome = Outcome(call, fold, request, fold.StopReason(), null);
                 await run.AppendAsync(Durability.Queued, outcome);
-                var text = string.Concat(outcome.Message?.Blocks.OfType<Block.Text>().Select(block => block.Value) ?? []);
-                return string.IsNullOrWhiteSpace(text) ? null : text;
+                return ContextWindow.SummaryOf(outcome);
             }
             catch (ModelException failure) when (Delay(failure, call, deltaSent: false) is { } delay)
             {
@@ -95,7 +99,7 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retri
             catch (ModelException failure)
             {
                 await run.AppendAsync(Durability.Queued, Outcome(call, fold, request, null, failure.Message, failure.Failure));
-                return failure.Failure == ModelFailure.ContextTooLong ? null : throw Fault(call, failure);
+                return null;
             }
             catch (OperationCanceledException) when (run.Signal.Cause is { } cause && !run.GoesOnLater)
             {
@@ -157,8 +161,8 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retri
     private TimeSpan? Delay(ModelException failure, Call call, bool deltaSent) =>
         retries.Next(failure, call.Attempts, deltaSent, call.Run.Signal.Remaining);
 
-    private static ModelIntent Intent(Call call, ModelRequest request, int steers) => new(
-        call.Run.Invocation.Id, call.Iteration, call.Run.Invocation.Model.Provider, call.Run.Invocation.Model.ModelId, request.Messages.Count, steers);
+    private static ModelIntent Intent(Call call, ModelRequest request, int steers, int? leftOut) => new(
+        call.Run.Invocation.Id, call.Iteration, call.Run.Invocation.Model.Provider, call.Run.Invocation.Model.ModelId, request.Messages.Count, steers, leftOut);
 
     private ModelOutcome Outcome(Call call, ReplyFold fold, ModelRequest request, HarnessStopReason? reason, string? failure, ModelFailure? kind = null)
     {

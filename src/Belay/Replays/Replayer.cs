@@ -109,7 +109,7 @@ public sealed class Replayer(Func<string, CancellationToken, Task<Harness?>> ver
         var run = new InvocationRun
         {
             Invocation = Restore(started, harness, life, clock, entries.Take(end).Skip(start).Select(entry => entry.Body).OfType<ModelIntent>().FirstOrDefault()),
-            Toolbox = Toolbox.For(ReplayTool.All(life, builtIns, entries.Select(entry => entry.Body)), started.Tools, started.AllowedTools),
+            Toolbox = Toolbox.For(ReplayTool.All(life, builtIns, entries.Select(entry => entry.Body)), started.Tools, started.AllowedTools, conversation.Offloads(started.OffloadAbove)),
             Conversation = conversation,
             Journal = (bodies, _) => life.AppendAsync(bodies),
             Events = new(events.Writer),

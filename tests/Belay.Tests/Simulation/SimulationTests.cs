@@ -18,6 +18,8 @@ public sealed class SimulationTests(ITestOutputHelper output)
     private int _detached;
     private int _steered;
     private int _diskFailures;
+    private int _offloaded;
+    private int _reduced;
 
     [Fact]
     public async Task BadDays_NothingIsLost()
@@ -27,8 +29,9 @@ public sealed class SimulationTests(ITestOutputHelper output)
 
         output.WriteLine($"{seeds} days: {_crashes} servers died, {_acknowledged} turns were acknowledged, {_effects} effects happened, {_resumed} pauses were answered.");
         output.WriteLine($"{_detached} detached invocations were accepted, {_steered} messages were handed to running ones, disks failed on {_diskFailures} days.");
+        output.WriteLine($"On {_offloaded} days results were shown in part, on {_reduced} days the conversation was shortened.");
         Assert.True(
-            seeds < 100 || (_crashes > seeds / 2 && _acknowledged > seeds / 2 && _effects > seeds && _resumed > seeds / 20 && _detached > seeds / 4 && _steered > seeds / 20 && _diskFailures > seeds / 10),
+            seeds < 100 || (_crashes > seeds / 2 && _acknowledged > seeds / 2 && _effects > seeds && _resumed > seeds / 20 && _detached > seeds / 4 && _steered > seeds / 20 && _diskFailures > seeds / 10 && _offloaded > seeds / 20 && _reduced > seeds / 20),
             "The days were too quiet to prove anything.");
         Assert.True(failures.IsEmpty, string.Join('\n', failures.OrderBy(pair => pair.Key).Take(5).Select(pair => $"seed {pair.Key}: {pair.Value}")));
     }
@@ -114,6 +117,8 @@ public sealed class SimulationTests(ITestOutputHelper output)
                 Interlocked.Add(ref _detached, session.Detached);
                 Interlocked.Add(ref _steered, session.Steered);
                 Interlocked.Add(ref _diskFailures, session.DiskFailures);
+                Interlocked.Add(ref _offloaded, session.Offloaded > 0 ? 1 : 0);
+                Interlocked.Add(ref _reduced, session.Reduced > 0 ? 1 : 0);
             }
             catch (Exception exception)
             {
