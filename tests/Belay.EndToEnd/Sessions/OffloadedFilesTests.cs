@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Belay.Testing.Clients;
 using Belay.Testing.Providers;
 
 namespace Belay.EndToEnd.Sessions;
