@@ -91,6 +91,7 @@ internal static class TraceView
             parts.Add($"exit code {exit}");
         }
 
+        parts.AddRange(NotShown(span.Member("attributes") ?? default));
         if (InvocationFacts.Tokens(span.Member("usage")) is { Length: > 0 } tokens)
         {
             parts.Add(tokens);
@@ -107,6 +108,25 @@ internal static class TraceView
         }
 
         return string.Join(", ", parts);
+    }
+
+    // What the model was not shown.
+    private static IEnumerable<string> NotShown(JsonElement attributes)
+    {
+        if (attributes.Text("belay.context.reduced") is { Length: > 0 } reduced)
+        {
+            yield return $"conversation shortened: {reduced.TrimEnd('.')}";
+        }
+
+        if (attributes.Number("belay.context.left_out") is { } count)
+        {
+            yield return count == 0 ? "more messages than the window holds" : $"the oldest {Amounts.Count(count, "message")} left out";
+        }
+
+        if (attributes.Text("belay.tool.offloaded") is { Length: > 0 } file)
+        {
+            yield return $"shown in part, whole in {file}";
+        }
     }
 
     // Each span below its parent, in the order in which they came; one whose parent is not there stands at the top. A stack of our own:

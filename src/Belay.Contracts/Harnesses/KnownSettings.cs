@@ -11,8 +11,19 @@ public sealed record KnownSettings
     /// <summary>Largest value of <see cref="ToolConcurrency"/>.</summary>
     public const int MaxToolConcurrency = 64;
 
+    /// <summary>Smallest value of <see cref="OffloadToolResultsAbove"/>: a preview has to have room.</summary>
+    public const int MinOffloadTokens = 200;
+
+    /// <summary>Largest value of <see cref="OffloadToolResultsAbove"/>.</summary>
+    public const int MaxOffloadTokens = 250_000;
+
     /// <summary>Whether an invocation goes on when its client leaves.</summary>
     public bool? Detach { get; init; }
+
+    /// <summary>Tokens, estimated as four characters each, above which a tool's result is stored in the session's workspace and the model is shown its
+    /// beginning and end, half as much together: 200 to 250,000. Never when it is left out.</summary>
+    [Bound(Min = MinOffloadTokens, Max = MaxOffloadTokens)]
+    public int? OffloadToolResultsAbove { get; init; }
 
     /// <summary>Members of an invocation that may override the harness.</summary>
     public IReadOnlyList<string>? Overridable { get; init; }

@@ -52,10 +52,15 @@ public sealed class ContextReduction(ModelTurn turn)
     {
         var configuration = run.Invocation.Truncation.Config?.Summarization;
         var messages = run.Conversation.Context;
-        // A summary that stands alone cannot be summarised further; asking again and again would never end.
-        if (ContextWindow.SummaryLength(messages, configuration) is not { } length || (length == 1 && ReferenceEquals(messages[0], run.Conversation.Reduced)))
+        if (ContextWindow.SummaryLength(messages, configuration) is not { } length)
         {
             return null;
+        }
+
+        // A summary that stands alone cannot be summarised further, and a model that has just failed to is not asked again: neither would ever end.
+        if (run.Conversation.SummaryFailed || (length == 1 && ReferenceEquals(messages[0], run.Conversation.Reduced)))
+        {
+            return WithoutSummary(messages);
         }
 
         var request = new ModelRequest
@@ -69,8 +74,12 @@ public sealed class ContextReduction(ModelTurn turn)
         };
         return await turn.AskAsync(run, request, cancellationToken) is { } summary
             ? ([Say(summary), .. messages.Skip(length)], $"The oldest {length} messages were replaced by a summary.")
-            : null;
+            : WithoutSummary(messages);
     }
+
+    // What the sliding window would do: less is kept than a summary keeps, and the run goes on.
+    private static (IReadOnlyList<Message> Messages, string Reason)? WithoutSummary(IReadOnlyList<Message> messages) =>
+        ContextWindow.Shrink(messages) is var (kept, reason) ? (kept, $"There is no summary. {reason}") : null;
 
     private static IReadOnlyList<Message> With(IReadOnlyList<Message> context, IReadOnlyList<Steered> steers) =>
         steers.Count == 0 ? context : [.. context, .. steers.Select(steer => steer.Message)];

@@ -2,6 +2,7 @@ using System.Globalization;
 using Belay.Contracts.Harnesses;
 using Belay.Contracts.Invocations;
 using Belay.Harnesses;
+using Belay.Sessions;
 
 namespace Belay.Agents;
 
@@ -21,8 +22,16 @@ public static class ContextWindow
     /// <summary>What one model call is shown of the conversation.</summary>
     public static IReadOnlyList<Message> View(IReadOnlyList<Message> messages, HarnessTruncationConfiguration truncation) =>
         truncation.Strategy == HarnessTruncationStrategy.SlidingWindow
-            ? Slide(messages, Math.Max(1, truncation.Config?.SlidingWindow?.MessagesCount ?? VersionBuilder.DefaultMessagesCount))
+            ? Slide(messages, WindowOf(truncation))
             : messages;
+
+    /// <summary>How many of the oldest messages a call does not show of a conversation that is longer than its window: 0 when no cut was possible, null when the
+    /// conversation fits.</summary>
+    /// <param name="all">Messages of the conversation.</param>
+    /// <param name="shown">Messages that the call shows.</param>
+    /// <param name="truncation">How the conversation is cut.</param>
+    public static int? LeftOut(int all, int shown, HarnessTruncationConfiguration truncation) =>
+        truncation.Strategy == HarnessTruncationStrategy.SlidingWindow && all > WindowOf(truncation) ? all - shown : null;
 
     /// <summary>The newest messages, about <paramref name="count"/>; everything when no cut is possible.</summary>
     public static IReadOnlyList<Message> Slide(IReadOnlyList<Message> messages, int count) =>
@@ -64,9 +73,24 @@ public static class ContextWindow
         return length < messages.Count ? length : null;
     }
 
+    /// <summary>The notes that a model made of messages; null when it failed, refused, was stopped for another reason than its length, or said nothing.</summary>
+    public static string? SummaryOf(ModelOutcome outcome)
+    {
+        if (outcome is not { Failure: null, StopReason: HarnessStopReason.EndTurn or HarnessStopReason.StopSequence or HarnessStopReason.MaxTokens, Message: { } message })
+        {
+            return null;
+        }
+
+        var text = string.Concat(message.Blocks.OfType<Block.Text>().Select(block => block.Value));
+        return string.IsNullOrWhiteSpace(text) ? null : text;
+    }
+
     /// <summary>Messages as a model without tools can read them: calls and results become text.</summary>
     public static IReadOnlyList<Message> AsText(IEnumerable<Message> messages) =>
         [.. messages.Select(message => message with { Blocks = [.. message.Blocks.Select(AsText).OfType<Block>()] }).Where(message => message.Blocks.Count > 0)];
+
+    private static int WindowOf(HarnessTruncationConfiguration truncation) =>
+        Math.Max(1, truncation.Config?.SlidingWindow?.MessagesCount ?? VersionBuilder.DefaultMessagesCount);
 
     // The first cut at or after an index that leaves a plain user message in front; else one that leaves a call and its results.
     private static IReadOnlyList<Message>? CutFrom(IReadOnlyList<Message> messages, int start)

@@ -15,6 +15,7 @@ public sealed class Conversation
     private readonly List<Message> _context = [];
     private readonly HashSet<string> _commands = new(StringComparer.Ordinal);
     private readonly HashSet<string> _callIds = new(StringComparer.Ordinal);
+    private ImmutableDictionary<string, int> _offloaded = ImmutableDictionary<string, int>.Empty;
     private ImmutableList<Steered> _steers = [];
     private ImmutableHashSet<string> _steerIds = [];
     private InvocationStarted? _started;
@@ -25,6 +26,15 @@ public sealed class Conversation
 
     /// <summary>The first message of what the last reduction left, such as a summary; null when there was none.</summary>
     public Message? Reduced { get; private set; }
+
+    /// <summary>Whether the model failed to summarise the conversation since it last answered.</summary>
+    public bool SummaryFailed { get; private set; }
+
+    /// <summary>Results that are shown in part: UTF-16 characters of their texts, by the path of the file that holds them. Tools read it while it changes.</summary>
+    public IReadOnlyDictionary<string, int> Offloaded => _offloaded;
+
+    /// <summary>UTF-16 characters of all of them.</summary>
+    public long OffloadedCharacters { get; private set; }
 
     /// <summary>Calls that wait for results; null when there are none.</summary>
     public OpenCalls? Open { get; private set; }
@@ -66,6 +76,10 @@ public sealed class Conversation
     /// <summary>Commands that have begun and not been seen to end.</summary>
     public IReadOnlyCollection<string> Commands => _commands;
 
+    /// <summary>Whether an invocation needs the tool that reads more of such results: its own may become some, or there are some, whatever its harness says now.</summary>
+    /// <param name="above">What the invocation's harness says.</param>
+    public bool Offloads(int? above) => above is not null || !_offloaded.IsEmpty;
+
     /// <summary>Takes the next entry.</summary>
     public void Apply(EntryBody body)
     {
@@ -86,8 +100,9 @@ public sealed class Conversation
                 Ask(intent);
                 break;
             case ModelOutcome outcome:
+                var asked = Asking;
                 Asking = null;
-                Answer(outcome);
+                Answer(outcome, asked);
                 break;
             case ModelVoided:
                 Asking = null;
@@ -107,7 +122,7 @@ public sealed class Conversation
                 Fork(forked);
                 break;
             case ToolOutcome outcome:
-                Settle([outcome.Result]);
+                Settle([Shown(outcome)]);
                 break;
             case InvocationPaused paused when Open is not null:
                 Open = Open with { Offered = Open.Offered.Union(paused.Offered), Paused = true };
@@ -180,6 +195,7 @@ public sealed class Conversation
         _started = started;
         _lastWord = null;
         _steerIds = [];
+        SummaryFailed = false;
         Usage = default;
         Iterations = 0;
         Fallback = 0;
@@ -214,9 +230,10 @@ public sealed class Conversation
         Settle(repaired.Messages.SelectMany(message => message.Blocks).OfType<Block.ToolResult>());
     }
 
-    private void Answer(ModelOutcome outcome)
+    private void Answer(ModelOutcome outcome, ModelIntent? asked)
     {
         Usage += outcome.Usage;
+        SummaryFailed = outcome.Iteration == 0 && (SummaryFailed || (asked?.Iteration == 0 && ContextWindow.SummaryOf(outcome) is null));
         AddCallIds(outcome.Message is { } said ? [said] : []);
         if (outcome.Iteration == 0)
         {
@@ -254,6 +271,20 @@ public sealed class Conversation
                 }
             }
         }
+    }
+
+    // The journal has the whole result, and the session a file with it; the model is shown a part.
+    private Block.ToolResult Shown(ToolOutcome outcome)
+    {
+        if (outcome.Offloaded is not { } offloaded)
+        {
+            return outcome.Result;
+        }
+
+        _offloaded = _offloaded.SetItem(offloaded.Path, offloaded.Characters);
+        OffloadedCharacters += offloaded.Characters;
+
+        return OffloadedText.Preview(outcome.Result, offloaded);
     }
 
     private void Settle(IEnumerable<Block.ToolResult> results)

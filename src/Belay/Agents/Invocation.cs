@@ -62,6 +62,9 @@ public sealed record Invocation
     /// <summary>How the conversation is cut.</summary>
     public required HarnessTruncationConfiguration Truncation { get; init; }
 
+    /// <summary>Estimated tokens above which a tool's result is stored as a file and shown in part; null for never.</summary>
+    public int? OffloadAbove { get; init; }
+
     /// <summary>What the client sent, for its session to check.</summary>
     public required IReadOnlyList<HarnessMessage> Sent { get; init; }
 

@@ -36,6 +36,9 @@ public sealed class InvocationRun
     /// <summary>The session's sandbox.</summary>
     public required ISandboxSource Sandbox { get; init; }
 
+    /// <summary>Where its large tool results go; null when they stay in the conversation.</summary>
+    public OffloadedResults? Offloads { get; init; }
+
     /// <summary>What adapters keep of the conversation's written messages; it goes with the conversation.</summary>
     public WrittenMessages Written { get; init; } = new();
 

@@ -26,7 +26,8 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retri
         using var call = Begin(run, run.Conversation.Iterations + 1);
         request = request with { Circuit = call.Circuit };
         run.Telemetry.BeginCycle(call.Iteration);
-        await run.AppendAsync(Durability.Queued, Intent(call, request, steers));
+        var leftOut = ContextWindow.LeftOut(run.Conversation.Context.Count + steers, request.Messages.Count, run.Invocation.Truncation);
+        await run.AppendAsync(Durability.Queued, Intent(call, request, steers, leftOut));
         for (call.Attempts = 1; ; call.Attempts++)
         {
             var fold = Fold(call);
@@ -54,9 +55,13 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retri
                 call.Circuit.End(failure);
                 return new(Outcome(call, fold, request, HarnessStopReason.MalformedModelOutput, null, failure.Failure), ContextTooLong: false);
             }
-            catch (ModelException failure) when (!fold.Started && failure.Failure == ModelFailure.ContextTooLong)
+            catch (ModelException failure) when (failure.Failure == ModelFailure.ContextTooLong)
             {
-                return await TooLongAsync(call, fold, request, failure.Message);
+                // What the client has seen is not said again: the message ends here, and stays.
+                call.Circuit.End(failure);
+                return fold.Started
+                    ? new(Outcome(call, fold, request, HarnessStopReason.ModelContextWindowExceeded, null, failure.Failure), ContextTooLong: false)
+                    : await TooLongAsync(call, fold, request, failure.Message);
             }
             catch (ModelException failure) when (Next(call, failure, fold.Started) is { } next)
             {
@@ -78,7 +83,8 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retri
         }
     }
 
-    /// <summary>Asks the model without tools and without showing the answer; the call counts into usage but is no iteration.</summary>
+    /// <summary>Asks the model for a summary, without tools and without showing the answer; the call counts into usage but is no iteration. Null when there is no
+    /// summary, whatever the model did instead: the journal says why.</summary>
     public async Task<string?> AskAsync(InvocationRun run, ModelRequest request, CancellationToken cancellationToken)
     {
         while (true)
@@ -97,7 +103,7 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retri
     {
         using var call = Begin(run, iteration: 0);
         request = request with { Circuit = call.Circuit };
-        await run.AppendAsync(Durability.Queued, Intent(call, request, steers: 0));
+        await run.AppendAsync(Durability.Queued, Intent(call, request, steers: 0, leftOut: null));
         for (call.Attempts = 1; ; call.Attempts++)
         {
             var fold = Fold(call);
@@ -112,8 +118,7 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retri
                 call.Circuit.End();
                 var outcome = Outcome(call, fold, request, fold.StopReason(), null);
                 await run.AppendAsync(Durability.Queued, outcome);
-                var text = string.Concat(outcome.Message?.Blocks.OfType<Block.Text>().Select(block => block.Value) ?? []);
-                return (string.IsNullOrWhiteSpace(text) ? null : text, Switched: false);
+                return (ContextWindow.SummaryOf(outcome), Switched: false);
             }
             catch (ModelException failure) when (Delay(failure, call, deltaSent: false) is { } delay)
             {
@@ -128,7 +133,7 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retri
             {
                 call.Circuit.End(failure);
                 await run.AppendAsync(Durability.Queued, Outcome(call, fold, request, null, failure.Message, failure.Failure));
-                return failure.Failure == ModelFailure.ContextTooLong ? (null, Switched: false) : throw Fault(call, failure);
+                return (null, Switched: false);
             }
             catch (OperationCanceledException) when (run.Signal.Cause is { } cause && !run.GoesOnLater)
             {
@@ -216,8 +221,8 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retri
     private ResolvedModel? Next(Call call, ModelException failure, bool deltaSent) =>
         call.Run.NextModel is { } next && retries.Switches(failure, deltaSent) ? next : null;
 
-    private static ModelIntent Intent(Call call, ModelRequest request, int steers) => new(
-        call.Run.Invocation.Id, call.Iteration, call.Model.Provider, call.Model.ModelId, request.Messages.Count, steers);
+    private static ModelIntent Intent(Call call, ModelRequest request, int steers, int? leftOut) => new(
+        call.Run.Invocation.Id, call.Iteration, call.Model.Provider, call.Model.ModelId, request.Messages.Count, steers, leftOut);
 
     private ModelOutcome Outcome(Call call, ReplyFold fold, ModelRequest request, HarnessStopReason? reason, string? failure, ModelFailure? kind = null)
     {

@@ -83,7 +83,9 @@ public sealed class ToolDispatch(InvocationSettings settings, TimeProvider time)
 
         var duration = (long)(result.Took ?? time.GetElapsedTime(started)).TotalMilliseconds;
         span.Done(result, duration);
-        return new(run.Invocation.Id, ToBlock(call, tool, result, duration), duration, call.Name);
+        var answer = ToBlock(call, tool, result, duration);
+        var offloaded = result.Offloaded ?? (run.Offloads is { } offloads ? await offloads.StoreAsync(tool.Spec, answer, cancellationToken) : null);
+        return new(run.Invocation.Id, answer, duration, call.Name, Offloaded: offloaded);
     }
 
     // A tool that ignores its cancellation is left alone after a grace time; its late end changes nothing, because it cannot throw.
@@ -114,7 +116,7 @@ public sealed class ToolDispatch(InvocationSettings settings, TimeProvider time)
     {
         try
         {
-            return await tool.RunAsync(new(call.Id, call.Input), new(run.Sandbox, run.Signal.Remaining) { Environment = Variables(run.Invocation) }, cancellationToken);
+            return await tool.RunAsync(new(call.Id, call.Input), new(run.Sandbox, run.Signal.Remaining) { Environment = Variables(run.Invocation), Offloads = run.Offloads }, cancellationToken);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {

@@ -36,6 +36,10 @@ public sealed record BelaySettings
     [JsonIgnore]
     public int? ToolConcurrency => Number("toolConcurrency");
 
+    /// <summary>Estimated tokens above which a tool's result is stored as a file and shown in part; null for never.</summary>
+    [JsonIgnore]
+    public int? OffloadToolResultsAbove => Number("offloadToolResultsAbove");
+
     /// <summary>What may be done about a call whose end a crash took, by tool name, where it is not what the tool says itself. A tag's text has
     /// words such as <c>shell=idempotent</c>, separated by spaces.</summary>
     [JsonIgnore]
@@ -68,6 +72,11 @@ public sealed record BelaySettings
         if (Find("toolConcurrency") is not null && Number("toolConcurrency") is not (>= 1 and <= KnownSettings.MaxToolConcurrency))
         {
             yield return new(path("toolConcurrency"), $"must be a whole number from 1 to {KnownSettings.MaxToolConcurrency}");
+        }
+
+        if (Find("offloadToolResultsAbove") is not null && Number("offloadToolResultsAbove") is not (>= KnownSettings.MinOffloadTokens and <= KnownSettings.MaxOffloadTokens))
+        {
+            yield return new(path("offloadToolResultsAbove"), $"must be a whole number from {KnownSettings.MinOffloadTokens} to {KnownSettings.MaxOffloadTokens}");
         }
 
         if (Find("overridable") is not null && Words("overridable") is null)

@@ -9,11 +9,27 @@ internal static class ProviderError
 {
     private const int MaxMessage = 1000;
 
+    // What servers say of a conversation that is too long, each at least a part of a text that one of them really sends. None of these words stands
+    // in what they say of other mistakes, such as "too many tokens", which also means that one should wait.
     private static readonly string[] TooLong =
     [
-        "context_length_exceeded", "context length", "context window", "context_window", "maximum context", "prompt is too long",
-        "input is too long", "too many input tokens", "exceed_context_size", "exceeds the maximum number of tokens",
-        "exceeds the available context", "exceed context limit", "input token count",
+        // OpenAI, Azure, DeepSeek, OpenRouter, vLLM, SGLang, LM Studio, Ollama and whoever speaks like them.
+        "context_length_exceeded", "context length", "context window", "context_window", "maximum context", "contextwindowexceeded",
+        "input tokens exceed the configured limit", "maximum model length",
+
+        // Anthropic, Bedrock and the models behind it.
+        "prompt is too long", "input is too long", "too many input tokens", "exceed context limit", "too many total text bytes",
+        "input tokens exceeded", "expected maxlength",
+
+        // Gemini and Vertex.
+        "input token count", "exceeds the maximum number of tokens", "request payload size exceeds",
+
+        // llama.cpp, TGI, Together.
+        "exceed_context_size", "exceeds the available context", "`inputs` must have less than", "`inputs` tokens + `max_new_tokens`",
+
+        // xAI, Groq and Cerebras, Moonshot, Alibaba, Zhipu, Cohere.
+        "maximum prompt length", "reduce the length of the messages", "exceeded model token limit", "range of input length should be",
+        "prompt exceeds max length", "total number of tokens in the prompt",
     ];
 
     private static readonly string[] Overloaded =
@@ -57,7 +73,8 @@ internal static class ProviderError
 
     private static ModelFailure Classify(int status, string code, string message, GoogleErrorDetails details)
     {
-        if (status is 400 or 413 or 422 && (status == 413 || IsTooLong(code, message)))
+        // A single request beyond what a minute allows is refused however long one waits.
+        if (status switch { 413 => true, 400 or 422 => IsTooLong(code, message), 429 => Contains(message, "request too large for"), _ => false })
         {
             return ModelFailure.ContextTooLong;
         }

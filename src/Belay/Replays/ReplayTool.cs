@@ -14,7 +14,7 @@ internal sealed class ReplayTool(ReplayLife life, ToolSpec spec) : ITool
 
     public async Task<ToolResult> RunAsync(ToolCall call, ToolContext context, CancellationToken cancellationToken) =>
         await life.RunAsync(call.ToolUseId) is { Result: var result } outcome
-            ? new(result.Status, result.Content, result.Metadata) { Took = TimeSpan.FromMilliseconds(outcome.DurationMs) }
+            ? new(result.Status, result.Content, result.Metadata) { Took = TimeSpan.FromMilliseconds(outcome.DurationMs), Offloaded = outcome.Offloaded }
             : ToolResult.Error("No result is recorded for this call.");
 
     /// <summary>Every tool that may be called: those of this build, and those that ran and that it does not have.</summary>

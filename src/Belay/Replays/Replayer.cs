@@ -117,7 +117,7 @@ public sealed class Replayer(Func<string, CancellationToken, Task<Harness?>> ver
                         .Select(switched => new ResolvedModel(new ReplayModel(life, clock, switched.Provider, switched.ModelId), Nothing)),
                 ],
             },
-            Toolbox = Toolbox.For(ReplayTool.All(life, builtIns, entries.Select(entry => entry.Body)), started.Tools, started.AllowedTools),
+            Toolbox = Toolbox.For(ReplayTool.All(life, builtIns, entries.Select(entry => entry.Body)), started.Tools, started.AllowedTools, conversation.Offloads(started.OffloadAbove)),
             Conversation = conversation,
             Journal = (bodies, _) => life.AppendAsync(bodies),
             Events = new(events.Writer),

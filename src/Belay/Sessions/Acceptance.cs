@@ -44,5 +44,6 @@ internal static class Acceptance
             Detached = invocation.Detached,
             Model = invocation.GivenModel,
             System = invocation.SystemGiven ? invocation.System : null,
+            OffloadAbove = invocation.OffloadAbove,
         };
 }

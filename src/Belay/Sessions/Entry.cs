@@ -91,6 +91,7 @@ public abstract record EntryBody
 /// <param name="Detached">Whether it goes on without its client, and after a restart of the server.</param>
 /// <param name="Model">Model configuration that replaces the version's for this invocation; null for the version's.</param>
 /// <param name="System">Instructions that replace the version's for this invocation; null for the version's.</param>
+/// <param name="OffloadAbove">Estimated tokens above which a tool's result is stored as a file and shown in part; null for never.</param>
 public sealed record InvocationStarted(
     string InvocationId,
     string Endpoint,
@@ -103,7 +104,8 @@ public sealed record InvocationStarted(
     string? ActorId = null,
     bool Detached = false,
     HarnessModelConfiguration? Model = null,
-    IReadOnlyList<string>? System = null) : EntryBody;
+    IReadOnlyList<string>? System = null,
+    int? OffloadAbove = null) : EntryBody;
 
 /// <summary>Messages that were inserted to make the stored conversation whole again before new ones were appended.</summary>
 /// <param name="Messages">What was inserted.</param>
@@ -123,7 +125,9 @@ public sealed record ContextReduced(string InvocationId, IReadOnlyList<Message> 
 /// <param name="ModelId">Model id.</param>
 /// <param name="MessageCount">Number of messages that are sent.</param>
 /// <param name="Steers">How many of the messages that steered the invocation and were not taken yet are among them, the oldest first.</param>
-public sealed record ModelIntent(string InvocationId, int Iteration, string Provider, string ModelId, int MessageCount, int Steers = 0) : EntryBody;
+/// <param name="LeftOut">How many of the oldest messages of a conversation that is longer than its window are not sent; 0 when none could be left out, null when
+/// the conversation fits.</param>
+public sealed record ModelIntent(string InvocationId, int Iteration, string Provider, string ModelId, int MessageCount, int Steers = 0, int? LeftOut = null) : EntryBody;
 
 /// <summary>A model call ended.</summary>
 /// <param name="InvocationId">Id of the invocation.</param>
@@ -168,11 +172,13 @@ public sealed record ToolIntent(string InvocationId, string ToolUseId, string To
 
 /// <summary>A tool call ended, or the caller answered it.</summary>
 /// <param name="InvocationId">Id of the invocation.</param>
-/// <param name="Result">The answer as the conversation keeps it.</param>
+/// <param name="Result">The whole answer.</param>
 /// <param name="DurationMs">Wall time; 0 when the caller answered.</param>
 /// <param name="Tool">Name as the model knows it, so that the entry can be read by itself; null in journals that do not say.</param>
 /// <param name="Shown">False when the invocation was stopped before the stream showed it; null when it was shown.</param>
-public sealed record ToolOutcome(string InvocationId, Block.ToolResult Result, long DurationMs, string? Tool = null, bool? Shown = null) : EntryBody;
+/// <param name="Offloaded">The file that holds the answer, and how much of it the conversation keeps; null when it keeps all of it.</param>
+public sealed record ToolOutcome(
+    string InvocationId, Block.ToolResult Result, long DurationMs, string? Tool = null, bool? Shown = null, OffloadedResult? Offloaded = null) : EntryBody;
 
 /// <summary>The invocation ended because the caller must answer tool calls. The pending calls are a fold: tool uses of the last
 /// model outcome without an outcome of their own.</summary>

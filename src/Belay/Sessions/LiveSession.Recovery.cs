@@ -34,7 +34,7 @@ public sealed partial class LiveSession
         }
 
         var invocation = restored.Invocation;
-        var toolbox = Toolbox.For(_services.BuiltIns, invocation.Tools, invocation.AllowedTools);
+        var toolbox = Toolbox.For(_services.BuiltIns, invocation.Tools, invocation.AllowedTools, _conversation.Offloads(invocation.OffloadAbove));
         var settled = SessionRepair.MaybeDone(
             _conversation, started, call => restored.Recovery.TryGetValue(call.Name, out var recovery) ? recovery : toolbox.RecoveryOf(call));
         if (settled.Count > 0)

@@ -384,7 +384,7 @@ public sealed partial class LiveSession : IAsyncDisposable
     private RunningInvocation Start(Invocation invocation, TimeSpan already = default)
     {
         var events = Channel.CreateBounded<InvocationEvent>(new BoundedChannelOptions(_services.Invocations.BufferedEvents) { SingleReader = true });
-        var toolbox = Toolbox.For(_services.BuiltIns, invocation.Tools, invocation.AllowedTools);
+        var toolbox = Toolbox.For(_services.BuiltIns, invocation.Tools, invocation.AllowedTools, _conversation.Offloads(invocation.OffloadAbove));
         var running = new RunningInvocation(
             new()
             {
@@ -398,6 +398,7 @@ public sealed partial class LiveSession : IAsyncDisposable
                 Live = Live,
                 Signal = new(_services.Time, TimeSpan.FromSeconds(invocation.Limits.TimeoutSeconds), already),
                 Sandbox = _sandbox,
+                Offloads = OffloadsOf(invocation, toolbox),
             },
             events);
         lock (_gate)

@@ -38,14 +38,18 @@ public static class LogFold
         InvocationStarted started => (LogLineLevel.Info, Text($"Invocation began on {started.Endpoint}, version {started.Version}: {Count(started.Messages.Count, "message")}.")),
         HistoryRepaired repaired => (LogLineLevel.Warn, Text($"The conversation was repaired with {Count(repaired.Messages.Count, "message")}: {OneLine.Of(repaired.Reason)}")),
         ContextReduced reduced => (LogLineLevel.Info, Text($"The conversation was shortened to {Count(reduced.Messages.Count, "message")}: {OneLine.Of(reduced.Reason)}")),
-        ModelIntent intent => (LogLineLevel.Debug, Text($"Asking {intent.ModelId} of {intent.Provider}, {(intent.Iteration == 0 ? "beside the turn" : $"iteration {intent.Iteration}")}: {Count(intent.MessageCount, "message")}.")),
+        ModelIntent intent => (
+            intent.LeftOut == 0 ? LogLineLevel.Warn : LogLineLevel.Debug,
+            Text($"Asking {intent.ModelId} of {intent.Provider}, {(intent.Iteration == 0 ? "beside the turn" : $"iteration {intent.Iteration}")}: {Count(intent.MessageCount, "message")}{LeftOut(intent)}.")),
         ModelOutcome outcome => Say(outcome),
         ToolIntent { Verdict: "deny" } intent => (LogLineLevel.Warn, Text($"Tool {intent.Tool} was refused.")),
         ToolIntent { Verdict: "handToClient" } intent => (LogLineLevel.Debug, Text($"Tool {intent.Tool} is handed to the caller: {EntrySizes.Of(intent.Input)} bytes.")),
         ToolIntent intent => (LogLineLevel.Debug, Text($"Calling tool {intent.Tool}: {EntrySizes.Of(intent.Input)} bytes.")),
         ToolOutcome { Result.Status: HarnessToolUseStatus.Error } outcome =>
             (LogLineLevel.Warn, Text($"Tool {outcome.Tool ?? outcome.Result.ToolUseId} failed after {outcome.DurationMs} ms: {EntrySizes.TextOf(outcome.Result)}")),
-        ToolOutcome outcome => (LogLineLevel.Info, Text($"Tool {outcome.Tool ?? outcome.Result.ToolUseId} answered after {outcome.DurationMs} ms: {EntrySizes.Of(outcome.Result)} bytes.")),
+        ToolOutcome outcome => (
+            LogLineLevel.Info,
+            Text($"Tool {outcome.Tool ?? outcome.Result.ToolUseId} answered after {outcome.DurationMs} ms: {EntrySizes.Of(outcome.Result)} bytes{(outcome.Offloaded is { } file ? $", stored in {file.Path} and shown in part" : "")}.")),
         InvocationPaused paused => (LogLineLevel.Info, Text($"Waiting for the caller to answer {Count(paused.Offered.Count, "tool call")}.")),
         InvocationEnded ended => Say(ended),
         SandboxStarted sandbox => (LogLineLevel.Info, Text($"Sandbox {sandbox.SandboxId} started with {sandbox.Driver} after {sandbox.DurationMs} ms.")),
@@ -86,6 +90,13 @@ public static class LogFold
             _ => (LogLineLevel.Warn, Text($"Invocation ended with {(ended.StopReason is { } reason ? SessionView.Text(reason) : "nothing")}: {OneLine.Of(ended.Why)} ({cost})")),
         };
     }
+
+    private static string LeftOut(ModelIntent intent) => intent.LeftOut switch
+    {
+        null => "",
+        0 => ", more than the window holds; none can be left out without parting a call from its result",
+        var count => string.Create(CultureInfo.InvariantCulture, $", the oldest {count} left out"),
+    };
 
     private static string? InvocationOf(EntryBody body) => body switch
     {

@@ -156,6 +156,11 @@ public sealed class SessionJournal : IAsyncDisposable
     public IAsyncEnumerable<PastEntry> ReadWithPastAsync(CancellationToken cancellationToken) =>
         SessionPast.ReadAsync(_journal, _sealer, Session, ReadAsync(0, cancellationToken), cancellationToken);
 
+    /// <summary>The same while others append: what they append meanwhile may be missing.</summary>
+    /// <exception cref="JournalException">As above.</exception>
+    public IAsyncEnumerable<PastEntry> ReadBesideAsync(CancellationToken cancellationToken) =>
+        SessionPast.ReadAsync(_journal, _sealer, Session, cancellationToken);
+
     /// <summary>Entries after a sequence number, opened and verified, for readers that hold no lease.</summary>
     /// <exception cref="JournalDamagedException">An entry is not what was appended.</exception>
     /// <exception cref="JournalErasedException">The key of the session's actor was destroyed.</exception>

@@ -80,7 +80,10 @@ public sealed class TraceFold(SessionKey session)
             case ModelSwitched switched:
                 _switched = switched;
                 break;
-            case InvocationStarted or ModelIntent or ToolIntent or SandboxStarted or CommandIntent or ContextReduced or InvocationPaused
+            case ContextReduced reduced:
+                (_cycle ?? _root)?.Set(Names.ContextReduced, OneLine.Of(reduced.Reason));
+                break;
+            case InvocationStarted or ModelIntent or ToolIntent or SandboxStarted or CommandIntent or InvocationPaused
                 or Steered or SessionForked or WorkspaceSaved:
                 break;
             default:
@@ -141,6 +144,11 @@ public sealed class TraceFold(SessionKey session)
             _chat.Set(Names.ModelSwitchedFrom, switched.FromModelId);
             _chat.Set(Names.ModelSwitchReason, switched.Failure.ToString());
             _switched = null;
+        }
+
+        if (intent.LeftOut is { } leftOut)
+        {
+            _chat.Set(Names.ContextLeftOut, leftOut);
         }
 
         _root!.Set(Names.RequestModel, intent.ModelId); // Runs says so.
@@ -209,6 +217,11 @@ public sealed class TraceFold(SessionKey session)
         var failed = outcome.Result.Status == HarnessToolUseStatus.Error;
         tool.OutputBytes = EntrySizes.Of(outcome.Result);
         tool.Set(Names.ToolStatus, failed ? "error" : "success");
+        if (outcome.Offloaded is { } offloaded)
+        {
+            tool.Set(Names.ToolOffloaded, offloaded.Path);
+        }
+
         tool.End(outcome.DurationMs, failed ? EntrySizes.TextOf(outcome.Result) : null);
         if (tool.Command is { } input && ShellTool.ExitOf(outcome.Result) is var (exitCode, timedOut))
         {

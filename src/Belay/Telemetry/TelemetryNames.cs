@@ -103,6 +103,15 @@ public static class TelemetryNames
         /// <summary>What kind of failure made it take over.</summary>
         public const string ModelSwitchReason = "belay.model.switch_reason";
 
+        /// <summary>How many of the oldest messages a model call was not shown; in traces that are read from journals.</summary>
+        public const string ContextLeftOut = "belay.context.left_out";
+
+        /// <summary>How the conversation was shortened last within a cycle; in traces that are read from journals.</summary>
+        public const string ContextReduced = "belay.context.reduced";
+
+        /// <summary>The file that holds a result of which the model was shown a part; in traces that are read from journals.</summary>
+        public const string ToolOffloaded = "belay.tool.offloaded";
+
         /// <summary>A tool's name.</summary>
         public const string ToolName = "gen_ai.tool.name";
 

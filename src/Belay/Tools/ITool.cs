@@ -55,6 +55,9 @@ public sealed record ToolContext(Sandboxes.ISandboxSource Sandbox, TimeSpan Rema
 {
     /// <summary>Variables of this invocation that tools add to the sandbox's environment, such as the actor's id.</summary>
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Results of the session that the model is shown in part; null when there are none.</summary>
+    public OffloadedResults? Offloads { get; init; }
 }
 
 /// <summary>What a tool answered.</summary>
@@ -65,6 +68,9 @@ public sealed record ToolResult(HarnessToolUseStatus Status, IReadOnlyList<ToolC
 {
     /// <summary>How long the run took, where whoever ran it knows; else it is measured from outside.</summary>
     public TimeSpan? Took { get; init; }
+
+    /// <summary>The file that holds it already, where whoever ran it knows one.</summary>
+    public OffloadedResult? Offloaded { get; init; }
 
     /// <summary>An error that the model can read and act on.</summary>
     public static ToolResult Error(string text) => new(HarnessToolUseStatus.Error, [new ToolContent.Text(text)]);

@@ -1,5 +1,6 @@
 using Belay.Agents;
 using Belay.Contracts.Harnesses;
+using Belay.Tools.BuiltIn;
 
 namespace Belay.Tools;
 
@@ -18,13 +19,18 @@ public sealed class Toolbox
     public IReadOnlyList<ToolSpec> Specs { get; }
 
     /// <summary>Built-ins and inline functions, without those that the patterns leave out.</summary>
-    public static Toolbox For(IReadOnlyList<ITool> builtIns, IReadOnlyList<HarnessTool> entries, IReadOnlyList<string> allowedTools)
+    /// <param name="builtIns">Built-ins.</param>
+    /// <param name="entries">Tool entries.</param>
+    /// <param name="allowedTools">Patterns.</param>
+    /// <param name="offloads">Whether large results are shown in part; the built-in that reads them is there only then.</param>
+    public static Toolbox For(IReadOnlyList<ITool> builtIns, IReadOnlyList<HarnessTool> entries, IReadOnlyList<string> allowedTools, bool offloads = false)
     {
         var allowed = new AllowedTools(allowedTools);
         var inline = entries
             .Where(entry => entry.Config?.InlineFunction is not null)
             .Select(ITool (entry) => new InlineFunction(entry.Name!, entry.Config!.InlineFunction!));
-        return new([.. builtIns.Concat(inline).Where(tool => allowed.Permits(tool.Spec.Server, tool.Spec.Name))]);
+        var offered = builtIns.Where(tool => offloads || tool.Spec.Name != RetrieveOffloadedContentTool.Name);
+        return new([.. offered.Concat(inline).Where(tool => allowed.Permits(tool.Spec.Server, tool.Spec.Name))]);
     }
 
     /// <summary>How the model knows a tool; null when there is none of that name in force.</summary>

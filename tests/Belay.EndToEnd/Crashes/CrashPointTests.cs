@@ -71,7 +71,14 @@ public sealed class CrashPointTests(ITestOutputHelper output)
     {
         var approve = new JsonObject { ["description"] = "Asks the caller.", ["inputSchema"] = new JsonObject { ["type"] = "object" } };
         var tool = new JsonObject { ["type"] = "inline_function", ["name"] = CrashScenario.Approval, ["config"] = new JsonObject { ["inlineFunction"] = approve } };
-        var harness = await server.Client.CreateHarnessAsync("crashes", new JsonObject { ["model"] = provider.Model(), ["tools"] = new JsonArray(tool) }, CancellationToken);
+        var summaries = new JsonObject { ["summaryRatio"] = 0.5, ["preserveRecentMessages"] = 2 };
+        var harness = await server.Client.CreateHarnessAsync("crashes", new JsonObject
+        {
+            ["model"] = provider.Model(),
+            ["tools"] = new JsonArray(tool),
+            ["truncation"] = new JsonObject { ["strategy"] = "summarization", ["config"] = new JsonObject { ["summarization"] = summaries } },
+            ["tags"] = new JsonObject { ["belay:offloadToolResultsAbove"] = "200" },
+        }, CancellationToken);
         return (string)harness["arn"]!;
     }
 

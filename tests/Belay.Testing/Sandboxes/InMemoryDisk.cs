@@ -67,6 +67,9 @@ public sealed class InMemoryDisk
         _files[absolute] = content.ToArray();
     }
 
+    /// <summary>Removes every file, as a sandbox does that begins anew.</summary>
+    public void Clear() => _files.Clear();
+
     /// <summary>Describes a path.</summary>
     public SandboxListing List(string path)
     {

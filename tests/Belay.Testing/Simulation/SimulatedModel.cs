@@ -1,6 +1,9 @@
+using System.Text.RegularExpressions;
+using Belay.Agents;
 using Belay.Contracts.Invocations;
 using Belay.Models;
 using Belay.Testing.Models;
+using Belay.Tools.BuiltIn;
 
 namespace Belay.Testing.Simulation;
 
@@ -9,7 +12,7 @@ namespace Belay.Testing.Simulation;
 /// <see cref="FakeModel"/>, which is under <see cref="ModelContract"/>, says when nothing is queued. The contract's scenarios ask for one reply
 /// each, which chance does not promise; the grammar of all replies, and cancellation, have a test of their own.
 /// </summary>
-public sealed class SimulatedModel(Random random)
+public sealed partial class SimulatedModel(Random random)
 {
     private readonly Lock _gate = new();
     private int _calls;
@@ -37,12 +40,12 @@ public sealed class SimulatedModel(Random random)
                 6 => FakeModel.Yield([new ModelEvent.Text(0, "Lost")], cancellationToken),
                 7 => FakeModel.Fail([], new(ModelFailure.Unavailable, "fake: simulated"), cancellationToken),
                 8 or 9 => FakeModel.Yield(FakeModel.Text("All ", "done."), cancellationToken),
-                _ => FakeModel.Yield(Tools(), cancellationToken),
+                _ => FakeModel.Yield(Tools(request), cancellationToken),
             };
         }
     }
 
-    private List<ModelEvent> Tools()
+    private List<ModelEvent> Tools(ModelRequest request)
     {
         var events = new List<ModelEvent> { new ModelEvent.Reasoning(0, "Hm."), new ModelEvent.Signature(0, "sig"), new ModelEvent.BlockClosed(0) };
         var count = random.Next(1, 4);
@@ -55,6 +58,8 @@ public sealed class SimulatedModel(Random random)
                 2 or 3 => Call(block, "approve", "{\"amount\":1}"),
                 4 => Call(block, "shell", "{\"command\":\"effect ID; sleep\"}"),
                 5 => Call(block, "shell", "{\"command\":\"effect ID; exit 1\"}"),
+                6 => Call(block, "shell", "{\"command\":\"effect ID; flood 5000\"}"),
+                7 => Call(block, RetrieveOffloadedContentTool.Name, $"{{\"path\":\"{Path(request)}\"}}"),
                 _ => Call(block, "shell", "{\"command\":\"effect ID; echo ok\"}"),
             });
         }
@@ -67,6 +72,15 @@ public sealed class SimulatedModel(Random random)
 
         return events;
     }
+
+    private static string Path(ModelRequest request)
+    {
+        var results = request.Messages.SelectMany(message => message.Blocks).OfType<Block.ToolResult>().SelectMany(result => result.Content).OfType<ToolContent.Text>();
+        return results.Select(text => FileName().Match(text.Value)).LastOrDefault(match => match.Success)?.Value ?? "nowhere";
+    }
+
+    [GeneratedRegex(@"\.belay/results/[-0-9a-f]+\.txt")]
+    private static partial Regex FileName();
 
     private IEnumerable<ModelEvent> Call(int block, string name, string input)
     {

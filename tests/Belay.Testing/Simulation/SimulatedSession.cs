@@ -1,10 +1,13 @@
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using Belay.Agents;
 using Belay.Contracts.Faults;
+using Belay.Contracts.Harnesses;
 using Belay.Contracts.Invocations;
 using Belay.Sessions;
 using Belay.Testing.Sessions;
+using Belay.Tools.BuiltIn;
 
 namespace Belay.Testing.Simulation;
 
@@ -41,6 +44,12 @@ public sealed partial class SimulatedSession
     /// <summary>Effects that tools and commands had.</summary>
     public int Effects => _effects.Count;
 
+    /// <summary>Results that were shown in part, each time that the journal was looked at.</summary>
+    public int Offloaded { get; private set; }
+
+    /// <summary>Reductions of the conversation, each time that the journal was looked at.</summary>
+    public int Reduced { get; private set; }
+
     /// <summary>Paused invocations that were answered.</summary>
     public int Resumed { get; private set; }
 
@@ -60,7 +69,8 @@ public sealed partial class SimulatedSession
     /// <param name="seed">What chance begins with.</param>
     /// <param name="broken">What the journal does wrong.</param>
     /// <param name="orderly">Leaves out what goes through the thread pool whatever the context says, so that the seed alone decides: tools that wait
-    /// for their turn (a semaphore's waiters) and stops of the session (a wait with a deadline).</param>
+    /// for their turn (a semaphore's waiters), stops of the session (a wait with a deadline) and disks that fail (what runs beside the one that
+    /// notices is cancelled).</param>
     public SimulatedSession(int seed, BrokenRule broken = BrokenRule.None, bool orderly = false)
     {
         _orderly = orderly;
@@ -75,7 +85,13 @@ public sealed partial class SimulatedSession
             // The simulated clock runs ahead of a reader that only waits for a processor.
             Invocations = new() { BufferedEvents = 1 + _random.Next(8), ToolConcurrency = 1 + _random.Next(3) + (orderly ? MostTools : 0), ClosingTime = TimeSpan.FromDays(1) },
         };
-        _world.Harness = _world.Harness with { Tools = [EngineWorld.Inline("approve")] };
+        _world.Harness = _world.Harness with { Tools = [EngineWorld.Inline("approve")], Truncation = Truncation() };
+        _world.BuiltIns.Add(new RetrieveOffloadedContentTool());
+        if (_random.Next(2) == 0)
+        {
+            _world.Belay = new() { Tags = new Dictionary<string, string> { ["offloadToolResultsAbove"] = "200" } };
+        }
+
         _world.Model.Otherwise = _model.Answer;
         for (var fallback = 1; fallback <= seed % 3; fallback++)
         {
@@ -129,8 +145,15 @@ public sealed partial class SimulatedSession
         return _problems;
     }
 
+    private HarnessTruncationConfiguration Truncation() => _random.Next(3) switch
+    {
+        0 => new() { Strategy = HarnessTruncationStrategy.SlidingWindow, Config = new() { SlidingWindow = new() { MessagesCount = _random.Next(1, 8) } } },
+        1 => new() { Strategy = HarnessTruncationStrategy.Summarization, Config = new() { Summarization = new() { SummaryRatio = 0.5, PreserveRecentMessages = _random.Next(3) } } },
+        _ => new() { Strategy = HarnessTruncationStrategy.SlidingWindow },
+    };
+
     private DiskTrouble Trouble() => new(
-        _random.Next(6) == 0 ? 1 + _random.Next(10) : 0,
+        _random.Next(6) == 0 && !_orderly ? 1 + _random.Next(10) : 0,
         _random.Next(2) == 0,
         _random.Next(6) == 0 ? TimeSpan.FromSeconds(_random.Next(1, 4)) : TimeSpan.Zero);
 
@@ -322,6 +345,17 @@ public sealed partial class SimulatedSession
             }
         }
 
+        foreach (var outcome in entries.Select(entry => entry.Body).OfType<ToolOutcome>().Where(outcome => outcome.Offloaded is not null))
+        {
+            Offloaded++;
+            var kept = _world.Disk.Files.TryGetValue("/workspace/" + outcome.Offloaded!.Path, out var bytes) ? Encoding.UTF8.GetString(bytes) : null;
+            if (kept != OffloadedText.Of(outcome.Result))
+            {
+                _problems.Add($"the model is shown a part of {outcome.Result.ToolUseId}, and its file does not hold the whole");
+            }
+        }
+
+        Reduced += entries.Count(entry => entry.Body is ContextReduced);
         foreach (var request in _world.Fallbacks.Append(_world.Model).SelectMany(model => model.Requests))
         {
             _problems.AddRange(JournalCheck.PairProblems(request.Messages).Select(problem => $"request: {problem}"));

@@ -35,6 +35,9 @@ public abstract partial class ToolContract : IAsyncDisposable
     /// <summary>Wrong arguments, and what the answer must name; none when it takes whatever comes.</summary>
     protected virtual IReadOnlyList<(string Input, string[] Names)> Mistakes => [];
 
+    /// <summary>Results that are shown in part; null when the tool knows none.</summary>
+    protected virtual OffloadedResults? Offloads(ISandboxSource source, InMemoryDisk disk) => null;
+
     public ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);
@@ -234,7 +237,7 @@ public abstract partial class ToolContract : IAsyncDisposable
 
     private static ToolCall Call(string input) => new("call", JsonElement.Parse(input));
 
-    private static ToolContext Context(ISandboxSource source) => new(source, TimeSpan.FromMinutes(5));
+    private ToolContext Context(ISandboxSource source) => new(source, TimeSpan.FromMinutes(5)) { Offloads = Offloads(source, _disk) };
 
     [GeneratedRegex("^[a-zA-Z0-9_-]{1,64}$")]
     private static partial Regex NamePattern();

@@ -171,7 +171,7 @@ public sealed class HarnessVerbTests
         Assert.Equal(2, await run.RunAsync("create", "--name", "hello", "--belay", "detatch=true,toolConcurrency=65,overridable=modle"));
         Assert.Empty(run.Service.Sent);
         Assert.StartsWith("--belay has 3 problems; nothing was sent.\n", run.Error, StringComparison.Ordinal);
-        Assert.Contains("  detatch unknown key, did you mean detach?; allowed: detach, overridable, recovery, toolConcurrency\n", run.Error, StringComparison.Ordinal);
+        Assert.Contains("  detatch unknown key, did you mean detach?; allowed: detach, offloadToolResultsAbove, overridable, recovery, toolConcurrency\n", run.Error, StringComparison.Ordinal);
         Assert.Contains("  overridable[0] unknown word, did you mean model?", run.Error, StringComparison.Ordinal);
         Assert.Contains("  toolConcurrency ", run.Error, StringComparison.Ordinal);
     }

@@ -69,6 +69,25 @@ public sealed class TracesTests
     }
 
     [Fact]
+    public async Task WhatTheModelWasNotShown_IsSaid()
+    {
+        using var run = new CliRun().WithKey();
+        run.Service.On("GET /belay/v1/traces/", () => FakeService.Json(JsonNode.Parse("""
+            {"traces":[{"spans":[
+              {"spanId":"1","name":"cycle","attributes":{"belay.context.reduced":"The oldest 2 messages were left out."}},
+              {"spanId":"2","parentSpanId":"1","name":"chat","operation":"chat","attributes":{"gen_ai.request.model":"gpt","belay.context.left_out":1}},
+              {"spanId":"3","parentSpanId":"1","name":"chat","attributes":{"belay.context.left_out":0}},
+              {"spanId":"4","parentSpanId":"1","name":"tool","outputBytes":15300,"attributes":{"belay.tool.offloaded":".belay/results/a.txt"}}]}]}
+            """)!));
+
+        Assert.Equal(0, await run.RunAsync("traces", "get", Id));
+        Assert.Contains("conversation shortened: The oldest 2 messages were left out\n", run.Output, StringComparison.Ordinal);
+        Assert.Contains("gpt, the oldest 1 message left out\n", run.Output, StringComparison.Ordinal);
+        Assert.Contains("more messages than the window holds\n", run.Output, StringComparison.Ordinal);
+        Assert.Contains("shown in part, whole in .belay/results/a.txt, 15.3 kB out\n", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Session_StandsForItsNewestTrace()
     {
         using var run = New();

@@ -63,12 +63,12 @@ public sealed class HarnessSettingsTests
     {
         var harness = await _world.ReadyAsync();
 
-        var fault = await RefusedAsync(harness, """{"detach":"perhaps","toolConcurrency":0,"overridable":[1],"retention":30,"Detach":true}""", FaultCode.ValidationException);
+        var fault = await RefusedAsync(harness, """{"detach":"perhaps","toolConcurrency":0,"overridable":[1],"retention":30,"Detach":true,"offloadToolResultsAbove":199}""", FaultCode.ValidationException);
 
         Assert.Equal(
-            ["document.Detach", "document.detach", "document.overridable", "document.retention", "document.toolConcurrency"],
+            ["document.Detach", "document.detach", "document.offloadToolResultsAbove", "document.overridable", "document.retention", "document.toolConcurrency"],
             fault.Fields.Select(field => field.Name).Order(StringComparer.Ordinal));
-        Assert.Equal("is no setting; there are: detach, overridable, recovery, toolConcurrency", fault.Fields.Single(field => field.Name == "document.retention").Message);
+        Assert.Equal("is no setting; there are: detach, offloadToolResultsAbove, overridable, recovery, toolConcurrency", fault.Fields.Single(field => field.Name == "document.retention").Message);
         Assert.Equal("1", (await _world.GetAsync(harness.HarnessId)).HarnessVersion);
         Assert.Equal("document", Assert.Single((await RefusedAsync(harness, "7", FaultCode.ValidationException)).Fields).Name);
     }

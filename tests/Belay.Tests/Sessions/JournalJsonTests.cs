@@ -13,13 +13,13 @@ public sealed class JournalJsonTests
     /// <summary>One body of each kind, with every member set and every case of the inner sets.</summary>
     public static readonly IReadOnlyList<EntryBody> Samples =
     [
-        new InvocationStarted("inv", "DEFAULT", "1", Messages(), [Inline(), Remote()], ["*", "@builtin"], new InvocationLimits(75, 1000, 3600), "0af7651916cd43dd8448eb211c80319c", "ada", Detached: true, Model(), ["Be brief."]),
+        new InvocationStarted("inv", "DEFAULT", "1", Messages(), [Inline(), Remote()], ["*", "@builtin"], new InvocationLimits(75, 1000, 3600), "0af7651916cd43dd8448eb211c80319c", "ada", Detached: true, Model(), ["Be brief."], 1500),
         new HistoryRepaired(Messages(), "cut off"),
         new ContextReduced("inv", Messages(), "window"),
-        new ModelIntent("inv", 1, "bedrock", "model", 3, 1),
+        new ModelIntent("inv", 1, "bedrock", "model", 3, 1, 4),
         new ModelOutcome("inv", 1, Messages()[1], HarnessStopReason.ToolUse, new TokenUsage(1, 2, 3, 4), [new(0, 5), new(1, 7)], 2, 12, 3, "failure", ModelFailure.Broken, 1),
         new ToolIntent("inv", "use", "shell", "builtin", Json("""{"command":"ls"}"""), "run"),
-        new ToolOutcome("inv", Result(), 7),
+        new ToolOutcome("inv", Result(), 7, "shell", Shown: false, new OffloadedResult(".belay/results/a.txt", 9000, 400)),
         new InvocationPaused("inv", ["a", "b"]),
         new InvocationEnded("inv", HarnessStopReason.EndTurn, "done", new TokenUsage(5, 6), 2, 99, "ModelException"),
         new SandboxStarted("box", "process", 12),

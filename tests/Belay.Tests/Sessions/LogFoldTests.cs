@@ -22,10 +22,10 @@ public sealed class LogFoldTests
             Info InvocationStarted inv: Invocation began on DEFAULT, version 1: 2 messages.
             Warn HistoryRepaired -: The conversation was repaired with 2 messages: cut off
             Info ContextReduced inv: The conversation was shortened to 2 messages: window
-            Debug ModelIntent inv: Asking model of bedrock, iteration 1: 3 messages.
+            Debug ModelIntent inv: Asking model of bedrock, iteration 1: 3 messages, the oldest 4 left out.
             Warn ModelOutcome inv: The model failed after 12 ms and 2 attempts: failure
             Debug ToolIntent inv: Calling tool shell: 16 bytes.
-            Warn ToolOutcome inv: Tool use failed after 7 ms: text
+            Warn ToolOutcome inv: Tool shell failed after 7 ms: text
             Info InvocationPaused inv: Waiting for the caller to answer 2 tool calls.
             Error InvocationEnded inv: Invocation ended with ModelException: done (2 iterations, 5 tokens in, 6 out, 99 ms)
             Info SandboxStarted -: Sandbox box started with process after 12 ms.

@@ -225,6 +225,26 @@ public sealed class TraceFoldTests
     }
 
     [Fact]
+    public void WhatTheModelWasNotShown_IsOnTheSpans()
+    {
+        var spans = Fold(
+            false,
+            (0, Started),
+            (10, Intent(1)),
+            (15, Outcome(0, 5, null, failure: "too long")),
+            (15, new ContextReduced("inv", [], "The oldest 4 messages were left out.")),
+            (20, Intent(1) with { LeftOut = 4 }),
+            (50, Outcome(1, 30, HarnessStopReason.ToolUse)),
+            (50, new ToolIntent("inv", "a", "shell", "builtin", JsonElement.Parse("{}"), "run")),
+            (60, Result("a", 10) with { Offloaded = new(".belay/results/a.txt", 9000, 400) }));
+
+        Assert.Equal("The oldest 4 messages were left out.", spans[1].Attributes["belay.context.reduced"].GetString());
+        Assert.False(spans[2].Attributes.ContainsKey("belay.context.left_out"));
+        Assert.Equal(4, spans[3].Attributes["belay.context.left_out"].GetInt32());
+        Assert.Equal(".belay/results/a.txt", spans[4].Attributes["belay.tool.offloaded"].GetString());
+    }
+
+    [Fact]
     public void SpanIds_AreTheSameWheneverTheyAreRead_AndDiffer()
     {
         (int, EntryBody)[] entries = [(0, Started), (10, Intent(1)), (50, Outcome(1, 40, HarnessStopReason.EndTurn)), (60, Ended(60))];

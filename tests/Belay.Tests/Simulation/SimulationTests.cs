@@ -19,6 +19,8 @@ public sealed class SimulationTests(ITestOutputHelper output)
     private int _steered;
     private int _diskFailures;
     private int _switched;
+    private int _offloaded;
+    private int _reduced;
 
     [Fact]
     public async Task BadDays_NothingIsLost()
@@ -28,8 +30,9 @@ public sealed class SimulationTests(ITestOutputHelper output)
 
         output.WriteLine($"{seeds} days: {_crashes} servers died, {_acknowledged} turns were acknowledged, {_effects} effects happened, {_resumed} pauses were answered.");
         output.WriteLine($"{_detached} detached invocations were accepted, {_steered} messages were handed to running ones, disks failed on {_diskFailures} days, models took over {_switched} times.");
+        output.WriteLine($"On {_offloaded} days results were shown in part, on {_reduced} days the conversation was shortened.");
         Assert.True(
-            seeds < 100 || (_crashes > seeds / 2 && _acknowledged > seeds / 2 && _effects > seeds && _resumed > seeds / 20 && _detached > seeds / 4 && _steered > seeds / 20 && _diskFailures > seeds / 10 && _switched > seeds / 20),
+            seeds < 100 || (_crashes > seeds / 2 && _acknowledged > seeds / 2 && _effects > seeds && _resumed > seeds / 20 && _detached > seeds / 4 && _steered > seeds / 20 && _diskFailures > seeds / 10 && _offloaded > seeds / 20 && _reduced > seeds / 20 && _switched > seeds / 20),
             "The days were too quiet to prove anything.");
         Assert.True(failures.IsEmpty, string.Join('\n', failures.OrderBy(pair => pair.Key).Take(5).Select(pair => $"seed {pair.Key}: {pair.Value}")));
     }
@@ -116,6 +119,8 @@ public sealed class SimulationTests(ITestOutputHelper output)
                 Interlocked.Add(ref _steered, session.Steered);
                 Interlocked.Add(ref _diskFailures, session.DiskFailures);
                 Interlocked.Add(ref _switched, session.Switched);
+                Interlocked.Add(ref _offloaded, session.Offloaded > 0 ? 1 : 0);
+                Interlocked.Add(ref _reduced, session.Reduced > 0 ? 1 : 0);
             }
             catch (Exception exception)
             {

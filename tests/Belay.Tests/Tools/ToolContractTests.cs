@@ -1,6 +1,9 @@
 using System.Text.Json;
 using Belay.Agents;
 using Belay.Contracts.Invocations;
+using Belay.Sandboxes;
+using Belay.Sessions;
+using Belay.Storage;
 using Belay.Testing.Sandboxes;
 using Belay.Testing.Tools;
 using Belay.Tools;
@@ -47,6 +50,33 @@ public sealed class FileOperationsToolTests : ToolContract
     {
         disk.Write("much", new byte[bytes]);
         return ("""{"command":"view","path":"much"}""", "files over 1 MiB are not opened here");
+    }
+}
+
+public sealed class RetrieveOffloadedContentToolTests : ToolContract
+{
+    private const string Path = ".belay/results/a.txt";
+    private static readonly Block.ToolResult Whole = new("a", HarnessToolUseStatus.Success, [new ToolContent.Text(new string('x', 32 * 1024 * 1024))]);
+
+    protected override ITool Tool { get; } = new RetrieveOffloadedContentTool();
+
+    protected override string Works => $$"""{"path":"{{Path}}","offset":7}""";
+
+    protected override IReadOnlyList<(string Input, string[] Names)> Mistakes { get; } =
+    [
+        ("{}", ["'path'"]),
+        ("""{"path":7,"offset":-1,"length":0,"pattern":[]}""", ["'path'", "'offset'", "'length'", "'pattern'"]),
+        ("""{"path":"a","length":24001,"pattern":""}""", ["'length'", "'pattern'"]),
+        ("""{"path":"a","pattern":"two\nlines"}""", ["'pattern'"]),
+    ];
+
+    protected override (string Input, string Says)? Much(int bytes, InMemoryDisk disk) => ($$"""{"path":"{{Path}}","length":24000}""", "go on with offset 24000");
+
+    protected override OffloadedResults Offloads(ISandboxSource source, InMemoryDisk disk)
+    {
+        var conversation = new Conversation();
+        conversation.Apply(new ToolOutcome("i", Whole, 0, Offloaded: new(Path, 32 * 1024 * 1024, 400)));
+        return new(null, source, conversation, (_, _) => Task.FromResult<Block.ToolResult?>(Whole), IdSource.System, TimeProvider.System);
     }
 }
 

@@ -19,9 +19,9 @@ public sealed class BuiltInToolsTests : IAsyncLifetime
     public ValueTask DisposeAsync() => _sandbox.DisposeAsync();
 
     [Fact]
-    public void BuiltIns_AreShellAndFileOperations()
+    public void BuiltIns_AreShellAndFileOperations_AndWhatReadsOffloadedResults()
     {
-        Assert.Equal(["shell", "file_operations"], BuiltInTools.All.Select(tool => tool.Spec.Name));
+        Assert.Equal(["shell", "file_operations", "retrieve_offloaded_content"], BuiltInTools.All.Select(tool => tool.Spec.Name));
         Assert.All(BuiltInTools.All, tool => Assert.Equal(("builtin", HarnessToolUseType.ToolUse, "object"), (tool.Spec.Server, tool.Spec.Kind, tool.Spec.InputSchema.GetProperty("type").GetString())));
     }
 
