@@ -1,4 +1,3 @@
-using Belay.Contracts.Faults;
 using Belay.Contracts.Harnesses;
 using Belay.Models.Anthropic;
 using Belay.Models.Gemini;
