@@ -33,7 +33,8 @@ public sealed partial class ModelCatalog
         var additional = AdditionalParameters.Read(config.AdditionalParams, OpenAiRequest.Reserved, $"{path}.additionalParams");
         return new ResolvedModel(
             new OpenAiModel(_others, target with { Url = ModelEndpoint.Under(target.Url, "/chat/completions") }),
-            new ModelParameters(config.MaxTokens, config.Temperature, config.TopP, TopK: null, additional.Members)) { Key = target.Key };
+            new ModelParameters(config.MaxTokens, config.Temperature, config.TopP, TopK: null, additional.Members))
+        { Key = target.Key };
     }
 
     private ResolvedModel Gemini(Scope scope, HarnessGeminiModelConfig config, string path)

@@ -77,7 +77,8 @@ public sealed partial class ModelCatalog
             : new OpenAiTarget(modelId, ModelEndpoint.Under(baseUrl, "/chat/completions"), key);
         return new ResolvedModel(
             new OpenAiModel(_others, target with { Name = provider.Name, Dialect = provider.DialectAt(baseUrl) }),
-            new ModelParameters(config.MaxTokens, config.Temperature, config.TopP, TopK: null, additional.Members)) { Key = key };
+            new ModelParameters(config.MaxTokens, config.Temperature, config.TopP, TopK: null, additional.Members))
+        { Key = key };
     }
 
     private OpenAiTarget Azure(string deployment, Uri baseUrl, ProviderKey key, ProviderAccess access, string path)
@@ -101,7 +102,8 @@ public sealed partial class ModelCatalog
         var target = new AnthropicTarget(modelId, baseUrl, key, additional.Belay.Caching ?? _settings.Anthropic.PromptCaching);
         return new ResolvedModel(
             new AnthropicModel(_others, target),
-            new ModelParameters(config.MaxTokens, config.Temperature, config.TopP, TopK: null, additional.Members)) { Key = key };
+            new ModelParameters(config.MaxTokens, config.Temperature, config.TopP, TopK: null, additional.Members))
+        { Key = key };
     }
 
     private ResolvedModel GenerateContent(LiteLlmProvider provider, string modelId, ProviderKey? given, HarnessLiteLlmModelConfig config, string path)
