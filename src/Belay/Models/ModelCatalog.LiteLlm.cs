@@ -1,4 +1,3 @@
-using Belay.Contracts.Faults;
 using Belay.Contracts.Harnesses;
 using Belay.Models.Anthropic;
 using Belay.Models.Gemini;
@@ -104,7 +103,8 @@ public sealed partial class ModelCatalog
         var target = new AnthropicTarget(modelId, baseUrl, key, additional.Belay.PromptCaching ?? _settings.Anthropic.PromptCaching);
         return new ResolvedModel(
             new AnthropicModel(_others, target),
-            new ModelParameters(config.MaxTokens, config.Temperature, config.TopP, TopK: null, additional.Members)) { Key = key };
+            new ModelParameters(config.MaxTokens, config.Temperature, config.TopP, TopK: null, additional.Members))
+        { Key = key };
     }
 
     private ResolvedModel GenerateContent(LiteLlmProvider provider, string modelId, ProviderKey? given, HarnessLiteLlmModelConfig config, string path)

@@ -1,7 +1,6 @@
 using Belay.Contracts.Faults;
 using Belay.Contracts.Harnesses;
 using Belay.Models;
-using Belay.Storage;
 using Belay.Testing.Models;
 using Belay.Testing.Sessions;
 
