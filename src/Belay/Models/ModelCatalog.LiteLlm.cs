@@ -116,7 +116,7 @@ public sealed partial class ModelCatalog
             new ModelParameters(config.MaxTokens, config.Temperature, config.TopP, TopK: null, additional.Members));
     }
 
-    private static (string Prefix, string ModelId) Split(string modelId) => modelId.IndexOf('/') is >= 0 and var slash
+    internal static (string Prefix, string ModelId) Split(string modelId) => modelId.IndexOf('/') is >= 0 and var slash
         ? (modelId[..slash], modelId[(slash + 1)..])
         : (LiteLlmProviders.Default, modelId);
 
