@@ -89,7 +89,7 @@ internal sealed partial record ToolRules(string Name)
             foreach (var property in properties.EnumerateObject().Where(property => !PropertyName().IsMatch(property.Name)).Take(10))
             {
                 yield return new(
-                    $"{path}.properties{SchemaCheck.Steps(SchemaPointer.Below("", property.Name))}", $"must have a name of 1 to 64 letters, digits, '_', '.' and '-' for {Name}.");
+                    $"{path}.properties{SchemaCheck.Steps(SchemaReferences.Below("", property.Name))}", $"must have a name of 1 to 64 letters, digits, '_', '.' and '-' for {Name}.");
             }
         }
 
@@ -97,7 +97,7 @@ internal sealed partial record ToolRules(string Name)
         {
             yield return refused == "$ref"
                 ? new(path, $"must have no references for {Name}, or such as can be written out: to schemas that do not contain themselves and are not too many.")
-                : new($"{path}{SchemaCheck.Steps(SchemaPointer.Below("", refused))}", $"must not stand at the root for {Name}, which reads type, properties and required there.");
+                : new($"{path}{SchemaCheck.Steps(SchemaReferences.Below("", refused))}", $"must not stand at the root for {Name}, which reads type, properties and required there.");
         }
 
         if (FiniteRequired && SchemaCycles.Find(schema, required: true) is { } place)

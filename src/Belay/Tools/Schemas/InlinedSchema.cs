@@ -34,25 +34,26 @@ internal static class InlinedSchema
         }
 
         var values = 0;
-        return Count(schema, schema, depth: 0, ref values) ? null : "$ref";
+        return Count(schema, new(schema), depth: 0, ref values) ? null : "$ref";
     }
 
     /// <summary>Writes a schema that has no <see cref="Problem"/>.</summary>
     public static void Write(Utf8JsonWriter json, JsonElement schema)
     {
+        var references = new SchemaReferences(schema);
         json.WriteStartObject();
         foreach (var keyword in schema.EnumerateObject())
         {
             if (keyword.Name is "type" or "properties" or "required")
             {
-                Write(json, keyword, schema);
+                Write(json, keyword, references);
             }
         }
 
         json.WriteEndObject();
     }
 
-    private static void Write(Utf8JsonWriter json, JsonProperty keyword, JsonElement root)
+    private static void Write(Utf8JsonWriter json, JsonProperty keyword, SchemaReferences references)
     {
         if (SchemaKeywords.HolderOf(keyword.Name) is SchemaHolder.None)
         {
@@ -61,10 +62,10 @@ internal static class InlinedSchema
         }
 
         json.WritePropertyName(keyword.Name);
-        WriteWithin(json, keyword.Value, SchemaKeywords.HolderOf(keyword.Name), root);
+        WriteWithin(json, keyword.Value, SchemaKeywords.HolderOf(keyword.Name), references);
     }
 
-    private static void WriteWithin(Utf8JsonWriter json, JsonElement value, SchemaHolder holder, JsonElement root)
+    private static void WriteWithin(Utf8JsonWriter json, JsonElement value, SchemaHolder holder, SchemaReferences references)
     {
         switch (value.ValueKind)
         {
@@ -73,7 +74,7 @@ internal static class InlinedSchema
                 foreach (var member in value.EnumerateObject())
                 {
                     json.WritePropertyName(member.Name);
-                    WriteSchema(json, member.Value, root);
+                    WriteSchema(json, member.Value, references);
                 }
 
                 json.WriteEndObject();
@@ -82,18 +83,18 @@ internal static class InlinedSchema
                 json.WriteStartArray();
                 foreach (var item in value.EnumerateArray())
                 {
-                    WriteSchema(json, item, root);
+                    WriteSchema(json, item, references);
                 }
 
                 json.WriteEndArray();
                 break;
             default:
-                WriteSchema(json, value, root);
+                WriteSchema(json, value, references);
                 break;
         }
     }
 
-    private static void WriteSchema(Utf8JsonWriter json, JsonElement schema, JsonElement root)
+    private static void WriteSchema(Utf8JsonWriter json, JsonElement schema, SchemaReferences references)
     {
         if (schema.ValueKind is not JsonValueKind.Object)
         {
@@ -104,13 +105,13 @@ internal static class InlinedSchema
         // What stands beside a reference describes this use of it, and comes first.
         var written = new HashSet<string>(Containers, StringComparer.Ordinal);
         json.WriteStartObject();
-        foreach (var part in Chain(schema, root))
+        foreach (var part in Chain(schema, references))
         {
             foreach (var keyword in part.EnumerateObject())
             {
                 if (written.Add(keyword.Name))
                 {
-                    Write(json, keyword, root);
+                    Write(json, keyword, references);
                 }
             }
         }
@@ -119,25 +120,22 @@ internal static class InlinedSchema
     }
 
     // A schema, what it refers to, what that refers to, and so on.
-    private static IEnumerable<JsonElement> Chain(JsonElement schema, JsonElement root)
+    private static IEnumerable<JsonElement> Chain(JsonElement schema, SchemaReferences references)
     {
         for (var i = 0; i < SchemaKeywords.MaxDepth && schema.ValueKind is JsonValueKind.Object; i++)
         {
             yield return schema;
-            if (Target(schema, root) is not { } target)
+            if (references.Of(schema) is not { } target)
             {
                 break;
             }
 
-            schema = target;
+            schema = target.Schema;
         }
     }
 
-    private static JsonElement? Target(JsonElement schema, JsonElement root) =>
-        schema.TryGetProperty("$ref", out var reference) && reference.ValueKind is JsonValueKind.String ? SchemaPointer.Find(root, reference.GetString()!)?.Schema : null;
-
     // Whether everything, written out, stays within bounds; a schema that contains itself never does.
-    private static bool Count(JsonElement schema, JsonElement root, int depth, ref int values)
+    private static bool Count(JsonElement schema, SchemaReferences references, int depth, ref int values)
     {
         if (schema.ValueKind is not JsonValueKind.Object)
         {
@@ -149,7 +147,7 @@ internal static class InlinedSchema
             return false;
         }
 
-        if (Target(schema, root) is { } target && (target.ValueKind is not JsonValueKind.Object || Clashes(schema, root) || !Count(target, root, depth + 1, ref values)))
+        if (references.Of(schema) is { Schema: var target } && (target.ValueKind is not JsonValueKind.Object || Clashes(schema, references) || !Count(target, references, depth + 1, ref values)))
         {
             return false;
         }
@@ -163,7 +161,7 @@ internal static class InlinedSchema
 
             foreach (var (_, inner) in SchemaKeywords.Within(keyword))
             {
-                if (!Count(inner, root, depth + 1, ref values))
+                if (!Count(inner, references, depth + 1, ref values))
                 {
                     return false;
                 }
@@ -174,10 +172,10 @@ internal static class InlinedSchema
     }
 
     // Two rules for one keyword cannot both be written.
-    private static bool Clashes(JsonElement schema, JsonElement root)
+    private static bool Clashes(JsonElement schema, SchemaReferences references)
     {
         var rules = new HashSet<string>(StringComparer.Ordinal);
-        return Chain(schema, root).SelectMany(part => part.EnumerateObject()).Any(keyword =>
+        return Chain(schema, references).SelectMany(part => part.EnumerateObject()).Any(keyword =>
             !Describing.Contains(keyword.Name) && !Containers.Contains(keyword.Name) && !rules.Add(keyword.Name));
     }
 }

@@ -75,7 +75,7 @@ public static class SchemaCheck
                 return;
             }
 
-            var at = SchemaPointer.Below(place, keyword.Name);
+            var at = SchemaReferences.Below(place, keyword.Name);
             if (Problem(keyword, found) is { } problem)
             {
                 found.Problems.Add(new($"{path}{Steps(at)}", problem));
@@ -84,7 +84,7 @@ public static class SchemaCheck
 
             foreach (var (step, inner) in SchemaKeywords.Within(keyword))
             {
-                Check(inner, step.Length == 0 ? at : SchemaPointer.Below(at, step), path, depth + 1, found);
+                Check(inner, step.Length == 0 ? at : SchemaReferences.Below(at, step), path, depth + 1, found);
             }
         }
     }
@@ -114,7 +114,7 @@ public static class SchemaCheck
             return $"is one reference too many; a tool's schema has at most {MaxReferences}.";
         }
 
-        if (reference.ValueKind is not JsonValueKind.String || SchemaPointer.Find(found.Root, reference.GetString()!) is not { })
+        if (reference.ValueKind is not JsonValueKind.String || found.Schema.Find(reference.GetString()!) is null)
         {
             return "must lead to a schema inside this one, as in #/$defs/name; nothing is fetched.";
         }
@@ -139,7 +139,7 @@ public static class SchemaCheck
 
     private sealed class Found(JsonElement root, List<FieldProblem> problems)
     {
-        public JsonElement Root => root;
+        public SchemaReferences Schema { get; } = new(root);
 
         public List<FieldProblem> Problems => problems;
 

@@ -17,6 +17,8 @@ internal static class SchemaCycles
     {
         private const int MaxWay = 256;
 
+        private readonly SchemaReferences _references = new(root);
+
         // A place is open while it is on the way, and done when nothing behind it led back.
         private readonly Dictionary<string, bool> _done = new(StringComparer.Ordinal);
 
@@ -58,7 +60,7 @@ internal static class SchemaCycles
 
         private IEnumerable<(string Place, JsonElement Schema)> Followed(string place, JsonElement schema)
         {
-            if (schema.TryGetProperty("$ref", out var reference) && reference.ValueKind is JsonValueKind.String && SchemaPointer.Find(root, reference.GetString()!) is { } target)
+            if (_references.Of(schema) is { } target)
             {
                 yield return target;
             }
@@ -76,7 +78,7 @@ internal static class SchemaCycles
                 {
                     if (properties.TryGetProperty(name, out var property))
                     {
-                        yield return (SchemaPointer.Below(SchemaPointer.Below(place, "properties"), name), property);
+                        yield return (SchemaReferences.Below(SchemaReferences.Below(place, "properties"), name), property);
                     }
                 }
             }
@@ -93,8 +95,8 @@ internal static class SchemaCycles
 
                 foreach (var (step, inner) in SchemaKeywords.Within(keyword))
                 {
-                    var at = SchemaPointer.Below(place, keyword.Name);
-                    yield return (step.Length == 0 ? at : SchemaPointer.Below(at, step), inner);
+                    var at = SchemaReferences.Below(place, keyword.Name);
+                    yield return (step.Length == 0 ? at : SchemaReferences.Below(at, step), inner);
                 }
             }
         }
