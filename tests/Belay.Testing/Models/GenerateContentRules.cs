@@ -4,10 +4,12 @@ using System.Text.RegularExpressions;
 namespace Belay.Testing.Models;
 
 /// <summary>What Gemini's generateContent takes.</summary>
-/// <param name="signed">Whether the first call of a content must have a signature, as newer models want it.</param>
-public sealed partial class GenerateContentRules(bool signed) : RequestRules
+/// <param name="signatures">Whether the first call of a content must have a signature, as newer models want it.</param>
+public sealed partial class GenerateContentRules(bool signatures) : RequestRules
 {
     private const string Foreign = "skip_thought_signature_validator";
+
+    private static readonly string[] Things = ["text", "functionCall", "functionResponse", "inlineData"];
 
     /// <inheritdoc/>
     public override IReadOnlyList<JsonElement> Messages(JsonElement request) => [.. request.GetProperty("contents").EnumerateArray()];
@@ -62,7 +64,7 @@ public sealed partial class GenerateContentRules(bool signed) : RequestRules
     private void Read(JsonElement part, bool user, List<string> calls, List<string> answers, string at)
     {
         Only(part, at, "text", "thought", "thoughtSignature", "functionCall", "functionResponse", "inlineData");
-        Expect(new[] { "text", "functionCall", "functionResponse", "inlineData" }.Count(name => part.TryGetProperty(name, out _)) == 1, $"{at}: a part is one thing");
+        Expect(Things.Count(name => part.TryGetProperty(name, out _)) == 1, $"{at}: a part is one thing");
         var signature = part.TryGetProperty("thoughtSignature", out var given) ? given.GetString() : null;
         Expect(signature is null || !user, $"{at}: the user signs nothing");
         if (signature is not (null or Foreign))
@@ -88,7 +90,7 @@ public sealed partial class GenerateContentRules(bool signed) : RequestRules
         else if (part.TryGetProperty("functionCall", out var call))
         {
             Expect(!user, $"{at}: only the model calls");
-            Expect(!signed || calls.Count > 0 || signature is { Length: > 0 }, $"{at}: the first call has no signature");
+            Expect(!signatures || calls.Count > 0 || signature is { Length: > 0 }, $"{at}: the first call has no signature");
             var (id, name) = (Require(call, "id", JsonValueKind.String, at).GetString()!, Require(call, "name", JsonValueKind.String, at).GetString()!);
             Expect(Name().IsMatch(name), $"{at}: {name} is no name");
             Call(id, Id(), name, Require(call, "args", JsonValueKind.Object, at), at);

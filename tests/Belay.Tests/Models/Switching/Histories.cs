@@ -3,7 +3,6 @@ using System.Text;
 using System.Text.Json;
 using Belay.Agents;
 using Belay.Contracts.Invocations;
-using Belay.Models;
 using Belay.Models.Anthropic;
 using Belay.Models.Bedrock;
 using Belay.Models.Gemini;
@@ -22,6 +21,8 @@ internal sealed class Histories(Random random, RequestWriter maker, IReadOnlyLis
     /// <summary>Begins everything that only its maker may read.</summary>
     public const string Secret = "secret-of-";
 
+    private static readonly string[] Types = ["image/png", "image/jpeg", "image/jpg", "image/gif", "image/webp", "image/svg+xml", "application/pdf", ""];
+    private static readonly string[] Values = ["[1,2]", "\"text\"", "3", "null", "true"];
     private static readonly string[] Tools = ["shell", "file_operations", "get_weather", "1st-tool", "-x", "INVALID_TOOL_NAME", new string('n', 64)];
 
     private int _number;
@@ -178,14 +179,14 @@ internal sealed class Histories(Random random, RequestWriter maker, IReadOnlyLis
     private ToolContent Content() => random.Next(8) switch
     {
         0 => new ToolContent.Json(JsonElement.Parse("""{"a":[1,{"b":null}]}""")),
-        1 => new ToolContent.Json(JsonElement.Parse(new[] { "[1,2]", "\"text\"", "3", "null", "true" }[random.Next(5)])),
+        1 => new ToolContent.Json(JsonElement.Parse(Values[random.Next(Values.Length)])),
         2 => new ToolContent.Image(MediaType(), Bytes()),
         _ => new ToolContent.Text(Word()),
     };
 
     private Block.Image Image() => new(MediaType(), Bytes());
 
-    private string MediaType() => new[] { "image/png", "image/jpeg", "image/jpg", "image/gif", "image/webp", "image/svg+xml", "application/pdf", "" }[random.Next(8)];
+    private string MediaType() => Types[random.Next(Types.Length)];
 
     private byte[] Bytes() => Chance(15) ? [] : [1, 2, 3, (byte)random.Next(256)];
 

@@ -3,7 +3,6 @@ using System.Text.Json;
 using Belay.Agents;
 using Belay.Contracts.Invocations;
 using Belay.Models;
-using Belay.Testing.Models;
 
 namespace Belay.Tests.Models.Switching;
 
