@@ -14,13 +14,23 @@ internal static class TypeWords
 
     private static readonly FrozenDictionary<string, string> Words = new Dictionary<string, string>
     {
-        ["object"] = "object", ["dict"] = "object",
-        ["array"] = "array", ["list"] = "array", ["tuple"] = "array", ["set"] = "array",
-        ["string"] = "string", ["str"] = "string",
-        ["integer"] = "integer", ["int"] = "integer",
-        ["number"] = "number", ["float"] = "number",
-        ["boolean"] = "boolean", ["bool"] = "boolean",
-        ["null"] = "null", ["none"] = "null", ["NoneType"] = "null",
+        ["object"] = "object",
+        ["dict"] = "object",
+        ["array"] = "array",
+        ["list"] = "array",
+        ["tuple"] = "array",
+        ["set"] = "array",
+        ["string"] = "string",
+        ["str"] = "string",
+        ["integer"] = "integer",
+        ["int"] = "integer",
+        ["number"] = "number",
+        ["float"] = "number",
+        ["boolean"] = "boolean",
+        ["bool"] = "boolean",
+        ["null"] = "null",
+        ["none"] = "null",
+        ["NoneType"] = "null",
         ["any"] = Any,
     }.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
 

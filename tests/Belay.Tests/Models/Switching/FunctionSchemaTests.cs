@@ -12,8 +12,14 @@ public sealed class FunctionSchemaTests
 {
     private static readonly Dictionary<string, string?> Words = new()
     {
-        ["dict"] = "object", ["float"] = "number", ["tuple"] = "array", ["any"] = null,
-        ["string"] = "string", ["integer"] = "integer", ["boolean"] = "boolean", ["array"] = "array",
+        ["dict"] = "object",
+        ["float"] = "number",
+        ["tuple"] = "array",
+        ["any"] = null,
+        ["string"] = "string",
+        ["integer"] = "integer",
+        ["boolean"] = "boolean",
+        ["array"] = "array",
     };
 
     public static TheoryData<string, string, int> Files()

@@ -9,7 +9,7 @@ namespace Belay.Tests.Models.Switching;
 /// <summary>One provider made the history, another one is called: the request is one that it takes, and nothing is lost or told that should not be.</summary>
 public sealed class SwitchingTests
 {
-    private const int Runs = 300;
+    private const int Runs = 120;
     private const int Seed = 20261121;
 
     private static readonly IReadOnlyList<string> Plain = ["Hello.", "Wie geht's?", "line\nline", "\"quoted\" \\ </script>", "日本語 🦊", "\u0000\u001f\u007f\ufffe\u2028"];
