@@ -18,6 +18,9 @@ public static class History
 
     private const string Blank = "[blank text]";
 
+    // The same object every time, so that what was written of it can be used again.
+    private static readonly Message Opening = new(HarnessConversationRole.User, [new Block.Text("[start of the conversation]")]);
+
     /// <summary>Messages of the wire as the conversation keeps them.</summary>
     public static IReadOnlyList<Message> FromWire(IReadOnlyList<HarnessMessage> messages) =>
         [.. messages.Select(message => new Message(message.Role, [.. message.Content.Select(FromWire)]))];
@@ -208,9 +211,13 @@ public static class History
         return blocks.Count == 0 ? null : message with { Blocks = blocks };
     }
 
-    /// <summary>The conversation as a model may be shown it: no blank text in assistant messages, which some providers refuse.</summary>
-    public static IReadOnlyList<Message> ForModel(IReadOnlyList<Message> messages) =>
-        messages.Any(HasBlank) ? [.. messages.Select(message => HasBlank(message) ? WithoutBlank(message) : message)] : messages;
+    /// <summary>The conversation as a model may be shown it: the user begins, no assistant message holds blank text, and no message of the user
+    /// is nothing else, because some providers refuse anything else.</summary>
+    public static IReadOnlyList<Message> ForModel(IReadOnlyList<Message> messages)
+    {
+        var shown = messages.Any(HasBlank) ? [.. messages.Select(message => HasBlank(message) ? WithoutBlank(message) : message)] : messages;
+        return shown is [{ Role: HarnessConversationRole.Assistant }, ..] ? [Opening, .. shown] : shown;
+    }
 
     // A second one in the same message is reported with the message.
     private static bool IsFirst(HarnessMessage message, string toolUseId, int index) =>
@@ -219,20 +226,22 @@ public static class History
     // Asked of every message before every model call, hence without a query.
     private static bool HasBlank(Message message)
     {
-        for (var i = 0; message.Role == HarnessConversationRole.Assistant && i < message.Blocks.Count; i++)
+        var blank = 0;
+        for (var i = 0; i < message.Blocks.Count; i++)
         {
-            if (message.Blocks[i] is Block.Text text && string.IsNullOrWhiteSpace(text.Value))
-            {
-                return true;
-            }
+            blank += IsBlank(message, message.Blocks[i]) ? 1 : 0;
         }
 
-        return false;
+        return blank > 0 && (message.Role == HarnessConversationRole.Assistant || blank == message.Blocks.Count);
     }
+
+    // What a model said with state of its provider's goes back to it, blank or not; other providers leave it out.
+    private static bool IsBlank(Message message, Block block) =>
+        block is Block.Text text && string.IsNullOrWhiteSpace(text.Value) && (block.State is null || message.Role == HarnessConversationRole.User);
 
     private static Message WithoutBlank(Message message)
     {
-        var blocks = message.Blocks.Where(block => block is not Block.Text text || !string.IsNullOrWhiteSpace(text.Value)).ToList();
+        var blocks = message.Blocks.Where(block => !IsBlank(message, block)).ToList();
         return message with { Blocks = blocks.Count > 0 ? blocks : [new Block.Text(Blank)] };
     }
 

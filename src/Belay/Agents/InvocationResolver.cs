@@ -29,12 +29,13 @@ public sealed class InvocationResolver(Func<Scope, HarnessModelConfiguration, Re
         var harness = served.Harness;
         ThrowIfForbidden(served, request);
         var tools = HarnessRules.NameTools(request.Tools ?? harness.Tools);
-        IReadOnlyList<FieldProblem> problems = [.. Problems(request), .. NotBuilt(served, request, tools)];
-        if (problems.Count > 0)
-        {
-            throw ServiceException.Invalid(problems);
-        }
-
+        IReadOnlyList<FieldProblem> problems =
+        [
+            .. Problems(request),
+            .. NotBuilt(served, request, tools),
+            .. HarnessRules.ToolSchemas(request.Model ?? harness.Model, tools, request.AllowedTools ?? harness.AllowedTools, "tools"),
+        ];
+        Refuse(problems);
         var model = resolve(served.Scope, request.Model ?? harness.Model);
         return new()
         {
@@ -115,6 +116,7 @@ public sealed class InvocationResolver(Func<Scope, HarnessModelConfiguration, Re
         ThrowIfForbidden(served, new() { HarnessArn = served.Harness.Arn, RuntimeSessionId = "", Messages = [], Model = model, SystemPrompt = systemPrompt });
         if (model is not null)
         {
+            Refuse(HarnessRules.ToolSchemas(model, served.Harness.Tools, served.Harness.AllowedTools, "tools"));
             _ = resolve(served.Scope, model);
         }
 
@@ -134,10 +136,7 @@ public sealed class InvocationResolver(Func<Scope, HarnessModelConfiguration, Re
                 FaultCode.AccessDeniedException, $"Harness {harness.HarnessId} lets in bearer tokens of its authorizer only; a signed request is refused.");
         }
 
-        if (EnvironmentProblems(harness).ToList() is { Count: > 0 } problems)
-        {
-            throw ServiceException.Invalid(problems);
-        }
+        Refuse(EnvironmentProblems(harness));
     }
 
     private static IEnumerable<FieldProblem> EnvironmentProblems(Harness harness)
@@ -213,6 +212,14 @@ public sealed class InvocationResolver(Func<Scope, HarnessModelConfiguration, Re
         if (served.Harness.Memory?.ManagedMemoryConfiguration is not null)
         {
             yield return new("memory.managedMemoryConfiguration", "attaches a memory, and this server has no memory service yet. Disable it; the session's history is kept all the same.");
+        }
+    }
+
+    private static void Refuse(IEnumerable<FieldProblem> problems)
+    {
+        if (problems.ToList() is { Count: > 0 } found)
+        {
+            throw ServiceException.Invalid(found);
         }
     }
 

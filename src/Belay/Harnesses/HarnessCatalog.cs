@@ -311,6 +311,11 @@ public sealed partial class HarnessCatalog(IDocumentStore store, MasterKey maste
             Harness = VersionBuilder.Update(old.Harness, request, Text(next.LatestVersion), now),
             Settings = new() { Document = document ?? old.Settings.Document, Tags = BelaySettings.FromTags(tags?.Value) },
         };
+        if (request.Model is not null || request.Tools is not null || request.AllowedTools is not null)
+        {
+            Refuse(HarnessRules.ToolSchemas(snapshot.Harness.Model, snapshot.Harness.Tools, snapshot.Harness.AllowedTools, "tools"));
+        }
+
         var endpoint = (await ReadEndpointAsync(scope, harnessId, CatalogKeys.DefaultEndpoint, cancellationToken))!;
         var batch = new CatalogBatch()
             .Put(CatalogKeys.Head(harnessId), next, CatalogJson.Default.HarnessHead, head.Etag)

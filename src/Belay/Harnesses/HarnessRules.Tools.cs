@@ -4,6 +4,8 @@ using System.Text.RegularExpressions;
 using Belay.Contracts.Faults;
 using Belay.Contracts.Harnesses;
 using Belay.Contracts.Validation;
+using Belay.Models;
+using Belay.Tools.Schemas;
 
 namespace Belay.Harnesses;
 
@@ -119,6 +121,12 @@ public static partial class HarnessRules
             : parsed.DnsSafeHost;
     }
 
+    /// <summary>Each schema is one that the model can be told. Tools that the patterns exclude are not looked at.</summary>
+    public static IEnumerable<FieldProblem> ToolSchemas(HarnessModelConfiguration? model, IReadOnlyList<HarnessTool>? tools, IReadOnlyList<string>? allowedTools, string path) =>
+        tools is null || tools.Contains(null) || (allowedTools?.Contains(null) ?? false)
+            ? []
+            : ToolRules.Problems(model, NameTools(tools), allowedTools ?? ["*"], path);
+
     private static FieldProblem? Mismatch(HarnessTool tool, string entry)
     {
         var (member, present) = tool.Type switch
@@ -181,7 +189,7 @@ public static partial class HarnessRules
         {
             yield return new($"{path}.inputSchema", "must be a JSON object that is a JSON Schema");
         }
-        else if (schema.TryGetProperty("type", out var type) && !(type.ValueKind == JsonValueKind.String && type.ValueEquals("object")))
+        else if (schema.TryGetProperty("type", out var type) && !TypeWords.IsObject(type))
         {
             yield return new($"{path}.inputSchema.type", "must be object, since arguments are a JSON object");
         }

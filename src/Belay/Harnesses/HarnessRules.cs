@@ -25,6 +25,7 @@ public static partial class HarnessRules
         .. Model(request.Model, "model"),
         .. SystemPrompt(request.SystemPrompt, "systemPrompt"),
         .. Tools(request.Tools, "tools", settings),
+        .. ToolSchemas(request.Model ?? settings.DefaultModel, request.Tools, request.AllowedTools, "tools"),
         .. Skills(request.Skills, "skills"),
         .. AllowedTools(request.AllowedTools, "allowedTools"),
         .. Memory(request.Memory, "memory"),

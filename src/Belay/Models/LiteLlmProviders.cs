@@ -32,11 +32,11 @@ public static class LiteLlmProviders
         new("openrouter") { DefaultBaseUrl = new("https://openrouter.ai/api/v1"), KeyVariable = "OPENROUTER_API_KEY", BaseUrlVariable = "OPENROUTER_API_BASE" },
         new("groq") { DefaultBaseUrl = new("https://api.groq.com/openai/v1"), KeyVariable = "GROQ_API_KEY", BaseUrlVariable = "GROQ_API_BASE" },
         // Refuses members that it does not know, stream_options among them, and counts the tokens of a stream unasked. Its own ids
-        // of tool calls have nine characters, and so must those that another provider gave.
+        // of tool calls have nine characters, and so must those that another provider gave. After a tool the assistant speaks.
         new("mistral")
         {
             DefaultBaseUrl = new("https://api.mistral.ai/v1"), KeyVariable = "MISTRAL_API_KEY", BaseUrlVariable = "MISTRAL_API_BASE",
-            PathWhereNone = "/v1", Dialect = new(StreamOptions: false, IdLength: 9),
+            PathWhereNone = "/v1", Dialect = new(StreamOptions: false, IdLength: 9, UserAfterTool: false),
         },
         new("deepseek") { DefaultBaseUrl = new("https://api.deepseek.com/v1"), KeyVariable = "DEEPSEEK_API_KEY", BaseUrlVariable = "DEEPSEEK_API_BASE" },
         new("together_ai") { DefaultBaseUrl = new("https://api.together.xyz/v1"), KeyVariable = "TOGETHERAI_API_KEY", BaseUrlVariable = "TOGETHER_AI_API_BASE" },

@@ -115,7 +115,7 @@ public sealed partial class ModelCatalog
         return GeminiAt(new GeminiTarget(modelId, baseUrl, given ?? access.KeyFor(baseUrl)), new ModelParameters(config.MaxTokens, config.Temperature, config.TopP, TopK: null, additional));
     }
 
-    private static (string Prefix, string ModelId) Split(string modelId) => modelId.IndexOf('/') is >= 0 and var slash
+    internal static (string Prefix, string ModelId) Split(string modelId) => modelId.IndexOf('/') is >= 0 and var slash
         ? (modelId[..slash], modelId[(slash + 1)..])
         : (LiteLlmProviders.Default, modelId);
 

@@ -71,19 +71,21 @@ internal static class RequestJson
     public static string Placeholder(string mediaType, byte[] bytes) => $"[image: {mediaType}, {bytes.Length} bytes]";
 
     /// <summary>A tool's answer as one text, errors marked, images as placeholders.</summary>
-    public static string Flatten(Block.ToolResult result, bool images = true)
+    /// <param name="result">The answer.</param>
+    /// <param name="shown">Which images are shown in the next message; null for none.</param>
+    public static string Flatten(Block.ToolResult result, Func<ToolContent.Image, bool>? shown = null)
     {
-        var text = result.Content is [ToolContent.Text only] ? only.Value : string.Join('\n', Parts(result, images));
+        var text = result.Content is [ToolContent.Text only] ? only.Value : string.Join('\n', Parts(result, shown));
         text = text.Length == 0 ? Empty : text;
         return result.Status is HarnessToolUseStatus.Error ? "[error] " + text : text;
     }
 
-    private static IEnumerable<string> Parts(Block.ToolResult result, bool images) => result.Content
+    private static IEnumerable<string> Parts(Block.ToolResult result, Func<ToolContent.Image, bool>? shown) => result.Content
         .Select(content => content switch
         {
             ToolContent.Text text => text.Value,
             ToolContent.Json value => value.Value.GetRawText(),
-            ToolContent.Image image => images ? Placeholder(image.MediaType, image.Bytes) : "[image: see the next message]",
+            ToolContent.Image image => shown?.Invoke(image) is true ? "[image: see the next message]" : Placeholder(image.MediaType, image.Bytes),
             _ => throw new System.Diagnostics.UnreachableException(),
         })
         .Where(text => text.Length > 0);

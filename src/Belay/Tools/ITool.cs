@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Belay.Agents;
 using Belay.Contracts.Invocations;
+using Belay.Tools.Schemas;
 
 namespace Belay.Tools;
 
@@ -30,8 +31,8 @@ public sealed record ToolSpec
     /// <summary>What it does, for the model.</summary>
     public required string Description { get; init; }
 
-    /// <summary>JSON Schema of the arguments.</summary>
-    public required JsonElement InputSchema { get; init; }
+    /// <summary>JSON Schema of the arguments, in the plain form that every provider reads, whatever it was given in.</summary>
+    public required JsonElement InputSchema { get; init => field = ToolSchema.Plain(value); }
 
     /// <summary>Entry that provides it; <c>builtin</c> for built-ins.</summary>
     public required string Server { get; init; }

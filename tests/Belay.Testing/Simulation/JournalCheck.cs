@@ -17,6 +17,7 @@ public static class JournalCheck
         var commandIntents = new HashSet<string>(StringComparer.Ordinal);
         InvocationStarted? started = null;
         var modelOpen = false;
+        var asked = 0; // The iteration of the last model call; 0 when it is not shown.
         ModelSwitched? switched = null;
         var calls = 0;
         var usage = default(TokenUsage);
@@ -59,7 +60,7 @@ public static class JournalCheck
                         yield return $"{entry.Sequence}: {one.ModelId} is asked although {switched.ModelId} took over";
                     }
 
-                    modelOpen = true;
+                    (modelOpen, asked) = (true, one.Iteration);
                     break;
                 case ModelOutcome one:
                     if (!modelOpen)
@@ -80,7 +81,7 @@ public static class JournalCheck
                     modelOpen = false;
                     break;
                 case ModelSwitched one:
-                    if (started is null || modelOpen || entry.Sequence < 2 || entries[(int)entry.Sequence - 2].Body is not ModelOutcome { StopReason: null, FailureKind: not null, Iteration: 0, Message: null })
+                    if (started is null || modelOpen || entry.Sequence < 2 || entries[(int)entry.Sequence - 2].Body is not ModelOutcome { StopReason: null, FailureKind: not null, Iteration: 0 } failed || (asked > 0 && failed.Message is not null))
                     {
                         yield return $"{entry.Sequence}: a switch that follows no failure of which nothing was shown";
                     }

@@ -119,6 +119,10 @@ public sealed class HarnessRulesTests
         { Inline("{}"), "" },
         { Inline("[]"), "tools[0].config.inlineFunction.inputSchema" },
         { Inline("""{"type":"string"}"""), "tools[0].config.inlineFunction.inputSchema.type" },
+        { Inline("""{"type":"dict","properties":{"a":{"type":"float"}}}"""), "" },
+        { Inline("""{"properties":{"a":{"$ref":"https://example.com/a"}}}"""), "tools[0].config.inlineFunction.inputSchema.properties.a.$ref" },
+        { Inline("""{"anyOf":[{}]}""") + """ ,"model":{"bedrockModelConfig":{"modelId":"anthropic.claude-x"}}""", "tools[0].config.inlineFunction.inputSchema.anyOf" },
+        { Inline("""{"anyOf":[{}]}""") + """ ,"allowedTools":["shell"],"model":{"bedrockModelConfig":{"modelId":"anthropic.claude-x"}}""", "" },
 
         // skills
         { """ "skills":[{"path":"skills/a"},{"s3":{"uri":"s3://bucket/skills/"}},{"git":{"url":"https://git.example.com/a.git","path":"docx"}},{"awsSkills":{"paths":["core-skills/*"]}}] """, "" },

@@ -146,6 +146,18 @@ public sealed class HarnessUpdateTests
     }
 
     [Fact]
+    public async Task Model_MustTakeTheSchemasOfTheToolsThatStay()
+    {
+        var harness = await _world.ReadyAsync(Request(
+            """ "model":{"bedrockModelConfig":{"modelId":"meta.llama"}},"tools":[{"type":"inline_function","name":"f","config":{"inlineFunction":{"description":"d","inputSchema":{"anyOf":[{}]}}}}] """));
+
+        var fault = await RefusedAsync(FaultCode.ValidationException, () => _world.UpdateAsync(Update(harness, """ "model":{"bedrockModelConfig":{"modelId":"anthropic.claude-x"}} """)));
+        await _world.UpdatedAsync(Update(harness, """ "model":{"bedrockModelConfig":{"modelId":"anthropic.claude-x"}},"tools":[] """));
+
+        Assert.Equal("tools[0].config.inlineFunction.inputSchema.anyOf", Assert.Single(fault.Fields).Name);
+    }
+
+    [Fact]
     public async Task Update_WithProblems_MakesNoVersion()
     {
         var harness = await _world.ReadyAsync();

@@ -119,8 +119,8 @@ public sealed class InlineFunctionTests
         Assert.Equal("messages[2].content[0].toolResult.toolUseId", Assert.Single(fault.Fields).Name);
         var sent = world.Model.Requests[0].Messages;
         Assert.Empty(Belay.Testing.Simulation.JournalCheck.PairProblems(sent));
-        Assert.Equal(["ToolResult", "ToolResult", "Text"], sent[1].Blocks.Select(block => block.GetType().Name));
-        Assert.Equal(3, sent.Count);
+        Assert.Equal(["ToolResult", "ToolResult", "Text"], sent[2].Blocks.Select(block => block.GetType().Name));
+        Assert.Equal(4, sent.Count);
     }
 
     [Fact]

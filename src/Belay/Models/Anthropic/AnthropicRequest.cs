@@ -128,29 +128,13 @@ internal static class AnthropicRequest
                 json.WriteString("description", tools[i].Description);
             }
 
-            WriteSchema(json, tools[i].InputSchema);
+            json.WritePropertyName("input_schema");
+            tools[i].InputSchema.WriteTo(json);
             WriteCachePoint(json, cache && i == tools.Count - 1);
             json.WriteEndObject();
         }
 
         json.WriteEndArray();
-    }
-
-    /// <summary>A schema without a type means an object here as everywhere, but this provider wants it said.</summary>
-    private static void WriteSchema(Utf8JsonWriter json, JsonElement schema)
-    {
-        const string Name = "input_schema";
-        if (schema.ValueKind is JsonValueKind.Object && schema.TryGetProperty("type", out _))
-        {
-            json.WritePropertyName(Name);
-            schema.WriteTo(json);
-            return;
-        }
-
-        json.WriteStartObject(Name);
-        json.WriteString("type", "object");
-        RequestJson.WriteAdditional(json, schema, new HashSet<string>());
-        json.WriteEndObject();
     }
 
     private static void WriteParameters(Utf8JsonWriter json, HashSet<string> ours, ModelParameters parameters)

@@ -16,7 +16,7 @@ internal sealed class BedrockMessages(Utf8JsonWriter json, string modelId, bool 
     {
         foreach (var block in blocks)
         {
-            WriteBlock(Json, block, _context);
+            WriteBlock(Json, block, user, _context);
         }
 
         BedrockRequest.WriteCachePoint(Json, cachePoint);
@@ -33,13 +33,16 @@ internal sealed class BedrockMessages(Utf8JsonWriter json, string modelId, bool 
             && context.Family != "deepseek"
             && (context.Family != "anthropic" || reasoning.Signature is { Length: > 0 }),
         Block.RedactedReasoning => context.Owns(block.State) && context.Family != "deepseek",
-        Block.ToolUse { Kind: HarnessToolUseType.ServerToolUse } => context.Owns(block.State) && block.State!.Value.TryGetProperty(BedrockRequest.Result, out _),
+        Block.ToolUse { Kind: HarnessToolUseType.ServerToolUse } => context.Owns(block.State)
+            && block.State!.Value is { ValueKind: JsonValueKind.Object } state
+            && state.TryGetProperty(BedrockRequest.Result, out var result)
+            && result.ValueKind is JsonValueKind.Object,
         Block.ToolUse or Block.ToolResult or Block.Image => true,
         Block.Citation => false,
         _ => throw new System.Diagnostics.UnreachableException(),
     };
 
-    private static void WriteBlock(Utf8JsonWriter json, Block block, Context context)
+    private static void WriteBlock(Utf8JsonWriter json, Block block, bool user, Context context)
     {
         switch (block)
         {
@@ -81,7 +84,8 @@ internal sealed class BedrockMessages(Utf8JsonWriter json, string modelId, bool 
                 BedrockRequest.WriteText(json, $"[the tool answered] {RequestJson.Flatten(result)}");
                 break;
             case Block.Image image:
-                WriteImage(json, image.MediaType, image.Bytes);
+                // The model's own images cannot go back to it as such.
+                WriteImage(json, image.MediaType, image.Bytes, shown: user);
                 break;
             default:
                 throw new System.Diagnostics.UnreachableException();
@@ -177,14 +181,14 @@ internal sealed class BedrockMessages(Utf8JsonWriter json, string modelId, bool 
                 BedrockRequest.WriteText(json, value.Value.GetRawText());
                 return 1;
             case ToolContent.Image image:
-                WriteImage(json, image.MediaType, image.Bytes);
+                WriteImage(json, image.MediaType, image.Bytes, shown: true);
                 return 1;
             default:
                 throw new System.Diagnostics.UnreachableException();
         }
     }
 
-    private static void WriteImage(Utf8JsonWriter json, string mediaType, byte[] bytes)
+    private static void WriteImage(Utf8JsonWriter json, string mediaType, byte[] bytes, bool shown)
     {
         var format = mediaType switch
         {
@@ -194,7 +198,7 @@ internal sealed class BedrockMessages(Utf8JsonWriter json, string modelId, bool 
             "image/webp" => "webp",
             _ => null,
         };
-        if (format is null || bytes.Length == 0)
+        if (format is null || bytes.Length == 0 || !shown)
         {
             BedrockRequest.WriteText(json, RequestJson.Placeholder(mediaType, bytes));
             return;

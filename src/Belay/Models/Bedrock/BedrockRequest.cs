@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Belay.Tools.Schemas;
 
 namespace Belay.Models.Bedrock;
 
@@ -13,6 +14,9 @@ internal static class BedrockRequest
 
     /// <summary>The member that holds a tool's answer, in messages and in what the provider wants back of tools that it ran itself.</summary>
     public const string Result = "toolResult";
+
+    /// <summary>The family of models that read a tool's schema without references and with a bare root.</summary>
+    public const string Nova = "amazon";
 
     private static readonly char[] IdSeparators = ['.', '/', ':'];
 
@@ -44,7 +48,7 @@ internal static class BedrockRequest
             ours.Add("system");
         }
 
-        WriteTools(json, request.Tools, cache && family == "anthropic");
+        WriteTools(json, request.Tools, inlined: family == Nova, cache && family == "anthropic");
         if (WriteInference(json, request.Parameters))
         {
             ours.Add("inferenceConfig");
@@ -104,7 +108,7 @@ internal static class BedrockRequest
         return true;
     }
 
-    private static void WriteTools(Utf8JsonWriter json, IReadOnlyList<Tools.ToolSpec> tools, bool cache)
+    private static void WriteTools(Utf8JsonWriter json, IReadOnlyList<Tools.ToolSpec> tools, bool inlined, bool cache)
     {
         if (tools.Count == 0)
         {
@@ -121,7 +125,15 @@ internal static class BedrockRequest
             json.WriteString("description", string.IsNullOrEmpty(tool.Description) ? tool.Name : tool.Description);
             json.WriteStartObject("inputSchema");
             json.WritePropertyName("json");
-            tool.InputSchema.WriteTo(json);
+            if (inlined && InlinedSchema.Problem(tool.InputSchema) is null)
+            {
+                InlinedSchema.Write(json, tool.InputSchema);
+            }
+            else
+            {
+                tool.InputSchema.WriteTo(json);
+            }
+
             json.WriteEndObject();
             json.WriteEndObject();
             json.WriteEndObject();

@@ -101,7 +101,7 @@ internal sealed class GeminiContents(Utf8JsonWriter json, string modelId)
 
     private bool IsKept(Block block) => block switch
     {
-        Block.Text text => text.Value.Length > 0,
+        Block.Text text => text.Value.Length > 0 || SignatureOf(text) is not null,
         Block.Reasoning reasoning => SignatureOf(reasoning) is not null,
         Block.RedactedReasoning or Block.Citation => false,
         Block.ToolUse call => call.Kind is not HarnessToolUseType.ServerToolUse,

@@ -5,10 +5,16 @@ using Belay.Contracts.Invocations;
 namespace Belay.Models.OpenAi;
 
 /// <summary>Writes the messages of a chat-completions request, neighbours of one role as one.</summary>
-internal sealed class OpenAiMessages(Utf8JsonWriter json, string modelId, int? idLength)
+internal sealed class OpenAiMessages(Utf8JsonWriter json, string modelId, OpenAiDialect dialect)
 {
     // The public endpoint refuses longer ids of tool calls.
     private const int MaxIdLength = 40;
+    private const int MaxNameLength = 64;
+
+    // What an assistant says who only makes room for the user.
+    private const string Noted = "OK.";
+
+    private readonly string _form = $"{OpenAiModel.ProviderName}{dialect.IdLength}{(dialect.UserAfterTool ? "" : "+")}/{modelId}";
 
     /// <summary>
     /// Writes the messages into the array that is open. Those that <paramref name="written"/> has are copied. The last ones written
@@ -17,7 +23,7 @@ internal sealed class OpenAiMessages(Utf8JsonWriter json, string modelId, int? i
     public void Write(IReadOnlyList<Message> messages, WrittenMessages? written, RequestBuffer output)
     {
         var count = 0;
-        var kept = written is null ? default : written.Find(OpenAiModel.ProviderName + idLength + "/" + modelId, messages, out count);
+        var kept = written is null ? default : written.Find(_form, messages, out count);
         if (!kept.IsEmpty)
         {
             // Several elements of the array at once; they were validated when they were written.
@@ -57,7 +63,7 @@ internal sealed class OpenAiMessages(Utf8JsonWriter json, string modelId, int? i
         }
     }
 
-    private string Id(string id) => idLength is { } length ? ToolUseId.OfLength(id, length) : ToolUseId.Fit(id, MaxIdLength);
+    private string Id(string id) => dialect.IdLength is { } length ? ToolUseId.OfLength(id, length) : ToolUseId.Fit(id, MaxIdLength);
 
     private int Position => (int)(json.BytesCommitted + json.BytesPending);
 
@@ -155,7 +161,7 @@ internal sealed class OpenAiMessages(Utf8JsonWriter json, string modelId, int? i
         json.WriteString("id", Id(call.Id));
         json.WriteString("type", "function");
         json.WriteStartObject("function");
-        json.WriteString("name", call.Name);
+        json.WriteString("name", ToolUseId.Fit(call.Name, MaxNameLength));
         json.WriteString("arguments", call.Input.ValueKind is JsonValueKind.Object ? call.Input.GetRawText() : "{}");
         json.WriteEndObject();
         if (call.State is { Provider: OpenAiModel.ProviderName } state
@@ -174,43 +180,73 @@ internal sealed class OpenAiMessages(Utf8JsonWriter json, string modelId, int? i
     private void WriteUser(List<Block> blocks)
     {
         List<(string MediaType, byte[] Bytes)> images = [];
+        var results = false;
         foreach (var block in blocks)
         {
-            if (block is not Block.ToolResult result)
+            if (block is Block.ToolResult result)
             {
-                continue;
+                results = true;
+                WriteResult(result, images);
             }
+        }
 
-            json.WriteStartObject();
-            json.WriteString("role", "tool");
-            json.WriteString("tool_call_id", Id(result.ToolUseId));
-            json.WriteString("content", RequestJson.Flatten(result, images: false));
-            json.WriteEndObject();
-            foreach (var content in result.Content)
+        List<string> texts = [];
+        foreach (var block in blocks)
+        {
+            switch (block)
             {
-                if (content is ToolContent.Image image)
-                {
+                case Block.Text text:
+                    texts.Add(text.Value);
+                    break;
+                case Block.Image image when IsShown(image.MediaType, image.Bytes):
                     images.Add((image.MediaType, image.Bytes));
-                }
+                    break;
+                case Block.Image image:
+                    texts.Add(RequestJson.Placeholder(image.MediaType, image.Bytes));
+                    break;
+                default:
+                    break;
             }
         }
 
-        var texts = 0;
-        foreach (var block in blocks)
-        {
-            texts += block is Block.Text ? 1 : 0;
-            if (block is Block.Image image)
-            {
-                images.Add((image.MediaType, image.Bytes));
-            }
-        }
-
-        var text = blocks is [Block.Text only] ? only.Value : texts > 0 ? string.Join('\n', blocks.OfType<Block.Text>().Select(block => block.Value)) : null;
-        if (images.Count == 0 && text is null)
+        if (images.Count == 0 && texts.Count == 0)
         {
             return;
         }
 
+        if (results && !dialect.UserAfterTool)
+        {
+            json.WriteStartObject();
+            json.WriteString("role", "assistant");
+            json.WriteString("content", Noted);
+            json.WriteEndObject();
+        }
+
+        WriteSaid(texts, images);
+    }
+
+    private void WriteResult(Block.ToolResult result, List<(string MediaType, byte[] Bytes)> images)
+    {
+        json.WriteStartObject();
+        json.WriteString("role", "tool");
+        json.WriteString("tool_call_id", Id(result.ToolUseId));
+        json.WriteString("content", RequestJson.Flatten(result, image => IsShown(image.MediaType, image.Bytes)));
+        json.WriteEndObject();
+        foreach (var content in result.Content)
+        {
+            if (content is ToolContent.Image image && IsShown(image.MediaType, image.Bytes))
+            {
+                images.Add((image.MediaType, image.Bytes));
+            }
+        }
+    }
+
+    private static bool IsShown(string mediaType, byte[] bytes) => bytes.Length > 0
+        && mediaType is "image/png" or "image/jpeg" or "image/jpg" or "image/gif" or "image/webp";
+
+    private void WriteSaid(List<string> texts, List<(string MediaType, byte[] Bytes)> images)
+    {
+        var text = texts is [var only] ? only : string.Join('\n', texts);
         json.WriteStartObject();
         json.WriteString("role", "user");
         if (images.Count == 0)
@@ -222,7 +258,7 @@ internal sealed class OpenAiMessages(Utf8JsonWriter json, string modelId, int? i
         }
 
         json.WriteStartArray("content");
-        if (text is not null)
+        if (text.Length > 0)
         {
             json.WriteStartObject();
             json.WriteString("type", "text");
@@ -235,7 +271,7 @@ internal sealed class OpenAiMessages(Utf8JsonWriter json, string modelId, int? i
             json.WriteStartObject();
             json.WriteString("type", "image_url");
             json.WriteStartObject("image_url");
-            json.WriteString("url", $"data:{mediaType};base64,{Convert.ToBase64String(bytes)}");
+            json.WriteString("url", $"data:{(mediaType == "image/jpg" ? "image/jpeg" : mediaType)};base64,{Convert.ToBase64String(bytes)}");
             json.WriteEndObject();
             json.WriteEndObject();
         }

@@ -68,7 +68,8 @@ internal sealed record OpenAiTarget(string ModelId, Uri Url, ProviderKey Key)
 /// <param name="MaxTokens">Member that limits the output.</param>
 /// <param name="StreamOptions">Whether the request may ask for the tokens of a stream with <c>stream_options</c>.</param>
 /// <param name="IdLength">Letters and digits that the id of a tool call must have; null where any id of a fair length will do.</param>
-internal sealed record OpenAiDialect(string MaxTokens = "max_tokens", bool StreamOptions = true, int? IdLength = null)
+/// <param name="UserAfterTool">Whether the user may speak right after a tool has answered.</param>
+internal sealed record OpenAiDialect(string MaxTokens = "max_tokens", bool StreamOptions = true, int? IdLength = null, bool UserAfterTool = true)
 {
     /// <summary>The member that limits the output of OpenAI's newer models.</summary>
     public const string MaxCompletionTokens = "max_completion_tokens";

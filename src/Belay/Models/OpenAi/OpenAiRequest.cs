@@ -23,7 +23,7 @@ internal static class OpenAiRequest
         json.WriteString("model", modelId);
         json.WriteStartArray("messages");
         WriteSystem(json, request.System);
-        new OpenAiMessages(json, modelId, dialect.IdLength).Write(request.Messages, request.Written, output);
+        new OpenAiMessages(json, modelId, dialect).Write(request.Messages, request.Written, output);
         json.WriteEndArray();
         WriteTools(json, request.Tools);
         json.WriteBoolean("stream", true);
@@ -90,12 +90,33 @@ internal static class OpenAiRequest
             json.WriteString("name", tool.Name);
             json.WriteString("description", tool.Description);
             json.WritePropertyName("parameters");
-            tool.InputSchema.WriteTo(json);
+            WriteSchema(json, tool.InputSchema);
             json.WriteEndObject();
             json.WriteEndObject();
         }
 
         json.WriteEndArray();
+    }
+
+    /// <summary>An object without properties means the same without the word, but the public endpoint insists on it.</summary>
+    private static void WriteSchema(Utf8JsonWriter json, JsonElement schema)
+    {
+        const string Properties = "properties";
+        if (schema.ValueKind is not JsonValueKind.Object || schema.TryGetProperty(Properties, out _))
+        {
+            schema.WriteTo(json);
+            return;
+        }
+
+        json.WriteStartObject();
+        foreach (var keyword in schema.EnumerateObject())
+        {
+            keyword.WriteTo(json);
+        }
+
+        json.WriteStartObject(Properties);
+        json.WriteEndObject();
+        json.WriteEndObject();
     }
 
     private static void WriteSystem(Utf8JsonWriter json, IReadOnlyList<string> instructions)

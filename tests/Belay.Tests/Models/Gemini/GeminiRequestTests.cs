@@ -109,33 +109,6 @@ public sealed class GeminiRequestTests
     }
 
     [Theory]
-    [InlineData("BFCL_v4_simple_python.json", 400)]
-    [InlineData("BFCL_v4_multiple.json", 200)]
-    public void PublishedDeclarations_AllGoThrough(string file, int cases)
-    {
-        var lines = File.ReadAllLines(Path.Combine(Vectors.Require("function-schemas", cases), file));
-        foreach (var line in lines)
-        {
-            var functions = JsonElement.Parse(line).GetProperty("function").EnumerateArray().ToList();
-            var tools = functions.ConvertAll(function => ModelContract.Tool(function.GetProperty("name").GetString()!) with { InputSchema = function.GetProperty("parameters") });
-
-            var sent = JsonElement.Parse(Written(Request(tools: false, User(Text("Hi"))) with { Tools = tools }).Span).GetProperty("tools")[0].GetProperty("functionDeclarations");
-
-            Assert.Equal(functions.Count, sent.GetArrayLength());
-            var renamed = GeminiToolNames.Renamed(tools);
-            foreach (var (function, declaration) in functions.Zip(sent.EnumerateArray()))
-            {
-                var name = declaration.GetProperty("name").GetString()!;
-                Assert.Matches("^[a-zA-Z_][a-zA-Z0-9_-]{0,63}$", name);
-                Assert.Equal(function.GetProperty("name").GetString(), renamed?.GetValueOrDefault(name) ?? name);
-                Assert.True(JsonElement.DeepEquals(function.GetProperty("parameters"), declaration.GetProperty("parametersJsonSchema")));
-            }
-        }
-
-        Assert.Equal(cases, lines.Length);
-    }
-
-    [Theory]
     [InlineData("shell", true)]
     [InlineData("_1", true)]
     [InlineData("a-b_C9", true)]

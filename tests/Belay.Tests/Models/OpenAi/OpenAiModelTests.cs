@@ -26,7 +26,7 @@ public sealed class OpenAiModelTests : ModelContract
         Assert.Equal("application/json", request.Headers["content-type"]);
         Assert.False(request.Headers.ContainsKey("authorization"));
         Assert.Equal(
-            """{"model":"m","messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"Hi"}],"tools":[{"type":"function","function":{"name":"shell","description":"The tool shell.","parameters":{"type":"object"}}}],"stream":true,"stream_options":{"include_usage":true}}""",
+            """{"model":"m","messages":[{"role":"system","content":"Be brief."},{"role":"user","content":"Hi"}],"tools":[{"type":"function","function":{"name":"shell","description":"The tool shell.","parameters":{"type":"object","properties":{}}}}],"stream":true,"stream_options":{"include_usage":true}}""",
             request.Text);
     }
 

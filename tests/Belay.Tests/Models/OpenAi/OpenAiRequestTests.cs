@@ -158,6 +158,18 @@ public sealed class OpenAiRequestTests
         Assert.Equal(2, count);
     }
 
+    [Theory]
+    [InlineData(true, """[{"role":"user","content":"Hi"},{"role":"assistant","content":null,"tool_calls":[{"id":"t1","type":"function","function":{"name":"shell","arguments":"{\"a\":1}"}}]},{"role":"tool","tool_call_id":"t1","content":"[image: text/plain, 1 bytes]"},{"role":"user","content":"go on\n[image: image/png, 0 bytes]"}]""")]
+    [InlineData(false, """[{"role":"user","content":"Hi"},{"role":"assistant","content":null,"tool_calls":[{"id":"t1","type":"function","function":{"name":"shell","arguments":"{\"a\":1}"}}]},{"role":"tool","tool_call_id":"t1","content":"[image: text/plain, 1 bytes]"},{"role":"assistant","content":"OK."},{"role":"user","content":"go on\n[image: image/png, 0 bytes]"}]""")]
+    public void UserAfterTool_IsSentAsTheProviderTakesIt(bool userAfterTool, string messages)
+    {
+        var request = Request(tools: false, User(Text("Hi")), Assistant(Call("t1")), User(Text("go on"), Result("t1", new ToolContent.Image("text/plain", [1])), new Block.Image("image/png", [])));
+        using var body = new RequestBuffer();
+        OpenAiRequest.Write(body, "m", new OpenAiDialect(UserAfterTool: userAfterTool), request);
+
+        Assert.Equal(messages, Member(body.Written.ToArray(), "messages"));
+    }
+
     private static Message Any(Random random) => random.Next(6) switch
     {
         0 => User(Text("a\"b")),
