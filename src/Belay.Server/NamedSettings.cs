@@ -20,6 +20,7 @@ public static class NamedSettings
         Truth("Models:UseMetadataServices", "Whether AWS credentials may come from the metadata services of a machine or container.", (s, v) => s with { Models = s.Models with { Bedrock = s.Models.Bedrock with { UseMetadataServices = v } } }),
         Truth("Models:PromptCaching", "Whether cache points are set for models that are known to take them.", (s, v) => s with { Models = s.Models with { Bedrock = s.Models.Bedrock with { PromptCaching = v }, Anthropic = s.Models.Anthropic with { PromptCaching = v } } }),
         Price("Models:Prices", "What a model costs; NAME is Models:Prices:<model id>, or Models:Prices:<its beginning>* for several.", (s, model, v) => s with { Prices = s.Prices with { ByModel = With(s.Prices.ByModel, model, v) } }),
+        Truth("Models:PriceList", "Whether the list prices that come with the program count where none is set.", (s, v) => s with { Prices = s.Prices with { Shipped = v } }),
         Checked("Models:Currency", "Currency of the prices.", "three capital letters, such as EUR", ModelPrices.IsCurrency, (s, v) => s with { Prices = s.Prices with { Currency = v } }),
         Real("Sandbox:Cpus", "Processor cores of a sandbox.", 0.01, 1024, (s, v) => s with { Sandboxes = s.Sandboxes with { Cpus = v } }),
         Whole("Sandbox:MemoryMiB", "Memory of a sandbox in MiB.", 128, 16 * 1024 * 1024, (s, v) => s with { Sandboxes = s.Sandboxes with { MemoryMiB = v } }),

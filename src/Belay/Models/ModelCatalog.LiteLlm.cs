@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Belay.Contracts.Faults;
 using Belay.Contracts.Harnesses;
 using Belay.Models.Anthropic;
@@ -74,7 +75,7 @@ public sealed partial class ModelCatalog
             ? Azure(AzureOpenAi.Deployment(modelId), baseUrl, access, path)
             : new OpenAiTarget(modelId, ModelEndpoint.Under(baseUrl, "/chat/completions"), access.KeyFor(baseUrl));
         return new ResolvedModel(
-            new OpenAiModel(_others, target with { Name = provider.Name, Dialect = provider.DialectAt(baseUrl) }),
+            new OpenAiModel(_others, target with { Name = provider.Prefix, Dialect = provider.DialectAt(baseUrl) }),
             new ModelParameters(config.MaxTokens, config.Temperature, config.TopP, TopK: null, additional.Members));
     }
 
@@ -120,8 +121,17 @@ public sealed partial class ModelCatalog
         ? (modelId[..slash], modelId[(slash + 1)..])
         : (LiteLlmProviders.Default, modelId);
 
-    /// <summary>A provider that no row names can still be called where the harness says where it is. It has no key of the operator's.</summary>
-    private static LiteLlmProvider Unknown(string prefix, HarnessLiteLlmModelConfig config, string path) => config.ApiBase is not null
-        ? new LiteLlmProvider(prefix) { Name = OpenAiModel.ProviderName }
-        : throw Invalid($"{path}.modelId", "has a prefix that is not known; name the server with apiBase, if it speaks the OpenAI protocol");
+    /// <summary>
+    /// A provider that no row names can still be called where the harness says where it is. It has no key of the operator's. Its name goes into
+    /// journals, bills and metrics, so it must look like one.
+    /// </summary>
+    private static LiteLlmProvider Unknown(string prefix, HarnessLiteLlmModelConfig config, string path) =>
+        config.ApiBase is null
+            ? throw Invalid($"{path}.modelId", "has a prefix that is not known; name the server with apiBase, if it speaks the OpenAI protocol")
+            : PrefixForm().IsMatch(prefix)
+                ? new LiteLlmProvider(prefix)
+                : throw Invalid($"{path}.modelId", "has a prefix that is no name of a provider: 1 to 64 letters, digits, dots, hyphens and underscores, the first a letter or digit");
+
+    [GeneratedRegex("^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\\z")]
+    private static partial Regex PrefixForm();
 }

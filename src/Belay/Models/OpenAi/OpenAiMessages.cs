@@ -5,7 +5,7 @@ using Belay.Contracts.Invocations;
 namespace Belay.Models.OpenAi;
 
 /// <summary>Writes the messages of a chat-completions request, neighbours of one role as one.</summary>
-internal sealed class OpenAiMessages(Utf8JsonWriter json, string modelId, int? idLength)
+internal sealed class OpenAiMessages(Utf8JsonWriter json, string provider, string modelId, int? idLength)
 {
     // The public endpoint refuses longer ids of tool calls.
     private const int MaxIdLength = 40;
@@ -17,7 +17,7 @@ internal sealed class OpenAiMessages(Utf8JsonWriter json, string modelId, int? i
     public void Write(IReadOnlyList<Message> messages, WrittenMessages? written, RequestBuffer output)
     {
         var count = 0;
-        var kept = written is null ? default : written.Find(OpenAiModel.ProviderName + idLength + "/" + modelId, messages, out count);
+        var kept = written is null ? default : written.Find($"{provider}{idLength}/{modelId}", messages, out count);
         if (!kept.IsEmpty)
         {
             // Several elements of the array at once; they were validated when they were written.
@@ -158,7 +158,9 @@ internal sealed class OpenAiMessages(Utf8JsonWriter json, string modelId, int? i
         json.WriteString("name", call.Name);
         json.WriteString("arguments", call.Input.ValueKind is JsonValueKind.Object ? call.Input.GetRawText() : "{}");
         json.WriteEndObject();
-        if (call.State is { Provider: OpenAiModel.ProviderName } state
+        // Journals from before providers were told apart call each of them by the name of the protocol.
+        if (call.State is { } state
+            && (state.Provider == provider || state.Provider == OpenAiModel.ProviderName)
             && state.ModelId == modelId
             && state.Value.ValueKind is JsonValueKind.Object
             && state.Value.TryGetProperty(OpenAiRequest.ExtraContent, out var extra))

@@ -3,11 +3,11 @@ namespace Belay.Models.OpenAi;
 /// <summary>A model behind the OpenAI chat-completions API, or a server that speaks it.</summary>
 internal sealed class OpenAiModel(ModelConnection connection, OpenAiTarget target) : IModel
 {
-    /// <summary>Name of the provider.</summary>
+    /// <summary>Name of the provider whose protocol it is.</summary>
     public const string ProviderName = "openai";
 
     /// <inheritdoc/>
-    public string Provider => ProviderName;
+    public string Provider => target.Name;
 
     /// <inheritdoc/>
     public string ModelId => target.ModelId;
@@ -26,7 +26,7 @@ internal sealed class OpenAiModel(ModelConnection connection, OpenAiTarget targe
     private HttpRequestMessage Post(ModelRequest request, string? key)
     {
         var body = new RequestBuffer();
-        OpenAiRequest.Write(body, target.ModelId, target.Dialect, request);
+        OpenAiRequest.Write(body, target.ModelId, target.Dialect, request, target.Name);
         var message = new HttpRequestMessage(HttpMethod.Post, target.Url) { Content = body };
         message.Headers.TryAddWithoutValidation("Accept", "text/event-stream");
         if (key is not null)
@@ -45,7 +45,7 @@ internal sealed class OpenAiModel(ModelConnection connection, OpenAiTarget targe
 /// <param name="Key">The key of its calls.</param>
 internal sealed record OpenAiTarget(string ModelId, Uri Url, ProviderKey Key)
 {
-    /// <summary>What messages call the provider.</summary>
+    /// <summary>The provider.</summary>
     public string Name { get; init; } = OpenAiModel.ProviderName;
 
     /// <summary>Header of the key; null for a bearer token.</summary>

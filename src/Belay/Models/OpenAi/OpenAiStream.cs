@@ -557,7 +557,8 @@ internal sealed class OpenAiStream(bool streamed = true) : IReplyParser
         var cached = Object(usage, "prompt_tokens_details") is { } details && Number(details, "cached_tokens") is > 0 and var tokens
             ? tokens
             : Number(usage, "prompt_cache_hit_tokens");
-        _usage = new TokenUsage(Number(usage, "prompt_tokens"), Number(usage, "completion_tokens"), cached);
+        var written = Object(usage, "prompt_tokens_details") is { } more ? Number(more, "cache_write_tokens") : 0;
+        _usage = new TokenUsage(Number(usage, "prompt_tokens"), Number(usage, "completion_tokens"), cached, written, CacheWithin: cached > 0 || written > 0);
     }
 
     private void Add(Kind kind, string piece, List<ModelEvent> events)
