@@ -51,15 +51,16 @@ public sealed class AnthropicRequestTests
     }
 
     [Theory]
-    [InlineData(true, 3)]
+    [InlineData(true, 4)]
     [InlineData(false, 0)]
-    public void CachePoints_AreThree(bool caching, int points)
+    public void CachePoints_AreFour(bool caching, int points)
     {
-        var request = Request(tools: true, User(Text("Hi")), Assistant(Call("t1")), User(Result("t1"))) with { System = ["Be brief."] };
+        var request = Request(tools: true, User(Text("Hi")), Assistant(Text("Ho")), User(Text("Go")), Assistant(Call("t1")), User(Result("t1"))) with { System = ["Be brief."] };
 
         var body = Encoding.UTF8.GetString(Written(Claude, request, caching).Span);
 
         Assert.Equal(points, body.Split("cache_control").Length - 1);
+        Assert.Equal(caching, body.Contains("""{"type":"text","text":"Go","cache_control":{"type":"ephemeral"}}""", StringComparison.Ordinal));
         Assert.Equal(caching, body.Contains("""{"type":"tool_result","tool_use_id":"t1","content":[{"type":"text","text":"(no output)"}],"cache_control":{"type":"ephemeral"}}""", StringComparison.Ordinal));
     }
 
@@ -188,7 +189,7 @@ public sealed class AnthropicRequestTests
     public void KeptMessages_AreNotWrittenAgain()
     {
         var written = new WrittenMessages();
-        var request = Request(tools: false, User(Text("a")), Assistant(Text("b")), User(Text("c"))) with { Written = written };
+        var request = Request(tools: false, User(Text("a")), Assistant(Text("b")), User(Text("c")), Assistant(Text("d")), User(Text("e"))) with { Written = written };
         Written(Claude, request, caching: true);
 
         Assert.Equal(
