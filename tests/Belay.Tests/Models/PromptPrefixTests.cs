@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.Json;
-using Belay.Contracts.Harnesses;
 using Belay.Contracts.Invocations;
 using Belay.Models;
 using Belay.Models.Anthropic;
