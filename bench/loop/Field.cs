@@ -4,6 +4,7 @@ using Belay.Bench.Loop.Driving;
 using Belay.Bench.Loop.Floor;
 using Belay.Bench.Loop.Processes;
 using Belay.Bench.Loop.Product;
+using Belay.Bench.Loop.Provider;
 using Belay.Testing.Processes;
 
 namespace Belay.Bench.Loop;
@@ -96,13 +97,22 @@ internal sealed class Field : IAsyncDisposable
 
     /// <summary>Another server of the product on a directory of its own.</summary>
     public Task<BelayProgram> StartBelayAsync(Variant variant, CancellationToken cancellationToken) =>
-        KeepAsync(BelayProgram.StartAsync(variant, Path.Combine(_directory, $"{variant}-{++_directories}"), cancellationToken));
+        KeepAsync(BelayProgram.StartAsync(variant, NewDirectory(variant), cancellationToken));
+
+    /// <summary>Another server of the product as it is shipped, which takes the provider for Amazon Bedrock too.</summary>
+    public Task<BelayProgram> StartBelayAsync(IReadOnlyList<string> settings, CancellationToken cancellationToken) => KeepAsync(BelayProgram.StartAsync(
+        Variant.Shipped,
+        NewDirectory(Variant.Shipped),
+        cancellationToken,
+        new Dictionary<string, string> { ["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"] = Provider.ToString(), ["AWS_ACCESS_KEY_ID"] = "bench", ["AWS_SECRET_ACCESS_KEY"] = "bench" },
+        settings));
 
     /// <summary>A subject that speaks plain HTTP.</summary>
     public ISubject Plain(string name, ChildProcess process) => Keep(new PlainSubject(name, process));
 
     /// <summary>A subject that drives a server of the product in its present life.</summary>
-    public ISubject Drive(BelayProgram program, string name = Names.Belay) => Keep(new BelaySubject(name, program, Provider));
+    public ISubject Drive(BelayProgram program, string name = Names.Belay, WireFormat? format = null) =>
+        Keep(new BelaySubject(name, program, Provider, format ?? WireFormat.ChatCompletions));
 
     /// <summary>A session id that nobody used before.</summary>
     public string NewSession() => string.Create(CultureInfo.InvariantCulture, $"bench-session-{Interlocked.Increment(ref _sessions):0000000000000000000000}");
@@ -141,6 +151,8 @@ internal sealed class Field : IAsyncDisposable
             NoStrands = problem.Message;
         }
     }
+
+    private string NewDirectory(Variant variant) => Path.Combine(_directory, $"{variant}-{++_directories}");
 
     private T Keep<T>(T client)
         where T : IDisposable

@@ -24,6 +24,7 @@ public static class NamedSettings
         Text("Identity:SecretVariables", "Environment variables whose keys the first account may use, separated by commas; empty for none.", (s, v) => s with { ExternalSecrets = s.ExternalSecrets with { VariableNames = v.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) } }),
         Text("Identity:SecretDirectory", "Directory of files whose keys the first account may use.", (s, v) => s with { ExternalSecrets = s.ExternalSecrets with { Directory = v } }),
         Price("Models:Prices", "What a model costs; NAME is Models:Prices:<model id>, or Models:Prices:<its beginning>* for several.", (s, model, v) => s with { Prices = s.Prices with { ByModel = With(s.Prices.ByModel, model, v) } }),
+        Truth("Models:PriceList", "Whether the list prices that come with the program count where none is set.", (s, v) => s with { Prices = s.Prices with { Shipped = v } }),
         Checked("Models:Currency", "Currency of the prices.", "three capital letters, such as EUR", ModelPrices.IsCurrency, (s, v) => s with { Prices = s.Prices with { Currency = v } }),
         Real("Sandbox:Cpus", "Processor cores of a sandbox.", 0.01, 1024, (s, v) => s with { Sandboxes = s.Sandboxes with { Cpus = v } }),
         Whole("Sandbox:MemoryMiB", "Memory of a sandbox in MiB.", 128, 16 * 1024 * 1024, (s, v) => s with { Sandboxes = s.Sandboxes with { MemoryMiB = v } }),

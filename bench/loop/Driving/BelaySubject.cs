@@ -6,7 +6,7 @@ using Belay.Bench.Loop.Provider;
 namespace Belay.Bench.Loop.Driving;
 
 /// <summary>The product: signed requests, AWS event streams.</summary>
-internal sealed class BelaySubject(string name, BelayProgram program, Uri provider) : HttpSubject(name, program.Process)
+internal sealed class BelaySubject(string name, BelayProgram program, Uri provider, WireFormat format) : HttpSubject(name, program.Process)
 {
     private const int Prelude = 12;
     private const int Trailer = 4;
@@ -15,7 +15,7 @@ internal sealed class BelaySubject(string name, BelayProgram program, Uri provid
     /// <inheritdoc/>
     protected override HttpRequestMessage Request(string session, Script script, Input input)
     {
-        var head = Encoding.UTF8.GetBytes($$$"""{"model":{"liteLlmModelConfig":{"modelId":"openai/{{{script.Name}}}","apiBase":"{{{provider}}}v1"}},"messages":""");
+        var head = Encoding.UTF8.GetBytes($$"""{"model":{{format.Configuration(script, provider)}},"messages":""");
         byte[] body = [.. head, .. input.Json, (byte)'}'];
         var request = new HttpRequestMessage(HttpMethod.Post, _signer.Target) { Content = new ByteArrayContent(body) };
         if (program.Variant == Variant.Bearer)

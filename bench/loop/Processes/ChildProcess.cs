@@ -33,7 +33,10 @@ internal sealed class ChildProcess : IAsyncDisposable
     }
 
     /// <summary>Starts a process; it is ready when its first line is there.</summary>
-    public static async Task<ChildProcess> StartAsync(ProcessStartInfo start, CancellationToken cancellationToken)
+    /// <param name="start">The program.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <param name="environment">What its environment has besides.</param>
+    public static async Task<ChildProcess> StartAsync(ProcessStartInfo start, CancellationToken cancellationToken, IReadOnlyDictionary<string, string>? environment = null)
     {
         start.RedirectStandardInput = true;
         start.RedirectStandardOutput = true;
@@ -41,6 +44,11 @@ internal sealed class ChildProcess : IAsyncDisposable
         foreach (var name in start.Environment.Keys.Where(name => ForeignPrefixes.Any(name.StartsWith)).ToList())
         {
             start.Environment.Remove(name);
+        }
+
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>())
+        {
+            start.Environment[name] = value;
         }
 
         start.Environment["NO_PROXY"] = start.Environment["no_proxy"] = "localhost,127.0.0.1";

@@ -18,8 +18,11 @@ internal sealed class BelayProgram : IAsyncDisposable
     private const string Region = "us-west-2";
     private readonly string _directory;
 
-    private BelayProgram(Variant variant, string directory, AccessKey key)
+    private readonly IReadOnlyList<string> _settings;
+
+    private BelayProgram(Variant variant, string directory, AccessKey key, IReadOnlyList<string> settings)
     {
+        _settings = settings;
         Variant = variant;
         _directory = directory;
         Key = key;
@@ -41,13 +44,19 @@ internal sealed class BelayProgram : IAsyncDisposable
     public string HarnessArn { get; private set; } = "";
 
     /// <summary>Starts a server on a fresh directory and makes its harness.</summary>
-    public static async Task<BelayProgram> StartAsync(Variant variant, string directory, CancellationToken cancellationToken)
+    /// <param name="variant">Which part is replaced.</param>
+    /// <param name="directory">The directory.</param>
+    /// <param name="cancellationToken">Ends the start.</param>
+    /// <param name="environment">What else its environment has.</param>
+    /// <param name="settings">Settings by name, for the program as it is shipped.</param>
+    public static async Task<BelayProgram> StartAsync(
+        Variant variant, string directory, CancellationToken cancellationToken, IReadOnlyDictionary<string, string>? environment = null, params IReadOnlyList<string> settings)
     {
         Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         var keys = AccessKeys.Open(directory, MasterKey.LoadOrCreate(directory), TimeProvider.System, IdSource.System);
         keys.EnsureFirst(Account);
-        var program = new BelayProgram(variant, directory, keys.List()[0]);
-        await program.StartAgainAsync(cancellationToken);
+        var program = new BelayProgram(variant, directory, keys.List()[0], settings);
+        await program.StartAgainAsync(cancellationToken, environment);
         var members = new System.Text.Json.Nodes.JsonObject { ["truncation"] = new System.Text.Json.Nodes.JsonObject { ["strategy"] = "none" } };
         program.HarnessArn = (string)(await program.Client.CreateHarnessAsync("bench", members, cancellationToken))["arn"]!;
         return program;
@@ -59,12 +68,7 @@ internal sealed class BelayProgram : IAsyncDisposable
     public async Task StartAgainAsync(CancellationToken cancellationToken, IReadOnlyDictionary<string, string>? environment = null)
     {
         var start = Variant == Variant.Shipped ? Shipped() : ChildProcess.Self("variant", Variant.ToString(), _directory);
-        foreach (var (name, value) in environment ?? new Dictionary<string, string>())
-        {
-            start.Environment[name] = value;
-        }
-
-        Process = await ChildProcess.StartAsync(start, cancellationToken);
+        Process = await ChildProcess.StartAsync(start, cancellationToken, environment);
         Client?.Dispose();
         Client = new HarnessClient(Process.Address, Key.Id, Key.Secret, Region);
     }
@@ -83,9 +87,12 @@ internal sealed class BelayProgram : IAsyncDisposable
 
     private ProcessStartInfo Shipped() => ChildProcess.DotNet(
         RepositoryPaths.Cli,
-        "serve",
-        "--json",
-        "--port", "0",
-        "--data", _directory,
-        "--set", string.Create(CultureInfo.InvariantCulture, $"Quotas:ActiveSessions={MaxActive}"));
+        [
+            "serve",
+            "--json",
+            "--port", "0",
+            "--data", _directory,
+            "--set", string.Create(CultureInfo.InvariantCulture, $"Quotas:ActiveSessions={MaxActive}"),
+            .. _settings.SelectMany(setting => (string[])["--set", setting]),
+        ]);
 }

@@ -8,7 +8,8 @@ namespace Belay.Bench.Loop.Provider;
 /// <param name="ToolCalls">Tool calls, one in each iteration but the last.</param>
 /// <param name="Tokens">Pieces of the final answer.</param>
 /// <param name="Tool">The tool that is called.</param>
-internal sealed record Script(int ToolCalls, int Tokens, string Tool)
+/// <param name="AtATime">Calls of the tool in each of those iterations. Where it is said, the provider counts tokens as if it kept what it has read.</param>
+internal sealed record Script(int ToolCalls, int Tokens, string Tool, int? AtATime = null)
 {
     /// <summary>The file that <c>view</c> looks at.</summary>
     public const string File = "/workspace/bench.txt";
@@ -20,7 +21,7 @@ internal sealed record Script(int ToolCalls, int Tokens, string Tool)
     public int ModelCalls => ToolCalls + 1;
 
     /// <summary>The model's name.</summary>
-    public string Name { get; } = string.Create(CultureInfo.InvariantCulture, $"{Prefix}-{ToolCalls}-{Tokens}-{Tool}");
+    public string Name { get; } = string.Create(CultureInfo.InvariantCulture, $"{Prefix}-{ToolCalls}-{Tokens}-{Tool}{(AtATime is { } many ? $"-{many}" : "")}");
 
     /// <summary>Characters of the final answer.</summary>
     public int AnswerLength { get; } = Tokens * Piece(0, 0).Length;
@@ -41,10 +42,12 @@ internal sealed record Script(int ToolCalls, int Tokens, string Tool)
     public static int Seen(ReadOnlySpan<byte> answer) =>
         answer.Length > 7 && answer[0] == 's' ? int.Parse(Encoding.ASCII.GetString(answer[1..7]), CultureInfo.InvariantCulture) : -1;
 
-    /// <summary>Reads a model's name.</summary>
+    /// <summary>Reads a model's name; what stands before it names a maker where the format wants one.</summary>
     public static Script Parse(string name) => Known.GetOrAdd(name, static text =>
     {
-        var parts = text.Split('-');
-        return new Script(int.Parse(parts[1], CultureInfo.InvariantCulture), int.Parse(parts[2], CultureInfo.InvariantCulture), parts[3]);
+        var parts = text[text.IndexOf(Prefix, StringComparison.Ordinal)..].Split('-');
+        return new Script(Number(parts[1]), Number(parts[2]), parts[3], parts.Length > 4 ? Number(parts[4]) : null);
+
+        static int Number(string part) => int.Parse(part, CultureInfo.InvariantCulture);
     });
 }

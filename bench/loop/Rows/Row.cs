@@ -61,5 +61,7 @@ internal sealed record Row(string Name, Func<Run, CancellationToken, Task> RunAs
         new(SandboxRow.Name, SandboxRow.RunAsync),
         new(RecoveryRow.Name, RecoveryRow.RunAsync),
         new(ReplayRow.Name, ReplayRow.RunAsync),
+        new(ProvidersRow.Name, ProvidersRow.RunAsync),
+        new(CachingRow.Name, CachingRow.RunAsync),
     ];
 }

@@ -30,11 +30,16 @@ internal static class Amounts
         _ => Text($"{bytes / 1_000_000m:0.0} MB"),
     };
 
-    /// <summary>What something cost; empty where no price is known.</summary>
-    public static string Cost(JsonElement? cost) =>
-        cost is { } known && known.Member("amount") is { ValueKind: JsonValueKind.Number } number && number.TryGetDecimal(out var amount)
+    /// <summary>What something cost that models did: an amount, <c>unknown</c> where a price is missing, and empty where no model did anything.</summary>
+    public static string Cost(JsonElement? used) =>
+        used?.Member("cost") is { } known && known.Member("amount") is { ValueKind: JsonValueKind.Number } number && number.TryGetDecimal(out var amount)
             ? Text($"{amount:0.00####} {known.Text("currency")}")
-            : "";
+            : used?.Items("unpriced").Any() == true ? "unknown" : "";
+
+    /// <summary>The same for a place where there is room to say which prices are missing.</summary>
+    public static string CostAndWhy(JsonElement? used) => Cost(used) is not "unknown" and var cost
+        ? cost
+        : $"unknown: no price for {string.Join(", ", used!.Value.Items("unpriced").Take(3).Select(model => Terminal.OneLine(model.ToString(), 100)))}";
 
     private static string Text(FormattableString text) => FormattableString.Invariant(text);
 }

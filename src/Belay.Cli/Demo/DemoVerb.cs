@@ -110,7 +110,13 @@ internal static class DemoVerb
         Detail(terminal, $"\"{task}\"");
         terminal.Output.WriteLine();
         var call = new InvokeCall(harness.Text("arn") ?? "", null, session, null, new JsonObject { ["messages"] = InvokeOptions.UserMessage(task) });
-        var transcript = await InvokeVerb.RunAsync(client, host, call, show: true, cancellationToken);
+        var transcript = await InvokeVerb.RunAsync(
+            client,
+            host,
+            call,
+            show: true,
+            () => InvocationCost.ReadAsync(client, harness.Text("harnessId") ?? "", session, _ => true, cancellationToken),
+            cancellationToken);
         if (!StopReasons.IsNormal(transcript.StopReason ?? ""))
         {
             throw new CliException(ExitCode.Failed, $"The agent stopped before it was done: {transcript.StopReason}.", "See what this machine lacks: belay doctor");

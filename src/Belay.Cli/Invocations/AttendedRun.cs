@@ -14,7 +14,7 @@ namespace Belay.Cli.Invocations;
 /// </summary>
 internal sealed class AttendedRun(BelayClient client, CliHost host, ChannelTarget target)
 {
-    private readonly ShownRun _shown = new(host, json: false);
+    private readonly ShownRun _shown = new(client, host, json: false);
     private readonly List<JsonElement> _early = [];
     private readonly string _sendId = host.Ids.NewUuid();
     private JsonElement? _reply;
@@ -48,7 +48,9 @@ internal sealed class AttendedRun(BelayClient client, CliHost host, ChannelTarge
             }
         }
 
-        return _ended is { } ended ? _shown.Finish(ended) : throw Refusal("invoke the harness", _reply!.Value);
+        return _ended is { } ended
+            ? await _shown.FinishAsync(ended, target.HarnessId, target.SessionId, _reply?.Text("invocationId") ?? "", cancellationToken)
+            : throw Refusal("invoke the harness", _reply!.Value);
     }
 
     // What was said in the session before is of no interest here.

@@ -22,17 +22,18 @@ internal sealed class FollowedRun(BelayClient client, CliHost host)
             throw new CliException(ExitCode.Failed, $"Session {Terminal.OneLine(sessionId, 256)} has no invocation to wait for.", "Start one: belay invoke --detach");
         }
 
-        var shown = new ShownRun(host, json);
+        var shown = new ShownRun(client, host, json);
+        var invocationId = invocation.Text("invocationId") ?? "";
         JsonElement ended;
         try
         {
-            ended = await new EventFollower(client, host).RunAsync(harnessId, sessionId, invocation.Text("invocationId") ?? "", sequence - 1, shown.Show, cancellationToken);
+            ended = await new EventFollower(client, host).RunAsync(harnessId, sessionId, invocationId, sequence - 1, shown.Show, cancellationToken);
         }
         finally
         {
             shown.EndLine();
         }
 
-        return shown.Finish(ended);
+        return await shown.FinishAsync(ended, harnessId, sessionId, invocationId, cancellationToken);
     }
 }

@@ -41,8 +41,8 @@ internal sealed class InvocationView(Terminal terminal)
         }
     }
 
-    /// <summary>Shows how it ended.</summary>
-    public void Finish(InvocationTranscript transcript, TimeSpan elapsed)
+    /// <summary>Shows how it ended, and what it cost where that is known.</summary>
+    public void Finish(InvocationTranscript transcript, TimeSpan elapsed, JsonElement? invocation)
     {
         EndLine();
         var reason = transcript.StopReason ?? "no stop reason";
@@ -56,6 +56,11 @@ internal sealed class InvocationView(Terminal terminal)
         parts.Add(seconds.ToString("0.00", CultureInfo.InvariantCulture) + " s");
         parts.Add(Plural(transcript.ModelCalls, "model call"));
         parts.Add(Plural(transcript.ToolCalls, "tool call"));
+        if (InvocationCost.Words(invocation) is { Length: > 0 } cost)
+        {
+            parts.Add(cost);
+        }
+
         var line = string.Join(" · ", parts);
         terminal.Error.WriteLine(StopReasons.IsNormal(reason) ? terminal.Dim(line) : terminal.Bad(line));
         if (reason == "tool_use" && transcript.Pending.Count > 0)

@@ -56,6 +56,8 @@ internal static class InvokeVerb
             }
 
             var call = new InvokeCall(arn, options.Qualifier(parsed), options.SessionId(parsed, host), options.UserId(parsed), body) { Traced = id => trace = id };
+            Task<JsonElement?> CostAsync() =>
+                InvocationCost.ReadAsync(client, harnessId, call.SessionId, invocation => trace is null || invocation.Text("traceId") == trace, cancellationToken);
             var json = connection.Json(parsed);
             if (!json && options.SessionIsNew(parsed))
             {
@@ -66,10 +68,10 @@ internal static class InvokeVerb
             {
                 var transcript = options.Verbose(parsed)
                     ? await RunRawAsync(client, host, call, cancellationToken)
-                    : await RunAsync(client, host, call, show: !json, cancellationToken);
+                    : await RunAsync(client, host, call, show: !json, CostAsync, cancellationToken);
                 if (json && !options.Verbose(parsed))
                 {
-                    JsonOutput.Write(host.Terminal.Output, Result(call.SessionId, trace, transcript));
+                    JsonOutput.Write(host.Terminal.Output, Result(call.SessionId, trace, transcript, await CostAsync()));
                 }
 
                 return (int)(StopReasons.IsNormal(transcript.StopReason ?? "") ? ExitCode.Done : ExitCode.Failed);
@@ -94,7 +96,8 @@ internal static class InvokeVerb
     }
 
     /// <summary>Runs one invocation and shows it while it runs.</summary>
-    public static async Task<InvocationTranscript> RunAsync(BelayClient client, CliHost host, InvokeCall call, bool show, CancellationToken cancellationToken)
+    public static async Task<InvocationTranscript> RunAsync(
+        BelayClient client, CliHost host, InvokeCall call, bool show, Func<Task<JsonElement?>> cost, CancellationToken cancellationToken)
     {
         var transcript = new InvocationTranscript();
         var view = new InvocationView(host.Terminal);
@@ -122,7 +125,8 @@ internal static class InvokeVerb
 
         if (show)
         {
-            view.Finish(transcript, host.Time.GetElapsedTime(began));
+            var took = host.Time.GetElapsedTime(began);
+            view.Finish(transcript, took, await cost());
         }
 
         return transcript;
@@ -154,8 +158,8 @@ internal static class InvokeVerb
         host.Terminal.Error.WriteLine(host.Terminal.Dim($"invocation {Terminal.OneLine(started.Text("invocationId") ?? "", 100)} goes on by itself; follow it: belay wait {session}"));
     }
 
-    /// <summary>The result as the reference CLI prints it, and the trace where the server says it.</summary>
-    private static JsonObject Result(string sessionId, string? trace, InvocationTranscript transcript)
+    /// <summary>The result as the reference CLI prints it, and what the server says beside: the trace, and the cost or what it lacks for it.</summary>
+    private static JsonObject Result(string sessionId, string? trace, InvocationTranscript transcript, JsonElement? invocation)
     {
         var result = new JsonObject
         {
@@ -168,6 +172,14 @@ internal static class InvokeVerb
         if (trace is not null)
         {
             result["traceId"] = trace;
+        }
+
+        foreach (var name in (string[])["cost", "unpriced"])
+        {
+            if (invocation?.Member(name) is { } value)
+            {
+                result[name] = JsonOutput.Node(value);
+            }
         }
 
         return result;

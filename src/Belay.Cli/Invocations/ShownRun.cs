@@ -5,9 +5,10 @@ using Belay.Cli.CommandLine;
 namespace Belay.Cli.Invocations;
 
 /// <summary>An invocation on the screen, event by event as the session tells them, to its end.</summary>
+/// <param name="client">The server.</param>
 /// <param name="host">The process.</param>
 /// <param name="json">Whether only its end is printed, as JSON.</param>
-internal sealed class ShownRun(CliHost host, bool json)
+internal sealed class ShownRun(BelayClient client, CliHost host, bool json)
 {
     private readonly InvocationView _view = new(host.Terminal);
     private readonly InvocationTranscript _transcript = new();
@@ -47,7 +48,7 @@ internal sealed class ShownRun(CliHost host, bool json)
     public void EndLine() => _view.EndLine();
 
     /// <summary>Shows how it ended, and answers with the exit code that says so.</summary>
-    public ExitCode Finish(JsonElement ended)
+    public async Task<ExitCode> FinishAsync(JsonElement ended, string harnessId, string sessionId, string invocationId, CancellationToken cancellationToken)
     {
         var fault = ended.Text("fault");
         if (json)
@@ -60,7 +61,9 @@ internal sealed class ShownRun(CliHost host, bool json)
         }
         else
         {
-            _view.Finish(_transcript, host.Time.GetElapsedTime(_began));
+            var took = host.Time.GetElapsedTime(_began);
+            var cost = await InvocationCost.ReadAsync(client, harnessId, sessionId, invocation => invocation.Text("invocationId") == invocationId, cancellationToken);
+            _view.Finish(_transcript, took, cost);
         }
 
         return fault is null && StopReasons.IsNormal(ended.Text("stopReason") ?? "") ? ExitCode.Done : ExitCode.Failed;

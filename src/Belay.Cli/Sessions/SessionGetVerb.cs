@@ -35,7 +35,7 @@ internal static class SessionGetVerb
             return (int)ExitCode.Done;
         });
         return new Verb(command, """
-            Cost is shown where the server knows a price for every model that was called.
+            Cost is unknown where a model was called that has no price: serve --set Models:Prices:MODEL=INPUT/OUTPUT gives it one.
 
             Examples:
               belay get session "$SESSION"

@@ -25,7 +25,7 @@ internal static class SessionView
             ("sandbox", session.Text("sandboxId")),
             ("work", $"{Amounts.Count(session.Number("invocations"), "invocation")}, {Amounts.Count(session.Number("iterations"), "iteration")}, {Amounts.Count(session.Number("toolCalls"), "tool call")}"),
             ("tokens", $"{Count("input")} in, {Count("output")} out, {Count("cacheRead")} from cache, {Count("cacheWrite")} to cache"),
-            ("cost", Amounts.Cost(session.Member("cost"))),
+            ("cost", Amounts.CostAndWhy(session)),
             ("trace", session.Text("lastTraceId") is { } trace ? $"belay traces get {trace}" : null));
         WriteInvocations(terminal, [.. answer.Items("invocations")]);
         WriteModels(terminal, [.. answer.Items("models")]);
@@ -50,7 +50,7 @@ internal static class SessionView
                 session.Text("actorId"),
                 Amounts.Count(session.Number("invocations")),
                 InvocationFacts.Tokens(session.Member("usage")),
-                Amounts.Cost(session.Member("cost")),
+                Amounts.Cost(session),
                 InvocationFacts.End(session) is { Tone: not Tone.Dim } end ? end : "");
         }
 
@@ -75,7 +75,7 @@ internal static class SessionView
                 Amounts.Count(invocation.Number("iterations")),
                 Amounts.Count(invocation.Number("toolCalls")),
                 InvocationFacts.Tokens(invocation.Member("usage")),
-                Amounts.Cost(invocation.Member("cost")),
+                Amounts.Cost(invocation),
                 InvocationFacts.End(invocation),
                 invocation.Text("traceId"));
         }
@@ -94,7 +94,7 @@ internal static class SessionView
         var table = new Table([new("MODEL", Id: true), new("PROVIDER", Leaves: 3), new("CALLS", Right: true), .. TokenColumns]);
         foreach (var model in models)
         {
-            table.Add([model.Text("modelId"), model.Text("provider"), Amounts.Count(model.Number("calls")), .. TokenCells(model)]);
+            table.Add([model.Text("modelId"), model.Text("provider"), Amounts.Count(model.Number("calls")), .. TokenCells(model, withoutCost: "unknown")]);
         }
 
         terminal.Output.WriteLine();
@@ -106,13 +106,15 @@ internal static class SessionView
         [new("IN", Right: true), new("OUT", Right: true), new("CACHE READ", Right: true, Leaves: 1), new("CACHE WRITE", Right: true, Leaves: 2), new("COST", Right: true, Leaves: 9)];
 
     /// <summary>Cells for <see cref="TokenColumns"/>.</summary>
-    public static IEnumerable<Cell> TokenCells(JsonElement used)
+    /// <param name="used">What has tokens and perhaps a cost.</param>
+    /// <param name="withoutCost">What it says where there is no cost and no model without a price is named either.</param>
+    public static IEnumerable<Cell> TokenCells(JsonElement used, string withoutCost = "")
     {
         foreach (var kind in (string[])["input", "output", "cacheRead", "cacheWrite"])
         {
             yield return Amounts.Count(used.Member("usage")?.Number(kind));
         }
 
-        yield return Amounts.Cost(used.Member("cost"));
+        yield return Amounts.Cost(used) is { Length: > 0 } cost ? cost : withoutCost;
     }
 }

@@ -37,7 +37,7 @@ internal static class TraceView
             Amounts.Count(invocation.Number("iterations"), "iteration"),
             Amounts.Count(invocation.Number("toolCalls"), "tool call"),
             InvocationFacts.Tokens(invocation.Member("usage")) is { Length: > 0 } tokens ? tokens + " tokens" : "",
-            Amounts.Cost(invocation.Member("cost")),
+            Amounts.Cost(invocation) is { Length: > 0 } cost ? (cost == "unknown" ? "cost unknown" : cost) : "",
         }.Where(part => part.Length > 0));
         terminal.WriteFacts(
             ("trace", summary.Text("traceId")),

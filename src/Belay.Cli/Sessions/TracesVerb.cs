@@ -193,7 +193,7 @@ internal static class TracesVerb
                 trace.Text("sessionId"),
                 invocation.Number("latencyMs") is { } ms ? Amounts.Duration(ms) : "",
                 InvocationFacts.Tokens(invocation.Member("usage")),
-                Amounts.Cost(invocation.Member("cost")),
+                Amounts.Cost(invocation),
                 InvocationFacts.End(invocation));
         }
 

@@ -69,7 +69,7 @@ internal static class UsageListVerb
         });
         return new Verb(command, $"""
             {MomentOption.Values}
-            Cost is shown where the server knows a price for every model that was called.
+            Cost is unknown where a model was called that has no price: serve --set Models:Prices:MODEL=INPUT/OUTPUT gives it one.
 
             Examples:
               belay list usage --group-by harness,model --since 7d

@@ -128,8 +128,11 @@ public sealed record SessionSummary
     /// <summary>Tokens of all its model calls.</summary>
     public required TokenCounts Usage { get; init; }
 
-    /// <summary>What they cost, where the operator set a price for every model that was called.</summary>
+    /// <summary>What they cost, where every model that was called has a price: the operator's, or the one that comes with the program.</summary>
     public Cost? Cost { get; init; }
+
+    /// <summary>Models that were called and have no price, ten at most, each as its provider, a slash and its id; absent where each has one.</summary>
+    public IReadOnlyList<string>? Unpriced { get; init; }
 
     /// <summary>Last stop reason on the wire; absent while the first invocation runs, and after a fault.</summary>
     public string? StopReason { get; init; }
@@ -225,8 +228,11 @@ public sealed record InvocationSummary
     /// <summary>Tokens of its model calls.</summary>
     public required TokenCounts Usage { get; init; }
 
-    /// <summary>What they cost, where the operator set a price for every model that was called.</summary>
+    /// <summary>What they cost, where every model that was called has a price: the operator's, or the one that comes with the program.</summary>
     public Cost? Cost { get; init; }
+
+    /// <summary>Models that were called and have no price, ten at most, each as its provider, a slash and its id; absent where each has one.</summary>
+    public IReadOnlyList<string>? Unpriced { get; init; }
 }
 
 /// <summary>Tokens by kind.</summary>
@@ -270,6 +276,6 @@ public sealed record ModelUsage
     /// <summary>Tokens.</summary>
     public required TokenCounts Usage { get; init; }
 
-    /// <summary>What they cost, where the operator set a price.</summary>
+    /// <summary>What they cost, where the model has a price.</summary>
     public Cost? Cost { get; init; }
 }

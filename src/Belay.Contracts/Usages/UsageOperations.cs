@@ -78,8 +78,11 @@ public sealed record UsageRow
     /// <summary>Tokens.</summary>
     public required TokenCounts Usage { get; init; }
 
-    /// <summary>What they cost, where the operator set a price for every model that was called.</summary>
+    /// <summary>What they cost, where every model that was called has a price: the operator's, or the one that comes with the program.</summary>
     public Cost? Cost { get; init; }
+
+    /// <summary>Models that were called and have no price, ten at most, each as its provider, a slash and its id; absent where each has one.</summary>
+    public IReadOnlyList<string>? Unpriced { get; init; }
 }
 
 /// <summary>How long each row's time is.</summary>

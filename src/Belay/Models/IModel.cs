@@ -3,6 +3,8 @@ using System.Text.Json.Serialization;
 using Belay.Agents;
 using Belay.Contracts;
 using Belay.Contracts.Invocations;
+using Belay.Models.Anthropic;
+using Belay.Models.Bedrock;
 using Belay.Telemetry;
 using Belay.Tools;
 
@@ -11,7 +13,9 @@ namespace Belay.Models;
 /// <summary>A language model behind some provider. Streaming is the only form; whoever wants the whole answer folds it.</summary>
 public interface IModel
 {
-    /// <summary>Provider name, such as <c>bedrock</c>; the owner of <see cref="ProviderState"/>.</summary>
+    /// <summary>
+    /// Provider name, such as <c>bedrock</c> or <c>groq</c>: whose prices and bills a call belongs to, and the owner of <see cref="ProviderState"/>.
+    /// </summary>
     string Provider { get; }
 
     /// <summary>Model id as the provider knows it.</summary>
@@ -113,11 +117,32 @@ public abstract record ModelEvent
 /// <param name="Output">Tokens that the model wrote.</param>
 /// <param name="CacheRead">Tokens read from the provider's cache.</param>
 /// <param name="CacheWrite">Tokens written to the provider's cache.</param>
-public readonly record struct TokenUsage(int Input, int Output, int CacheRead = 0, int CacheWrite = 0)
+/// <param name="CacheWithin">
+/// Whether the wire format says that the cached tokens are among <paramref name="Input"/>. Where it does not say, the provider decides.
+/// </param>
+public readonly record struct TokenUsage(
+    int Input,
+    int Output,
+    int CacheRead = 0,
+    int CacheWrite = 0,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool CacheWithin = false)
 {
+    /// <summary>Tokens that were read without the cache's help, as a bill counts them.</summary>
+    /// <param name="provider">Who counted.</param>
+    public int Fresh(string provider)
+    {
+        // Bedrock's and Anthropic's own formats count cached tokens beside the input, everybody else's among it.
+        var within = CacheWithin || provider is not (BedrockModel.ProviderName or AnthropicModel.ProviderName);
+        return within ? (int)Math.Max(0, (long)Input - CacheRead - CacheWrite) : Input;
+    }
+
     /// <summary>The sum, saturating.</summary>
     public static TokenUsage operator +(TokenUsage a, TokenUsage b) => new(
-        Saturate(a.Input, b.Input), Saturate(a.Output, b.Output), Saturate(a.CacheRead, b.CacheRead), Saturate(a.CacheWrite, b.CacheWrite));
+        Saturate(a.Input, b.Input),
+        Saturate(a.Output, b.Output),
+        Saturate(a.CacheRead, b.CacheRead),
+        Saturate(a.CacheWrite, b.CacheWrite),
+        a.CacheWithin || b.CacheWithin);
 
     /// <summary>Same as the operator.</summary>
     public static TokenUsage Add(TokenUsage left, TokenUsage right) => left + right;

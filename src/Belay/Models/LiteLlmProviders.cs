@@ -88,12 +88,9 @@ internal enum LiteLlmFormat
 }
 
 /// <summary>A row of <see cref="LiteLlmProviders"/>.</summary>
-/// <param name="Prefix">What stands before the first slash of a model id.</param>
+/// <param name="Prefix">What stands before the first slash of a model id; also the provider's name in journals, bills and messages.</param>
 internal sealed record LiteLlmProvider(string Prefix)
 {
-    /// <summary>What messages call it.</summary>
-    public string Name { get; init; } = Prefix;
-
     /// <summary>How it is spoken to.</summary>
     public LiteLlmFormat Format { get; init; }
 

@@ -10,8 +10,11 @@ namespace Belay.Models;
 /// </summary>
 /// <param name="json">Where to.</param>
 /// <param name="form">The adapter and whatever else decides how it writes a message.</param>
-/// <param name="cache">Whether the last message of the user marks up to where the provider may keep what it has read.</param>
-internal abstract class MergedMessages(Utf8JsonWriter json, string form, bool cache)
+/// <param name="cachePoints">
+/// How many of the user's last messages, two at most, mark up to where the provider may keep what it has read. The last one is where the next call
+/// goes on; the one before is where the last call wrote, which a provider that looks back over few blocks would not find behind many parallel tools.
+/// </param>
+internal abstract class MergedMessages(Utf8JsonWriter json, string form, int cachePoints)
 {
     /// <summary>Where to write.</summary>
     protected Utf8JsonWriter Json => json;
@@ -20,27 +23,36 @@ internal abstract class MergedMessages(Utf8JsonWriter json, string form, bool ca
 
     /// <summary>
     /// Writes the messages into the array that is open. Those that <paramref name="written"/> has are copied. Never kept are the last one
-    /// written, which what comes next may still join, and one that holds the cache point, which moves on.
+    /// written, which what comes next may still join, and those from the first cache point on, which move on.
     /// </summary>
     public void Write(IReadOnlyList<Message> messages, WrittenMessages? written, RequestBuffer output)
     {
         var count = 0;
         var kept = written is null ? default : written.Find(form, messages, out count);
+        var merged = Merge(messages, count);
+        if (written is not null && !kept.IsEmpty && merged.Count(one => one.Role is HarnessConversationRole.User) < cachePoints)
+        {
+            // The conversation lost its end, and a cache point now falls into what is kept.
+            written.Forget();
+            kept = written.Find(form, messages, out count);
+            merged = Merge(messages, count);
+        }
+
         if (!kept.IsEmpty)
         {
             // Several elements of the array at once; they were validated when they were written.
             json.WriteRawValue(kept, skipInputValidation: true);
         }
 
-        var merged = Merge(messages, count);
-        var lastUser = cache ? merged.FindLastIndex(one => one.Role is HarnessConversationRole.User) : -1;
-        var notKept = lastUser >= 0 ? lastUser : merged.Count - 1;
+        var lastUser = cachePoints > 0 ? merged.FindLastIndex(one => one.Role is HarnessConversationRole.User) : -1;
+        var userBefore = cachePoints > 1 && lastUser > 0 ? merged.FindLastIndex(lastUser - 1, one => one.Role is HarnessConversationRole.User) : -1;
+        var notKept = userBefore >= 0 ? userBefore : lastUser >= 0 ? lastUser : merged.Count - 1;
         var begin = Position;
         var end = begin;
         for (var i = 0; i < merged.Count; i++)
         {
             end = i == notKept ? Position : end;
-            WriteOne(merged[i], cachePoint: i == lastUser);
+            WriteOne(merged[i], cachePoint: i == lastUser || i == userBefore);
         }
 
         json.Flush();

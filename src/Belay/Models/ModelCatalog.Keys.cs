@@ -17,7 +17,7 @@ public sealed partial class ModelCatalog
         var baseUrl = BaseUrl(config.ApiBase, ProviderAccess.Of(provider, _settings).BaseUrl, $"{path}.apiBase")!; // Its settings say where it is.
         var responses = config.ApiFormat is HarnessOpenAiApiFormat.Responses;
         var url = ModelEndpoint.Under(baseUrl, responses ? "/responses" : "/chat/completions");
-        var target = new OpenAiTarget(config.ModelId, url, VaultKey(scope, config.ApiKeyArn, path)) { Name = provider.Name, Dialect = provider.DialectAt(baseUrl) };
+        var target = new OpenAiTarget(config.ModelId, url, VaultKey(scope, config.ApiKeyArn, path)) { Name = provider.Prefix, Dialect = provider.DialectAt(baseUrl) };
         var given = new ModelParameters(config.MaxTokens, config.Temperature, config.TopP, TopK: null, config.AdditionalParams);
         return OpenAi(target, OpenAiParameters(given, responses, path), responses);
     }

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Belay.Contracts.Harnesses;
 using Belay.Models.Anthropic;
 using Belay.Models.Gemini;
@@ -78,7 +79,7 @@ public sealed partial class ModelCatalog
         var target = provider.Format is LiteLlmFormat.AzureChatCompletions
             ? Azure(AzureOpenAi.Deployment(modelId), responses, baseUrl, key, access, path)
             : new OpenAiTarget(modelId, ModelEndpoint.Under(baseUrl, responses ? "/responses" : "/chat/completions"), key);
-        return OpenAi(target with { Name = provider.Name, Dialect = provider.DialectAt(baseUrl) }, parameters, responses);
+        return OpenAi(target with { Name = provider.Prefix, Dialect = provider.DialectAt(baseUrl) }, parameters, responses);
     }
 
     private OpenAiTarget Azure(string deployment, bool responses, Uri baseUrl, ProviderKey key, ProviderAccess access, string path)
@@ -119,8 +120,17 @@ public sealed partial class ModelCatalog
         ? (modelId[..slash], modelId[(slash + 1)..])
         : (LiteLlmProviders.Default, modelId);
 
-    /// <summary>A provider that no row names can still be called where the harness says where it is. It has no key of the operator's.</summary>
-    private static LiteLlmProvider Unknown(string prefix, HarnessLiteLlmModelConfig config, string path) => config.ApiBase is not null
-        ? new LiteLlmProvider(prefix) { Name = OpenAiModel.ProviderName }
-        : throw Invalid($"{path}.modelId", "has a prefix that is not known; name the server with apiBase, if it speaks the OpenAI protocol");
+    /// <summary>
+    /// A provider that no row names can still be called where the harness says where it is. It has no key of the operator's. Its name goes into
+    /// journals, bills and metrics, so it must look like one.
+    /// </summary>
+    private static LiteLlmProvider Unknown(string prefix, HarnessLiteLlmModelConfig config, string path) =>
+        config.ApiBase is null
+            ? throw Invalid($"{path}.modelId", "has a prefix that is not known; name the server with apiBase, if it speaks the OpenAI protocol")
+            : PrefixForm().IsMatch(prefix)
+                ? new LiteLlmProvider(prefix)
+                : throw Invalid($"{path}.modelId", "has a prefix that is no name of a provider: 1 to 64 letters, digits, dots, hyphens and underscores, the first a letter or digit");
+
+    [GeneratedRegex("^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\\z")]
+    private static partial Regex PrefixForm();
 }

@@ -1,8 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Belay.Contracts.Sessions;
-using Belay.Models.Gemini;
-using Belay.Models.OpenAi;
 using Belay.Models.Scripted;
 
 namespace Belay.Models;
@@ -44,9 +42,30 @@ public sealed record ModelPrice(decimal Input, decimal Output, decimal? CacheRea
     }
 }
 
-/// <summary>The prices that the operator set. Pure; decimal throughout; where a price is missing there is no amount.</summary>
+/// <summary>Tokens of calls of one model, as a bill counts them.</summary>
+/// <param name="Provider">Provider.</param>
+/// <param name="ModelId">Model id.</param>
+/// <param name="Fresh">Tokens read without the cache's help.</param>
+/// <param name="Output">Tokens written.</param>
+/// <param name="CacheRead">Tokens read from the provider's cache.</param>
+/// <param name="CacheWrite">Tokens written to the provider's cache.</param>
+public readonly record struct BilledTokens(string Provider, string ModelId, long Fresh, long Output, long CacheRead, long CacheWrite)
+{
+    /// <summary>The model with its provider, as prices are set for it.</summary>
+    public string Model => ModelId == ScriptedModel.Id ? ModelId : $"{Provider}/{ModelId}";
+
+    internal bool Any => (Fresh | Output | CacheRead | CacheWrite) != 0;
+}
+
+/// <summary>
+/// What models cost: the prices that the operator set, then those that come with the program. Pure; decimal throughout; where a price is missing
+/// there is no amount.
+/// </summary>
 public sealed partial record ModelPrices
 {
+    /// <summary>Models without a price that are named at most.</summary>
+    public const int MostUnpriced = 10;
+
     private const decimal Million = 1_000_000m;
 
     // Dividing by it drops the zeros at the end of an amount, so that equal amounts look equal.
@@ -57,13 +76,16 @@ public sealed partial record ModelPrices
     /// <summary>Prices by model id, by provider and model id with a slash between them, or by the beginning of either with a star at its end.</summary>
     public IReadOnlyDictionary<string, ModelPrice> ByModel { get; init; } = new Dictionary<string, ModelPrice>();
 
+    /// <summary>Whether the list prices that come with the program count where the operator set none. They are in US dollars, and count in no other currency.</summary>
+    public bool Shipped { get; init; } = true;
+
     /// <summary>ISO 4217 code of the currency of all of them.</summary>
-    public string Currency { get; init; } = "USD";
+    public string Currency { get; init; } = PriceTable.Currency;
 
     /// <summary>Whether a text has the form of a currency code.</summary>
     public static bool IsCurrency(string text) => CurrencyCode().IsMatch(text);
 
-    /// <summary>Price of a model: its own, else that of the longest beginning; the scripted model is free; null when there is none.</summary>
+    /// <summary>Price of a model: its own, else that of the longest beginning, else the shipped one; the scripted model is free; null when there is none.</summary>
     public ModelPrice? Find(string provider, string modelId)
     {
         if (modelId == ScriptedModel.Id)
@@ -83,19 +105,17 @@ public sealed partial record ModelPrices
         return ByModel
             .Where(price => price.Key.EndsWith('*') && names.Any(name => name.StartsWith(price.Key[..^1], StringComparison.Ordinal)))
             .OrderByDescending(price => price.Key.Length)
-            .FirstOrDefault().Value;
+            .FirstOrDefault().Value
+            ?? (Shipped && Currency == PriceTable.Currency ? PriceTable.Find(provider, modelId) : null);
     }
 
-    /// <summary>What tokens of a model cost; null without a price.</summary>
-    public Cost? Of(string provider, string modelId, TokenCounts tokens) => Amount(provider, modelId, tokens) is { } amount ? Make(amount) : null;
-
-    /// <summary>What tokens of several models cost together; null when none was called, and when any of them has no price.</summary>
-    public Cost? Of(IEnumerable<(string Provider, string ModelId, TokenCounts Tokens)> models)
+    /// <summary>What tokens of several models cost together; null when none was called, and when any that used tokens has no price.</summary>
+    public Cost? Of(IEnumerable<BilledTokens> models)
     {
         decimal? sum = null;
-        foreach (var (provider, modelId, tokens) in models)
+        foreach (var model in models)
         {
-            if (Amount(provider, modelId, tokens) is not { } amount)
+            if (Amount(model) is not { } amount)
             {
                 return null;
             }
@@ -103,23 +123,28 @@ public sealed partial record ModelPrices
             sum = (sum ?? 0) + amount;
         }
 
-        return sum is { } total ? Make(total) : null;
+        return sum is { } total ? new() { Amount = total / One, Currency = Currency } : null;
     }
 
-    private decimal? Amount(string provider, string modelId, TokenCounts tokens)
+    /// <summary>Models that used tokens and have no price, by name; null when each has one.</summary>
+    public IReadOnlyList<string>? Unpriced(IEnumerable<BilledTokens> models) =>
+        models.Where(model => Amount(model) is null).Select(model => model.Model).Distinct().Order(StringComparer.Ordinal).Take(MostUnpriced).ToList() is { Count: > 0 } names
+            ? names
+            : null;
+
+    private decimal? Amount(BilledTokens tokens)
     {
-        if (Find(provider, modelId) is not { } price)
+        // A call that failed before it used any cost nothing, whatever its model.
+        if (!tokens.Any)
         {
-            return null;
+            return 0;
         }
 
-        // OpenAI and Gemini count cached tokens among the input, Bedrock and Anthropic beside it.
-        var fresh = provider is OpenAiModel.ProviderName or GeminiModel.ProviderName ? Math.Max(0, tokens.Input - tokens.CacheRead - tokens.CacheWrite) : tokens.Input;
-        return ((fresh * price.Input) + (tokens.Output * price.Output)
-            + (tokens.CacheRead * (price.CacheRead ?? price.Input)) + (tokens.CacheWrite * (price.CacheWrite ?? price.Input))) / Million;
+        return Find(tokens.Provider, tokens.ModelId) is { } price
+            ? ((tokens.Fresh * price.Input) + (tokens.Output * price.Output)
+                + (tokens.CacheRead * (price.CacheRead ?? price.Input)) + (tokens.CacheWrite * (price.CacheWrite ?? price.Input))) / Million
+            : null;
     }
-
-    private Cost Make(decimal amount) => new() { Amount = amount / One, Currency = Currency };
 
     [GeneratedRegex("^[A-Z]{3}\\z")]
     private static partial Regex CurrencyCode();

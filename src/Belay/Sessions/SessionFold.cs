@@ -184,9 +184,13 @@ public sealed record InvocationFold(long Sequence, DateTimeOffset StartedAt, str
 /// <param name="CutOff">Whether a crash cut it off, so that nobody knows when it ended.</param>
 public sealed record InvocationEnd(HarnessStopReason? StopReason, string Why, long LatencyMs, string? Fault, bool CutOff);
 
-/// <summary>What calls of one model used.</summary>
-public readonly record struct ModelTotal(string Provider, string ModelId, long Calls = 0, long Input = 0, long Output = 0, long CacheRead = 0, long CacheWrite = 0)
+/// <summary>What calls of one model used; <paramref name="Fresh"/> is what of the input a bill counts as such.</summary>
+public readonly record struct ModelTotal(
+    string Provider, string ModelId, long Calls = 0, long Input = 0, long Output = 0, long CacheRead = 0, long CacheWrite = 0, long Fresh = 0)
 {
+    /// <summary>As a bill counts it.</summary>
+    public BilledTokens Billed => new(Provider, ModelId, Fresh, Output, CacheRead, CacheWrite);
+
     /// <summary>With one more call.</summary>
     public ModelTotal With(TokenUsage usage) => this with
     {
@@ -195,6 +199,7 @@ public readonly record struct ModelTotal(string Provider, string ModelId, long C
         Output = Output + usage.Output,
         CacheRead = CacheRead + usage.CacheRead,
         CacheWrite = CacheWrite + usage.CacheWrite,
+        Fresh = Fresh + usage.Fresh(Provider),
     };
 
     /// <summary>With everything of another.</summary>
@@ -205,5 +210,6 @@ public readonly record struct ModelTotal(string Provider, string ModelId, long C
         Output = Output + other.Output,
         CacheRead = CacheRead + other.CacheRead,
         CacheWrite = CacheWrite + other.CacheWrite,
+        Fresh = Fresh + other.Fresh,
     };
 }

@@ -25,6 +25,7 @@ public static class SessionView
             ToolCalls = fold.ToolCalls.Count,
             Usage = Tokens(models),
             Cost = CostOf(models, prices),
+            Unpriced = UnpricedOf(models, prices),
             StopReason = last?.Ended?.StopReason is { } reason ? Text(reason) : null,
             Fault = last?.Ended?.Fault,
             Why = last?.Ended?.Why,
@@ -72,6 +73,7 @@ public static class SessionView
         ToolCalls = fold.ToolCalls,
         Usage = Tokens(fold.Models),
         Cost = CostOf(fold.Models, prices),
+        Unpriced = UnpricedOf(fold.Models, prices),
     };
 
     /// <summary>What each model cost a session, by provider and model id.</summary>
@@ -85,7 +87,7 @@ public static class SessionView
                 ModelId = total.ModelId,
                 Calls = total.Calls,
                 Usage = Tokens([total]),
-                Cost = prices.Of(total.Provider, total.ModelId, Tokens([total])),
+                Cost = CostOf([total], prices),
             }),
     ];
 
@@ -97,8 +99,10 @@ public static class SessionView
     }
 
     /// <summary>What several models cost together; null without a call and where a price is missing.</summary>
-    public static Cost? CostOf(IEnumerable<ModelTotal> totals, ModelPrices prices) =>
-        prices.Of(totals.Select(total => (total.Provider, total.ModelId, Tokens([total]))));
+    public static Cost? CostOf(IEnumerable<ModelTotal> totals, ModelPrices prices) => prices.Of(totals.Select(total => total.Billed));
+
+    /// <summary>Those of them whose price is missing; null when none is.</summary>
+    public static IReadOnlyList<string>? UnpricedOf(IEnumerable<ModelTotal> totals, ModelPrices prices) => prices.Unpriced(totals.Select(total => total.Billed));
 
     /// <summary>A stop reason as the wire has it.</summary>
     public static string Text(HarnessStopReason reason) => System.Text.Json.JsonSerializer.Serialize(reason, BelayJson.Default.HarnessStopReason).Trim('"');

@@ -247,6 +247,9 @@ public sealed class Instrumentation : IDisposable
     {
         Models.Bedrock.BedrockModel.ProviderName => "aws.bedrock",
         Models.Gemini.GeminiModel.ProviderName => "gcp.gemini",
+        "azure" => "azure.ai.openai",
+        "mistral" => "mistral_ai",
+        "xai" => "x_ai",
         _ => provider,
     };
 

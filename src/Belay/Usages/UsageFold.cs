@@ -76,6 +76,7 @@ public sealed class UsageFold(UsageQuery query)
                     ToolCalls = query.ByModel ? null : row.Value.ToolCalls,
                     Usage = SessionView.Tokens(row.Value.Models.Values),
                     Cost = SessionView.CostOf(row.Value.Models.Values, prices),
+                    Unpriced = SessionView.UnpricedOf(row.Value.Models.Values, prices),
                 }),
         ];
     }

@@ -80,6 +80,30 @@ public sealed class InvokeTests
         Assert.DoesNotContain("trace ", run.Error, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(""" "cost":{"amount":0.0123,"currency":"USD"} """, " · 0.0123 USD\n", """ "cost":{"amount":0.0123,"currency":"USD"}""")]
+    [InlineData(""" "unpriced":["ollama/qwen3"] """, " · cost unknown: no price for ollama/qwen3\n", """ "unpriced":["ollama/qwen3"]""")]
+    public async Task Cost_IsThatOfTheInvocation_OrSaysWhichPriceIsMissing(string member, string line, string json)
+    {
+        const string Trace = "5f0c1d2e3a4b5c6d7e8f901234567890";
+        foreach (var asJson in (bool[])[false, true])
+        {
+            using var run = Traced("traceparent", $"00-{Trace}-00f067aa0ba902b7-01");
+            run.Service.On($"GET /belay/v1/harnesses/{FakeService.Id}/sessions/{Session}", () => FakeService.Json(System.Text.Json.Nodes.JsonNode.Parse(
+                $$"""{"invocations":[{"traceId":"another","cost":{"amount":7,"currency":"USD"} },{"traceId":"{{Trace}}",{{member}}}]}""")!));
+
+            Assert.Equal(0, await run.RunAsync(["invoke", "--harness", "hello", "--session-id", Session, .. (string[])(asJson ? ["--json"] : []), "Hi."]));
+            if (asJson)
+            {
+                Assert.Contains(json.Trim(), run.Output.ReplaceLineEndings("").Replace(" ", "", StringComparison.Ordinal), StringComparison.Ordinal);
+            }
+            else
+            {
+                Assert.Contains(line, run.Error, StringComparison.Ordinal);
+            }
+        }
+    }
+
     private static CliRun Traced(string header, string value)
     {
         var run = new CliRun().WithKey();
@@ -142,7 +166,7 @@ public sealed class InvokeTests
             "invoke", "--harness", FakeService.Arn, "--session-id", Session, "--qualifier", "live", "--actor-id", "a1", "--user-id", "u1", "--model-id", "belay/scripted",
             "--allowed-tools", "shell", "--max-iterations", "3", "Hi");
 
-        var sent = Assert.Single(run.Service.Sent);
+        var sent = run.Service.Sent[0];
         Assert.Equal($"POST /harnesses/invoke?harnessArn={Uri.EscapeDataString(FakeService.Arn)}&qualifier=live", sent.Line);
         Assert.Equal(Session, sent.Headers["X-Amzn-Bedrock-AgentCore-Runtime-Session-Id"]);
         Assert.Equal("u1", sent.Headers["X-Amzn-Bedrock-AgentCore-Runtime-User-Id"]);

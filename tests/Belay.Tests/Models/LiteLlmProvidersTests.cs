@@ -176,6 +176,32 @@ public sealed class LiteLlmProvidersTests
     }
 
     [Theory]
+    [MemberData(nameof(Prefixes))]
+    public void Provider_IsThePrefix(string prefix)
+    {
+        using var catalog = new ModelCatalog(Settings(), TimeProvider.System);
+
+        Assert.Equal(prefix, catalog.Resolve(EngineWorld.Scope, LiteLlm($"{prefix}/m")).Model.Provider);
+        Assert.Equal("lm_studio", catalog.Resolve(EngineWorld.Scope, LiteLlm("lm_studio/m", "http://127.0.0.1:1234/v1")).Model.Provider);
+    }
+
+    [Theory]
+    [InlineData("-x/m")]
+    [InlineData("a b/m")]
+    [InlineData("\u001b[2J/m")]
+    [InlineData("ä/m")]
+    public void UnknownPrefix_MustLookLikeAName(string modelId)
+    {
+        using var catalog = new ModelCatalog(Settings(), TimeProvider.System);
+
+        foreach (var id in (string[])[modelId, new string('a', 65) + "/m"])
+        {
+            var fault = Assert.Throws<ServiceException>(() => catalog.Resolve(EngineWorld.Scope, LiteLlm(id, "http://127.0.0.1:1")));
+            Assert.Contains("modelId has a prefix that is no name of a provider", fault.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
     [InlineData("bedrock/anthropic.claude-x", "anthropic.claude-x")]
     [InlineData("bedrock/converse/us.anthropic.claude-x", "us.anthropic.claude-x")]
     [InlineData("bedrock/arn:aws:bedrock:us-west-2:123456789012:inference-profile/p", "arn:aws:bedrock:us-west-2:123456789012:inference-profile/p")]

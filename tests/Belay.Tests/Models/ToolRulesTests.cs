@@ -99,7 +99,7 @@ public sealed class ToolRulesTests
         Assert.Equal(
             "tools[0].config.inlineFunction.inputSchema.anyOf",
             Assert.Single(ToolRules.Problems(
-                Model($$$"""{"bedrockModelConfig":{"modelId":"belay/scripted","additionalParams":{"belay":{"fallbacks":[{{{Converse}}}]}}}}"""), [Inline("b", Choice)], ["*"], "tools")).Name);
+                Model("""{"bedrockModelConfig":{"modelId":"belay/scripted","additionalParams":{"belay":{"fallbacks":[""" + Converse + "]}}}}"), [Inline("b", Choice)], ["*"], "tools")).Name);
 
     [Fact]
     public async Task Invocation_IsRefusedBeforeAnyCall_ForTheModelThatItNames()

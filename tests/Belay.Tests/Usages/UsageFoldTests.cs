@@ -39,15 +39,39 @@ public sealed class UsageFoldTests
     [InlineData("bedrock", "claude", 1_000_000, 100_000, 400_000, 200_000, "5.37")] // They are beside it: 3 + 1.5 + 0.12 + 0.75.
     [InlineData("bedrock", "claude", 1, 0, 0, 0, "0.000003")]
     [InlineData("belay", "belay/scripted", 1_000_000, 1_000_000, 0, 0, "0")]
+    [InlineData("groq", "gpt-4o", 1_000_000, 100_000, 400_000, 0, "4.8")] // As everybody who speaks that format.
+    [InlineData("wizard", "gpt-4o", 1_000_000, 100_000, 400_000, 0, "4.8")]
+    [InlineData("anthropic", "gpt-4o", 1_000_000, 100_000, 400_000, 0, "6.4")]
+    [InlineData("openai", "gpt-4o", 100, 0, 400, 0, "0.0004")] // Never less than nothing.
     [InlineData("openai", "claude", 1, 1, 0, 0, null)]
     [InlineData("bedrock", "nova", 1, 1, 0, 0, null)]
-    public void Cost_IsExact(string provider, string model, long input, long output, long read, long write, string? amount)
+    [InlineData("bedrock", "nova", 0, 0, 0, 0, "0")]
+    public void Cost_IsExact(string provider, string model, int input, int output, int read, int write, string? amount)
     {
-        var tokens = new TokenCounts { Input = input, Output = output, CacheRead = read, CacheWrite = write };
+        var total = Total(provider, model, new TokenUsage(input, output, read, write));
+        var unknown = Total("bedrock", "nova", new TokenUsage(1, 1));
 
-        Assert.Equal(amount, Prices.Of(provider, model, tokens)?.Amount.ToString(System.Globalization.CultureInfo.InvariantCulture));
-        Assert.Null(Prices.Of([(provider, model, tokens), ("bedrock", "nova", tokens)]));
-        Assert.Null(Prices.Of([]));
+        Assert.Equal(amount, Shown(SessionView.CostOf([total], Prices)));
+        Assert.Null(SessionView.CostOf([total, unknown], Prices));
+        Assert.Null(SessionView.CostOf([], Prices));
+        Assert.Equal(amount is null ? [$"{provider}/{model}"] : null, SessionView.UnpricedOf([total], Prices));
+    }
+
+    [Fact]
+    public void CachedTokens_AreCountedAsTheirFormatSays_WhoeverSpokeIt()
+    {
+        // Bedrock's own format counts them beside the input, the formats of OpenAI that it serves too among it.
+        Assert.Equal("3.12", Shown(SessionView.CostOf([Total("bedrock", "claude", new TokenUsage(1_000_000, 0, 400_000))], Prices)));
+        Assert.Equal("1.92", Shown(SessionView.CostOf([Total("bedrock", "claude", new TokenUsage(1_000_000, 0, 400_000, CacheWithin: true))], Prices)));
+        Assert.Equal("5.04", Shown(SessionView.CostOf([Total("bedrock", "claude", new TokenUsage(1_000_000, 0, 400_000), new TokenUsage(1_000_000, 0, 400_000, CacheWithin: true))], Prices)));
+    }
+
+    [Fact]
+    public void ModelsWithoutAPrice_AreNamedTenAtMost()
+    {
+        var totals = Enumerable.Range(10, 20).Select(index => Total("ollama", $"m{index}", new TokenUsage(1, 1))).Append(Total("openai", "gpt-5", new TokenUsage(1, 1)));
+
+        Assert.Equal(Enumerable.Range(10, 10).Select(index => $"ollama/m{index}"), SessionView.UnpricedOf(totals, Prices));
     }
 
     [Theory]
@@ -71,6 +95,11 @@ public sealed class UsageFoldTests
         Assert.Equal("- - - - 0 inv 0 calls 0 tools 0/0", Shown(Assert.Single(new UsageFold(new(Start, Start.AddHours(1), null, false, false, false)).Rows(new()))));
         Assert.Empty(new UsageFold(new(Start, Start.AddHours(1), UsageInterval.Hour, false, false, false)).Rows(new()));
     }
+
+    private static ModelTotal Total(string provider, string model, params TokenUsage[] calls) =>
+        calls.Aggregate(new ModelTotal(provider, model), (total, usage) => total.With(usage));
+
+    private static string? Shown(Cost? cost) => cost?.Amount.ToString(System.Globalization.CultureInfo.InvariantCulture);
 
     private static string Shown(UsageRow row) =>
         $"{row.Start?.ToString("dd'T'HH", System.Globalization.CultureInfo.InvariantCulture) ?? "-"} {row.HarnessId ?? "-"} {row.ActorId ?? "-"} {row.ModelId ?? "-"} "

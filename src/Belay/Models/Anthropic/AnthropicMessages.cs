@@ -7,8 +7,8 @@ using Belay.Models.Bedrock;
 namespace Belay.Models.Anthropic;
 
 /// <summary>Writes the messages of a Messages request.</summary>
-internal sealed class AnthropicMessages(Utf8JsonWriter json, string modelId, bool toolsKnown, bool cache)
-    : MergedMessages(json, $"{AnthropicModel.ProviderName}/{modelId}/{(toolsKnown ? "tools" : "")}/{(cache ? "cache" : "")}", cache)
+internal sealed class AnthropicMessages(Utf8JsonWriter json, string modelId, bool toolsKnown, int cachePoints)
+    : MergedMessages(json, $"{AnthropicModel.ProviderName}/{modelId}/{(toolsKnown ? "tools" : "")}/{cachePoints}", cachePoints)
 {
     private const int MaxIdLength = 64;
     private readonly string _family = AnthropicRequest.Family(modelId);

@@ -21,6 +21,7 @@ internal static class AnthropicRequest
     public static readonly JsonElement NoState = JsonElement.Parse("{}");
 
     private const string MaxTokens = "max_tokens";
+    private const string CacheControl = "cache_control";
 
     /// <summary>Writes the request's body.</summary>
     /// <param name="output">Where to.</param>
@@ -34,7 +35,7 @@ internal static class AnthropicRequest
         json.WriteStartObject();
         json.WriteString("model", modelId);
         json.WriteStartArray("messages");
-        new AnthropicMessages(json, modelId, toolsKnown: request.Tools.Count > 0, caching).Write(request.Messages, request.Written, output);
+        new AnthropicMessages(json, modelId, toolsKnown: request.Tools.Count > 0, CachePoints(request, caching)).Write(request.Messages, request.Written, output);
         json.WriteEndArray();
         if (WriteSystem(json, request.System, caching))
         {
@@ -72,6 +73,13 @@ internal static class AnthropicRequest
     /// </summary>
     public static string Family(string modelId) => modelId.Contains("claude", StringComparison.OrdinalIgnoreCase) ? "claude" : modelId;
 
+    /// <summary>
+    /// Cache points in the messages. The provider takes four in a request; tools and instructions have one each, and a caller may ask for the
+    /// provider's automatic one.
+    /// </summary>
+    private static int CachePoints(ModelRequest request, bool caching) =>
+        !caching ? 0 : request.Parameters.Additional is { ValueKind: JsonValueKind.Object } additional && additional.TryGetProperty(CacheControl, out _) ? 1 : 2;
+
     /// <summary>Writes a block of text.</summary>
     public static void WriteText(Utf8JsonWriter json, string text, bool cachePoint)
     {
@@ -87,7 +95,7 @@ internal static class AnthropicRequest
     {
         if (write)
         {
-            json.WriteStartObject("cache_control");
+            json.WriteStartObject(CacheControl);
             json.WriteString("type", "ephemeral");
             json.WriteEndObject();
         }

@@ -6,7 +6,7 @@ namespace Belay.Models.Bedrock;
 
 /// <summary>Writes the messages of a ConverseStream request.</summary>
 internal sealed class BedrockMessages(Utf8JsonWriter json, string modelId, bool toolsKnown, bool cache)
-    : MergedMessages(json, $"{BedrockModel.ProviderName}/{modelId}/{(toolsKnown ? "tools" : "")}/{(cache ? "cache" : "")}", cache)
+    : MergedMessages(json, $"{BedrockModel.ProviderName}/{modelId}/{(toolsKnown ? "tools" : "")}/{(cache ? "cache" : "")}", cache ? 2 : 0)
 {
     private const int MaxIdLength = 64;
     private readonly Context _context = new(BedrockRequest.Family(modelId), toolsKnown);

@@ -5,7 +5,7 @@ using Belay.Contracts.Invocations;
 namespace Belay.Models.OpenAi;
 
 /// <summary>Writes the messages of a chat-completions request, neighbours of one role as one.</summary>
-internal sealed class OpenAiMessages(Utf8JsonWriter json, string modelId, OpenAiDialect dialect)
+internal sealed class OpenAiMessages(Utf8JsonWriter json, string provider, string modelId, OpenAiDialect dialect)
 {
     // The public endpoint refuses longer ids of tool calls.
     private const int MaxIdLength = 40;
@@ -14,7 +14,7 @@ internal sealed class OpenAiMessages(Utf8JsonWriter json, string modelId, OpenAi
     // What an assistant says who only makes room for the user.
     private const string Noted = "OK.";
 
-    private readonly string _form = $"{OpenAiModel.ProviderName}{dialect.IdLength}{(dialect.UserAfterTool ? "" : "+")}/{modelId}";
+    private readonly string _form = $"{provider}{dialect.IdLength}{(dialect.UserAfterTool ? "" : "+")}/{modelId}";
 
     /// <summary>
     /// Writes the messages into the array that is open. Those that <paramref name="written"/> has are copied. The last ones written
@@ -164,7 +164,9 @@ internal sealed class OpenAiMessages(Utf8JsonWriter json, string modelId, OpenAi
         json.WriteString("name", ToolUseId.Fit(call.Name, MaxNameLength));
         json.WriteString("arguments", call.Input.ValueKind is JsonValueKind.Object ? call.Input.GetRawText() : "{}");
         json.WriteEndObject();
-        if (call.State is { Provider: OpenAiModel.ProviderName } state
+        // Journals from before providers were told apart call each of them by the name of the protocol.
+        if (call.State is { } state
+            && (state.Provider == provider || state.Provider == OpenAiModel.ProviderName)
             && state.ModelId == modelId
             && state.Value.ValueKind is JsonValueKind.Object
             && state.Value.TryGetProperty(OpenAiRequest.ExtraContent, out var extra))
@@ -241,7 +243,8 @@ internal sealed class OpenAiMessages(Utf8JsonWriter json, string modelId, OpenAi
         }
     }
 
-    private static bool IsShown(string mediaType, byte[] bytes) => bytes.Length > 0
+    /// <summary>Whether OpenAI's protocols take an image; others stand there as a placeholder.</summary>
+    public static bool IsShown(string mediaType, byte[] bytes) => bytes.Length > 0
         && mediaType is "image/png" or "image/jpeg" or "image/jpg" or "image/gif" or "image/webp";
 
     private void WriteSaid(List<string> texts, List<(string MediaType, byte[] Bytes)> images)

@@ -3,11 +3,11 @@ namespace Belay.Models.OpenAi;
 /// <summary>A model behind the OpenAI chat-completions API, or a server that speaks it.</summary>
 internal sealed class OpenAiModel(ModelConnection connection, OpenAiTarget target) : IModel
 {
-    /// <summary>Name of the provider.</summary>
+    /// <summary>Name of the provider whose protocol it is.</summary>
     public const string ProviderName = "openai";
 
     /// <inheritdoc/>
-    public string Provider => ProviderName;
+    public string Provider => target.Name;
 
     /// <inheritdoc/>
     public string ModelId => target.ModelId;
@@ -20,13 +20,13 @@ internal sealed class OpenAiModel(ModelConnection connection, OpenAiTarget targe
             target.Key,
             (key, _) => ValueTask.FromResult(Post(request, key)),
             // A server that answers with plain JSON did not stream although it was asked to; everything else is taken for a stream.
-            type => new OpenAiStream(streamed: type is not "application/json"),
+            type => new OpenAiStream(streamed: type is not "application/json", target.Name),
             cancellationToken);
 
     private HttpRequestMessage Post(ModelRequest request, string? key)
     {
         var body = new RequestBuffer();
-        OpenAiRequest.Write(body, target.ModelId, target.Dialect, request);
+        OpenAiRequest.Write(body, target.ModelId, target.Dialect, request, target.Name);
         return target.Post(body, key);
     }
 }
@@ -37,7 +37,7 @@ internal sealed class OpenAiModel(ModelConnection connection, OpenAiTarget targe
 /// <param name="Key">The key of its calls.</param>
 internal sealed record OpenAiTarget(string ModelId, Uri Url, ProviderKey Key)
 {
-    /// <summary>What messages call the provider.</summary>
+    /// <summary>The provider.</summary>
     public string Name { get; init; } = OpenAiModel.ProviderName;
 
     /// <summary>Header of the key; null for a bearer token.</summary>

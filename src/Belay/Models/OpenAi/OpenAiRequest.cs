@@ -16,14 +16,15 @@ internal static class OpenAiRequest
     /// <param name="modelId">Model id as the provider knows it.</param>
     /// <param name="dialect">What the provider understands.</param>
     /// <param name="request">What to ask.</param>
-    public static void Write(RequestBuffer output, string modelId, OpenAiDialect dialect, ModelRequest request)
+    /// <param name="provider">Who is asked.</param>
+    public static void Write(RequestBuffer output, string modelId, OpenAiDialect dialect, ModelRequest request, string provider = OpenAiModel.ProviderName)
     {
         using var json = new Utf8JsonWriter(output, RequestJson.Options);
         json.WriteStartObject();
         json.WriteString("model", modelId);
         json.WriteStartArray("messages");
         WriteSystem(json, request.System);
-        new OpenAiMessages(json, modelId, dialect).Write(request.Messages, request.Written, output);
+        new OpenAiMessages(json, provider, modelId, dialect).Write(request.Messages, request.Written, output);
         json.WriteEndArray();
         WriteTools(json, request.Tools);
         json.WriteBoolean("stream", true);

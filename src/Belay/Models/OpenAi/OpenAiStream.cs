@@ -11,14 +11,14 @@ namespace Belay.Models.OpenAi;
 /// compatible servers do differently: missing indices and ids, repeated names, a whole message in place of deltas, no
 /// <c>[DONE]</c>, no usage.
 /// </summary>
-internal sealed class OpenAiStream(bool streamed = true) : IReplyParser
+internal sealed class OpenAiStream(bool streamed = true, string provider = OpenAiModel.ProviderName) : IReplyParser
 {
     /// <summary>Largest line, event or unstreamed answer.</summary>
     public const int MaxEventBytes = 4 * 1024 * 1024;
 
     private const int MaxBlocks = 1024;
     private static readonly JsonReaderOptions Json = new() { MaxDepth = BelayJson.MaxDepth };
-    private readonly SseReader _sse = new(MaxEventBytes, OpenAiModel.ProviderName);
+    private readonly SseReader _sse = new(MaxEventBytes, provider);
     private readonly List<Call> _calls = [];
     private MemoryStream? _whole = streamed ? null : new();
     private Kind _kind;
@@ -79,7 +79,7 @@ internal sealed class OpenAiStream(bool streamed = true) : IReplyParser
         Ended = true;
         if (_finish is null)
         {
-            throw new ModelException(ModelFailure.Broken, $"{OpenAiModel.ProviderName}: the stream ended without a finish reason");
+            throw new ModelException(ModelFailure.Broken, $"{provider}: the stream ended without a finish reason");
         }
 
         Finish(_finish, events);
@@ -108,7 +108,7 @@ internal sealed class OpenAiStream(bool streamed = true) : IReplyParser
             // No blank line ended this event, so it is cut off rather than wrong.
             if (!Finished)
             {
-                throw new ModelException(ModelFailure.Broken, $"{OpenAiModel.ProviderName}: the stream ended inside an event", cause: exception);
+                throw new ModelException(ModelFailure.Broken, $"{provider}: the stream ended inside an event", cause: exception);
             }
         }
     }
@@ -125,7 +125,7 @@ internal sealed class OpenAiStream(bool streamed = true) : IReplyParser
         {
             if (ReadChunk(data, events))
             {
-                throw ProviderError.FromStream(OpenAiModel.ProviderName, data);
+                throw ProviderError.FromStream(provider, data);
             }
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
@@ -557,7 +557,8 @@ internal sealed class OpenAiStream(bool streamed = true) : IReplyParser
         var cached = Object(usage, "prompt_tokens_details") is { } details && Number(details, "cached_tokens") is > 0 and var tokens
             ? tokens
             : Number(usage, "prompt_cache_hit_tokens");
-        _usage = new TokenUsage(Number(usage, "prompt_tokens"), Number(usage, "completion_tokens"), cached);
+        var written = Object(usage, "prompt_tokens_details") is { } more ? Number(more, "cache_write_tokens") : 0;
+        _usage = new TokenUsage(Number(usage, "prompt_tokens"), Number(usage, "completion_tokens"), cached, written, CacheWithin: cached > 0 || written > 0);
     }
 
     private void Add(Kind kind, string piece, List<ModelEvent> events)
@@ -647,19 +648,19 @@ internal sealed class OpenAiStream(bool streamed = true) : IReplyParser
         "stop_sequence" => HarnessStopReason.StopSequence,
         "tool_calls" or "function_call" => throw Malformed("the reply says that it calls tools, but calls none"),
         "error" or "network_error" or "abort" or "insufficient_system_resource" =>
-            throw new ModelException(ModelFailure.Broken, $"{OpenAiModel.ProviderName}: the provider gave up in mid-reply ({finish})"),
+            throw new ModelException(ModelFailure.Broken, $"{provider}: the provider gave up in mid-reply ({finish})"),
         _ => throw Malformed("the reply ended for a reason that is not known"),
     };
 
-    private static ModelException Malformed(string what, Exception? cause = null) =>
-        new(ModelFailure.Malformed, $"{OpenAiModel.ProviderName}: {what}", cause: cause);
+    private ModelException Malformed(string what, Exception? cause = null) =>
+        new(ModelFailure.Malformed, $"{provider}: {what}", cause: cause);
 
     private static JsonElement Element(ref Utf8JsonReader reader) => JsonElement.ParseValue(ref reader);
 
     private static JsonElement? Object(JsonElement element, string name) =>
         element.ValueKind is JsonValueKind.Object && element.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.Object ? value : null;
 
-    private static string? Text(JsonElement element, string name)
+    private string? Text(JsonElement element, string name)
     {
         if (!element.TryGetProperty(name, out var value) || value.ValueKind is not JsonValueKind.String)
         {

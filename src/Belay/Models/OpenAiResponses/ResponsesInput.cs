@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using Belay.Agents;
 using Belay.Contracts.Invocations;
+using Belay.Models.OpenAi;
 
 namespace Belay.Models.OpenAiResponses;
 
@@ -10,6 +11,7 @@ namespace Belay.Models.OpenAiResponses;
 internal sealed class ResponsesInput(Utf8JsonWriter json, string modelId, string place)
 {
     private const int MaxIdLength = 64;
+    private const int MaxNameLength = 64;
 
     /// <summary>
     /// Writes the messages into the array that is open. Those that <paramref name="written"/> has are copied; the last one is never
@@ -121,7 +123,7 @@ internal sealed class ResponsesInput(Utf8JsonWriter json, string modelId, string
         json.WriteStartObject();
         json.WriteString("type", "function_call");
         json.WriteString("call_id", ToolUseId.Fit(call.Id, MaxIdLength));
-        json.WriteString("name", call.Name);
+        json.WriteString("name", ToolUseId.Fit(call.Name, MaxNameLength));
         json.WriteString("arguments", call.Input.ValueKind is JsonValueKind.Object ? call.Input.GetRawText() : "{}");
         json.WriteEndObject();
     }
@@ -135,13 +137,30 @@ internal sealed class ResponsesInput(Utf8JsonWriter json, string modelId, string
             json.WriteStartObject();
             json.WriteString("type", "function_call_output");
             json.WriteString("call_id", ToolUseId.Fit(result.ToolUseId, MaxIdLength));
-            json.WriteString("output", RequestJson.Flatten(result, images: false));
+            json.WriteString("output", RequestJson.Flatten(result, image => OpenAiMessages.IsShown(image.MediaType, image.Bytes)));
             json.WriteEndObject();
-            images.AddRange(result.Content.OfType<ToolContent.Image>().Select(image => (image.MediaType, image.Bytes)));
+            images.AddRange(result.Content.OfType<ToolContent.Image>().Where(image => OpenAiMessages.IsShown(image.MediaType, image.Bytes)).Select(image => (image.MediaType, image.Bytes)));
         }
 
-        images.AddRange(blocks.OfType<Block.Image>().Select(image => (image.MediaType, image.Bytes)));
-        var texts = blocks.OfType<Block.Text>().Where(text => text.Value.Length > 0).ToList();
+        var texts = new List<string>();
+        foreach (var block in blocks)
+        {
+            switch (block)
+            {
+                case Block.Text text when text.Value.Length > 0:
+                    texts.Add(text.Value);
+                    break;
+                case Block.Image image when OpenAiMessages.IsShown(image.MediaType, image.Bytes):
+                    images.Add((image.MediaType, image.Bytes));
+                    break;
+                case Block.Image image:
+                    texts.Add(RequestJson.Placeholder(image.MediaType, image.Bytes));
+                    break;
+                default:
+                    break;
+            }
+        }
+
         if (images.Count == 0 && texts.Count == 0)
         {
             return;
@@ -150,7 +169,7 @@ internal sealed class ResponsesInput(Utf8JsonWriter json, string modelId, string
         StartMessage("user");
         foreach (var text in texts)
         {
-            WritePart("input_text", text.Value);
+            WritePart("input_text", text);
         }
 
         foreach (var (mediaType, bytes) in images)

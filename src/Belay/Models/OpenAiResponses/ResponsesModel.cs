@@ -8,7 +8,7 @@ internal sealed class ResponsesModel(ModelConnection connection, OpenAiTarget ta
     private readonly string _place = ResponsesState.PlaceOf(target.Url);
 
     /// <inheritdoc/>
-    public string Provider => OpenAiModel.ProviderName;
+    public string Provider => target.Name;
 
     /// <inheritdoc/>
     public string ModelId => target.ModelId;
@@ -21,7 +21,7 @@ internal sealed class ResponsesModel(ModelConnection connection, OpenAiTarget ta
             target.Key,
             (key, _) => ValueTask.FromResult(Post(request, key)),
             // As with chat completions: plain JSON is the answer of a server that did not stream.
-            type => new ResponsesStream(_place, streamed: type is not "application/json"),
+            type => new ResponsesStream(_place, streamed: type is not "application/json", target.Name),
             cancellationToken);
 
     private HttpRequestMessage Post(ModelRequest request, string? key)

@@ -230,7 +230,7 @@ internal sealed partial class ResponsesStream
         }
     }
 
-    private static void AddArguments(OutputItem item, string fragment, List<ModelEvent> events)
+    private void AddArguments(OutputItem item, string fragment, List<ModelEvent> events)
     {
         if (item.Closed)
         {

@@ -11,13 +11,14 @@ namespace Belay.Models.OpenAiResponses;
 /// </summary>
 /// <param name="place">Where the reply comes from; <see cref="ResponsesState.PlaceOf"/>.</param>
 /// <param name="streamed">Whether the server said that it streams.</param>
-internal sealed partial class ResponsesStream(string place, bool streamed = true) : IReplyParser
+/// <param name="provider">Name for messages.</param>
+internal sealed partial class ResponsesStream(string place, bool streamed = true, string provider = OpenAiModel.ProviderName) : IReplyParser
 {
     /// <summary>Largest line, event or unstreamed answer; the last event repeats the whole reply and the tools.</summary>
     public const int MaxEventBytes = 16 * 1024 * 1024;
 
     private const int MaxItems = 1024;
-    private readonly SseReader _sse = new(MaxEventBytes, OpenAiModel.ProviderName);
+    private readonly SseReader _sse = new(MaxEventBytes, provider);
     private readonly List<OutputItem> _items = [];
     private MemoryStream? _whole = streamed ? null : new();
     private int _blocks;
@@ -126,7 +127,7 @@ internal sealed partial class ResponsesStream(string place, bool streamed = true
             var one = ResponsesEvent.Read(data);
             if (one.Type is ResponsesEventType.Error || (one.Type is ResponsesEventType.None && one.HasError))
             {
-                throw ProviderError.FromStream(OpenAiModel.ProviderName, data);
+                throw ProviderError.FromStream(provider, data);
             }
 
             Take(one, data, events);
@@ -206,7 +207,7 @@ internal sealed partial class ResponsesStream(string place, bool streamed = true
         Ended = true;
     }
 
-    private static HarnessStopReason EarlyEnd(JsonElement response) =>
+    private HarnessStopReason EarlyEnd(JsonElement response) =>
         (Object(response, "incomplete_details") is { } details ? Text(details, "reason") : null) switch
         {
             "max_output_tokens" or "max_tokens" or "length" => HarnessStopReason.MaxTokens,
@@ -214,8 +215,8 @@ internal sealed partial class ResponsesStream(string place, bool streamed = true
             _ => throw Malformed("the response is incomplete for a reason that is not known"),
         };
 
-    private static ModelException Failure(JsonElement response) => Object(response, "error") is { } error
-        ? ProviderError.FromStream(OpenAiModel.ProviderName, System.Runtime.InteropServices.JsonMarshal.GetRawUtf8Value(error))
+    private ModelException Failure(JsonElement response) => Object(response, "error") is { } error
+        ? ProviderError.FromStream(provider, System.Runtime.InteropServices.JsonMarshal.GetRawUtf8Value(error))
         : Broken("the response failed without an explanation");
 
     private static TokenUsage? ReadUsage(JsonElement response)
@@ -226,12 +227,12 @@ internal sealed partial class ResponsesStream(string place, bool streamed = true
         }
 
         var cached = Object(usage, "input_tokens_details") is { } details ? Number(details, "cached_tokens") : 0;
-        return new TokenUsage(Number(usage, "input_tokens"), Number(usage, "output_tokens"), cached);
+        return new TokenUsage(Number(usage, "input_tokens"), Number(usage, "output_tokens"), cached, CacheWithin: cached > 0);
     }
 
-    private static ModelException Malformed(string what, Exception? cause = null) =>
-        new(ModelFailure.Malformed, $"{OpenAiModel.ProviderName}: {what}", cause: cause);
+    private ModelException Malformed(string what, Exception? cause = null) =>
+        new(ModelFailure.Malformed, $"{provider}: {what}", cause: cause);
 
-    private static ModelException Broken(string what, Exception? cause = null) =>
-        new(ModelFailure.Broken, $"{OpenAiModel.ProviderName}: {what}", cause: cause);
+    private ModelException Broken(string what, Exception? cause = null) =>
+        new(ModelFailure.Broken, $"{provider}: {what}", cause: cause);
 }

@@ -51,15 +51,21 @@ public sealed class AnthropicRequestTests
     }
 
     [Theory]
-    [InlineData(true, 3)]
-    [InlineData(false, 0)]
-    public void CachePoints_AreThree(bool caching, int points)
+    [InlineData(true, null, 4)]
+    [InlineData(true, """{"cache_control":{"type":"ephemeral"}}""", 4)] // The caller's is one of them.
+    [InlineData(false, null, 0)]
+    public void CachePoints_AreFour(bool caching, string? additional, int points)
     {
-        var request = Request(tools: true, User(Text("Hi")), Assistant(Call("t1")), User(Result("t1"))) with { System = ["Be brief."] };
+        var request = Request(tools: true, User(Text("Hi")), Assistant(Text("Ho")), User(Text("Go")), Assistant(Call("t1")), User(Result("t1"))) with
+        {
+            System = ["Be brief."],
+            Parameters = new ModelParameters(null, null, null, null, additional is null ? null : JsonElement.Parse(additional)),
+        };
 
         var body = Encoding.UTF8.GetString(Written(Claude, request, caching).Span);
 
         Assert.Equal(points, body.Split("cache_control").Length - 1);
+        Assert.Equal(caching && additional is null, body.Contains("""{"type":"text","text":"Go","cache_control":{"type":"ephemeral"}}""", StringComparison.Ordinal));
         Assert.Equal(caching, body.Contains("""{"type":"tool_result","tool_use_id":"t1","content":[{"type":"text","text":"(no output)"}],"cache_control":{"type":"ephemeral"}}""", StringComparison.Ordinal));
     }
 
@@ -188,12 +194,12 @@ public sealed class AnthropicRequestTests
     public void KeptMessages_AreNotWrittenAgain()
     {
         var written = new WrittenMessages();
-        var request = Request(tools: false, User(Text("a")), Assistant(Text("b")), User(Text("c"))) with { Written = written };
+        var request = Request(tools: false, User(Text("a")), Assistant(Text("b")), User(Text("c")), Assistant(Text("d")), User(Text("e"))) with { Written = written };
         Written(Claude, request, caching: true);
 
         Assert.Equal(
             """{"role":"user","content":[{"type":"text","text":"a"}]},{"role":"assistant","content":[{"type":"text","text":"b"}]}""",
-            Encoding.UTF8.GetString(written.Find($"anthropic/{Claude}//cache", request.Messages, out var count)));
+            Encoding.UTF8.GetString(written.Find($"anthropic/{Claude}//2", request.Messages, out var count)));
         Assert.Equal(2, count);
     }
 

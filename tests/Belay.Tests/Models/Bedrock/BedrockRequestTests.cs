@@ -29,15 +29,15 @@ public sealed class BedrockRequestTests
     }
 
     [Theory]
-    [InlineData(Claude, true, 3)]
+    [InlineData(Claude, true, 4)]
     [InlineData(Claude, false, 0)]
-    [InlineData(Nova, true, 2)]
+    [InlineData(Nova, true, 3)]
     [InlineData(DeepSeek, true, 0)]
     [InlineData("anthropic.claude-3-haiku-20240307-v1:0", true, 0)]
     [InlineData("arn:aws:bedrock:us-west-2:123456789012:application-inference-profile/abc", true, 0)]
     public void CachePoints_AreForModelsThatTakeThem(string modelId, bool caching, int points)
     {
-        var request = Request(tools: true, User(Text("Hi"))) with { System = ["Be brief."] };
+        var request = Request(tools: true, User(Text("Hi")), Assistant(Text("Ho")), User(Text("Go")), Assistant(Text("Oh")), User(Text("Well"))) with { System = ["Be brief."] };
 
         var body = Encoding.UTF8.GetString(Written(modelId, request, caching).Span);
 
@@ -140,7 +140,7 @@ public sealed class BedrockRequestTests
     public void KeptMessages_AreNotWrittenAgain()
     {
         var written = new WrittenMessages();
-        var request = Request(tools: false, User(Text("a")), Assistant(Text("b")), User(Text("c"))) with { Written = written };
+        var request = Request(tools: false, User(Text("a")), Assistant(Text("b")), User(Text("c")), Assistant(Text("d")), User(Text("e"))) with { Written = written };
         Written(Claude, request, caching: true);
 
         Assert.Equal(
