@@ -9,8 +9,12 @@ namespace Belay.Testing.Providers;
 internal static partial class ChatCompletionsReader
 {
     /// <summary>Reads a body; what is wrong goes to the rules.</summary>
-    public static ModelRequest Read(JsonElement body, RequestRules rules)
+    /// <param name="body">The body.</param>
+    /// <param name="mistral">Whether Mistral reads it, which knows fewer members and has a form of its own for ids.</param>
+    /// <param name="rules">What is wrong goes here.</param>
+    public static ModelRequest Read(JsonElement body, bool mistral, RequestRules rules)
     {
+        rules.Require(!mistral || !body.TryGetProperty("stream_options", out _), "stream_options is unknown here");
         rules.Only(body, "request", "model", "messages", "tools", "stream", "stream_options", "max_tokens", "max_completion_tokens", "temperature", "top_p", "seed");
         rules.Text(body.GetProperty("model"), "model");
         rules.Require(body.GetProperty("stream").GetBoolean(), "stream is not asked for");
@@ -42,7 +46,7 @@ internal static partial class ChatCompletionsReader
                     results = [];
                     break;
                 case "assistant":
-                    conversation.Assistant(Assistant(message, rules));
+                    conversation.Assistant(Assistant(message, mistral ? ShortId() : Id(), rules));
                     break;
                 case "tool":
                     rules.Only(message, "tool message", "role", "content", "tool_call_id");
@@ -62,7 +66,7 @@ internal static partial class ChatCompletionsReader
         return new ModelRequest { System = system, Messages = conversation.End(), Tools = [.. Tools(body, rules)], Parameters = new ModelParameters(limit, null, null, null, null) };
     }
 
-    private static List<Block> Assistant(JsonElement message, RequestRules rules)
+    private static List<Block> Assistant(JsonElement message, Regex id, RequestRules rules)
     {
         rules.Only(message, "assistant message", "role", "content", "tool_calls");
         var blocks = new List<Block>();
@@ -77,7 +81,7 @@ internal static partial class ChatCompletionsReader
             rules.Require(call.GetProperty("type").GetString() == "function", "a call is of no known type");
             var function = call.GetProperty("function");
             rules.Only(function, "function", "name", "arguments");
-            blocks.Add(rules.Call(call.GetProperty("id"), function.GetProperty("name"), JsonElement.Parse(function.GetProperty("arguments").GetString()!), Id(), Name()));
+            blocks.Add(rules.Call(call.GetProperty("id"), function.GetProperty("name"), JsonElement.Parse(function.GetProperty("arguments").GetString()!), id, Name()));
         }
 
         return blocks;
@@ -110,6 +114,9 @@ internal static partial class ChatCompletionsReader
 
     [GeneratedRegex("^.{1,40}$", RegexOptions.Singleline)]
     private static partial Regex Id();
+
+    [GeneratedRegex("^[a-zA-Z0-9]{9}$")]
+    private static partial Regex ShortId();
 
     [GeneratedRegex("^[a-zA-Z0-9_-]{1,64}$")]
     private static partial Regex Name();

@@ -41,15 +41,9 @@ internal sealed class ReceivedConversation(RequestRules rules)
 
         rules.Require(_open.Count == 0, $"not answered: {string.Join(", ", _open)}");
         _open.Clear();
-        if (results.Count > 0)
-        {
-            _messages.Add(new Message(HarnessConversationRole.User, results));
-        }
-
-        if (said.Count > 0)
-        {
-            _messages.Add(new Message(HarnessConversationRole.User, said));
-        }
+        // Results may be told in words too; whatever the form, they are a message before the person's.
+        Add([.. results, .. said.OfType<Block.ToolResult>()]);
+        Add([.. said.Where(block => block is not Block.ToolResult)]);
     }
 
     /// <summary>The whole.</summary>
@@ -57,5 +51,13 @@ internal sealed class ReceivedConversation(RequestRules rules)
     {
         rules.Require(_last is HarnessConversationRole.User, "the last message is not a person's");
         return _messages;
+    }
+
+    private void Add(List<Block> blocks)
+    {
+        if (blocks.Count > 0)
+        {
+            _messages.Add(new Message(HarnessConversationRole.User, blocks));
+        }
     }
 }
