@@ -15,6 +15,8 @@ public sealed class ProviderScenarioRun(ProviderServer server) : PythonRun(serve
     public async Task ReportAsync(string scenario, string model)
     {
         Report($"{scenario}, {model}");
-        Assert.Empty((await server.ProviderAsync()).Problems);
+        var provider = await server.ProviderAsync();
+        Assert.Empty(provider.Problems);
+        Assert.Contains(provider.Calls, call => call.Format == ScriptedProviders.Find(model).Format);
     }
 }

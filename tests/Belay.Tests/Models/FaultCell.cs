@@ -2,10 +2,8 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using Belay.Agents;
 using Belay.Contracts.Faults;
-using Belay.Contracts.Harnesses;
 using Belay.Contracts.Invocations;
 using Belay.Models;
-using Belay.Models.Bedrock;
 using Belay.Sessions;
 using Belay.Testing;
 using Belay.Testing.Models;
@@ -32,6 +30,7 @@ internal sealed class FaultCell : IAsyncDisposable
     private readonly WatchedRetries _retries = new();
     private readonly ConcurrentQueue<string> _problems = new();
     private readonly ConcurrentDictionary<int, DateTimeOffset> _arrivals = new();
+    private readonly Dictionary<string, HarnessTokenUsage> _told = [];
     private readonly int _every;
     private bool _calm;
     private int _turn;
@@ -44,11 +43,11 @@ internal sealed class FaultCell : IAsyncDisposable
     public FaultCell(ScriptedProviderModel model, ProviderFault fault, int every)
     {
         (_fault, _every) = (fault, every);
-        var named = Resolve(model, new ScriptedReplies(TimeProvider.System), TimeProvider.System);
+        var named = ScriptedClient.Of(model, new ScriptedProviderHandler(new ScriptedReplies(TimeProvider.System)), TimeProvider.System);
         _world = new EngineWorld { Model = new FakeModel { Provider = named.Provider, ModelId = named.ModelId }, Retries = _retries };
         _world.Time.Armed = due => _retries.Wait(due, _world.Time);
         _replies = new ScriptedReplies(_world.Time) { Reply = ReplyTo, Faults = FaultOf, Hang = HangAsync };
-        _world.Model.Otherwise = Resolve(model, _replies, _world.Time).StreamAsync;
+        _world.Model.Otherwise = ScriptedClient.Of(model, new ScriptedProviderHandler(_replies), _world.Time).StreamAsync;
     }
 
     /// <summary>Turns that ended well.</summary>
@@ -80,6 +79,7 @@ internal sealed class FaultCell : IAsyncDisposable
         foreach (var session in sessions)
         {
             await TurnAsync(session, "last");
+            await CheckJournalAsync(session);
         }
 
         Require(Completed == completed + sessions.Count, "a session does not answer although nothing is wrong any more");
@@ -91,22 +91,6 @@ internal sealed class FaultCell : IAsyncDisposable
 
     private static SessionKey SessionOf(int turn) =>
         new(EngineWorld.Scope, EngineWorld.DefaultHarness().HarnessId, string.Create(CultureInfo.InvariantCulture, $"session-000000000000000000000000-{turn / TurnsPerSession:0000000}"));
-
-    private static IModel Resolve(ScriptedProviderModel model, ScriptedReplies replies, TimeProvider time)
-    {
-        var handler = new ScriptedProviderHandler(replies);
-        var variables = ScriptedProviders.Environment(new Uri("http://provider.test"), _ => "key");
-        var settings = new ModelSettings
-        {
-            OpenAi = new OpenAiSettings { BaseUrl = new Uri(variables["OPENAI_BASE_URL"]) },
-            Providers = new ProviderSettings { Variables = variables },
-        };
-        var id = (string)model.Configuration.Single().Value!["modelId"]!;
-        return model.Format is WireFormat.Converse
-            ? new BedrockModel(
-                new ModelConnection(handler, settings, time), new BedrockCredentials(new Amazon.Runtime.BasicAWSCredentials("AKIASCRIPTED", "secret")), settings.Bedrock, time, id.Replace("bedrock/", "", StringComparison.Ordinal), caching: true)
-            : new ModelCatalog(settings, time, handler, handler).Resolve(new HarnessModelConfiguration { LiteLlmModelConfig = new HarnessLiteLlmModelConfig { ModelId = id } }).Model;
-    }
 
     private async Task TurnAsync(SessionKey session, string name)
     {
@@ -123,6 +107,10 @@ internal sealed class FaultCell : IAsyncDisposable
             while (await items.MoveNextAsync().AsTask().WaitAsync(Patience))
             {
                 events.Add(items.Current);
+                if (items.Current is HarnessMetadataEvent metadata)
+                {
+                    _told.Add(accepted.InvocationId, metadata.Usage);
+                }
             }
         }
         catch (ServiceException fault) when (fault.Code == FaultCode.RuntimeClientError && _faults > faults)
@@ -146,12 +134,10 @@ internal sealed class FaultCell : IAsyncDisposable
             Require(failed || stops is [.., HarnessStopReason.MalformedModelOutput], $"turn {name} ends with {string.Join(", ", stops)}");
             Require(said.StartsWith(text, StringComparison.Ordinal), $"turn {name} says {text}");
         }
-
-        await CheckJournalAsync(session, name, events);
     }
 
-    /// <summary>What the journal has of the last invocation: its end, once, and the tokens that its client was told.</summary>
-    private async Task CheckJournalAsync(SessionKey session, string name, List<InvocationEvent> events)
+    /// <summary>Every invocation has one end, and the tokens of each call once: the sum is what its client was told.</summary>
+    private async Task CheckJournalAsync(SessionKey session)
     {
         var entries = new List<EntryBody>();
         await foreach (var entry in SessionJournal.ReadAsync(_world.Journal, _world.Sealer, session, 0, CancellationToken.None))
@@ -159,14 +145,15 @@ internal sealed class FaultCell : IAsyncDisposable
             entries.Add(entry.Body);
         }
 
-        var started = entries.OfType<InvocationStarted>().Last();
-        var ended = entries.OfType<InvocationEnded>().Where(end => end.InvocationId == started.InvocationId).ToList();
-        Require(ended.Count == 1, $"turn {name} has {ended.Count} ends");
-        var outcomes = entries.OfType<ModelOutcome>().Where(outcome => outcome.InvocationId == started.InvocationId).ToList();
-        Require(ended[0].Usage == outcomes.Aggregate(default(TokenUsage), (sum, outcome) => sum + outcome.Usage), $"turn {name} does not count each call once");
-        if (events.OfType<HarnessMetadataEvent>().SingleOrDefault() is { } metadata)
+        var outcomes = entries.OfType<ModelOutcome>().ToLookup(outcome => outcome.InvocationId, outcome => outcome.Usage);
+        var ends = entries.OfType<InvocationEnded>().ToLookup(end => end.InvocationId);
+        foreach (var started in entries.OfType<InvocationStarted>())
         {
-            Require(Usage.ToWire(ended[0].Usage) == metadata.Usage, $"turn {name} tells its client other tokens than its journal");
+            var id = started.InvocationId;
+            Require(ends[id].Count() == 1, $"{id} has {ends[id].Count()} ends");
+            var counted = outcomes[id].Aggregate(default(TokenUsage), (sum, usage) => sum + usage);
+            Require(ends[id].All(end => end.Usage == counted), $"{id} does not count each call once");
+            Require(!_told.TryGetValue(id, out var told) || Usage.ToWire(counted) == told, $"{id} tells its client other tokens than its journal");
         }
     }
 
