@@ -90,6 +90,8 @@ internal static class Composition
         {
             Region = settings.Region,
             Endpoint = Url(settings, "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"),
+            MantleEndpoint = Url(settings, "AWS_ENDPOINT_URL_BEDROCK_MANTLE"),
+            BearerToken = Variable(settings, "AWS_BEARER_TOKEN_BEDROCK"),
             Profile = Variable(settings, "AWS_PROFILE"),
         },
         OpenAi = new OpenAiSettings

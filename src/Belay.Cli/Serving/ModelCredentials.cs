@@ -7,7 +7,7 @@ namespace Belay.Cli.Serving;
 internal static class ModelCredentials
 {
     // Those that an adapter of this version uses.
-    private static readonly string[] ProviderKeys = [.. LiteLlmProviders.KeyVariables, "AWS_PROFILE"];
+    private static readonly string[] ProviderKeys = [.. LiteLlmProviders.KeyVariables, "AWS_PROFILE", "AWS_BEARER_TOKEN_BEDROCK"];
 
     /// <summary>The names.</summary>
     public static IReadOnlyList<string> In(IReadOnlyDictionary<string, string> environment)

@@ -10,6 +10,8 @@ namespace Belay.Models;
 /// <content>Models whose provider is the prefix of their id.</content>
 public sealed partial class ModelCatalog
 {
+    private const string ResponsesRoute = "responses/";
+
     private ResolvedModel LiteLlm(HarnessLiteLlmModelConfig config)
     {
         const string Path = "model.liteLlmModelConfig";
@@ -35,7 +37,7 @@ public sealed partial class ModelCatalog
             LiteLlmFormat.Converse => Converse(modelId, config, Path),
             LiteLlmFormat.Messages => Messages(provider, modelId, config, Path),
             LiteLlmFormat.GenerateContent => GenerateContent(provider, modelId, config, Path),
-            _ => ChatCompletions(provider, modelId, config, Path),
+            _ => OpenAiFormats(provider, modelId, config, Path),
         };
     }
 
@@ -54,11 +56,12 @@ public sealed partial class ModelCatalog
             : throw Invalid($"{path}.apiBase", "must be left out with bedrock/: the operator says where Bedrock is");
     }
 
-    private ResolvedModel ChatCompletions(LiteLlmProvider provider, string modelId, HarnessLiteLlmModelConfig config, string path)
+    private ResolvedModel OpenAiFormats(LiteLlmProvider provider, string modelId, HarnessLiteLlmModelConfig config, string path)
     {
-        if (modelId.StartsWith("responses/", StringComparison.Ordinal) && (provider.Format is LiteLlmFormat.AzureChatCompletions || provider.Prefix == LiteLlmProviders.Default))
+        var responses = modelId.StartsWith(ResponsesRoute, StringComparison.Ordinal) && (provider.Format is LiteLlmFormat.AzureChatCompletions || provider.Prefix == LiteLlmProviders.Default);
+        if (responses)
         {
-            throw NotBuilt($"{path}.modelId", "asks for the Responses API, which is not built yet");
+            modelId = modelId.Length > ResponsesRoute.Length ? modelId[ResponsesRoute.Length..] : throw Invalid($"{path}.modelId", "names no model behind its prefix");
         }
 
         var access = ProviderAccess.Of(provider, _settings);
@@ -69,16 +72,15 @@ public sealed partial class ModelCatalog
             baseUrl = ModelEndpoint.Under(baseUrl, missing);
         }
 
-        var additional = AdditionalParameters.Read(config.AdditionalParams, OpenAiRequest.Reserved, $"{path}.additionalParams");
+        var given = new ModelParameters(config.MaxTokens, config.Temperature, config.TopP, TopK: null, config.AdditionalParams);
+        var parameters = OpenAiParameters(given, responses, path);
         var target = provider.Format is LiteLlmFormat.AzureChatCompletions
-            ? Azure(AzureOpenAi.Deployment(modelId), baseUrl, access, path)
-            : new OpenAiTarget(modelId, ModelEndpoint.Under(baseUrl, "/chat/completions"), access.KeyFor(baseUrl));
-        return new ResolvedModel(
-            new OpenAiModel(_others, target with { Name = provider.Name, Dialect = provider.DialectAt(baseUrl) }),
-            new ModelParameters(config.MaxTokens, config.Temperature, config.TopP, TopK: null, additional.Members));
+            ? Azure(AzureOpenAi.Deployment(modelId), responses, baseUrl, access, path)
+            : new OpenAiTarget(modelId, ModelEndpoint.Under(baseUrl, responses ? "/responses" : "/chat/completions"), access.KeyFor(baseUrl));
+        return OpenAi(target with { Name = provider.Name, Dialect = provider.DialectAt(baseUrl) }, parameters, responses);
     }
 
-    private OpenAiTarget Azure(string deployment, Uri baseUrl, ProviderAccess access, string path)
+    private OpenAiTarget Azure(string deployment, bool responses, Uri baseUrl, ProviderAccess access, string path)
     {
         // They would change the URL's path rather than name something in it.
         if (deployment is "" or "." or "..")
@@ -86,7 +88,8 @@ public sealed partial class ModelCatalog
             throw Invalid($"{path}.modelId", "must name a deployment");
         }
 
-        var url = AzureOpenAi.Url(baseUrl, deployment, _settings.Providers.Value(access.Provider.VersionVariable));
+        var version = _settings.Providers.Value(access.Provider.VersionVariable);
+        var url = responses ? AzureOpenAi.ResponsesUrl(baseUrl, version) : AzureOpenAi.Url(baseUrl, deployment, version);
         return new OpenAiTarget(deployment, url, access.KeyFor(baseUrl)) { KeyHeader = AzureOpenAi.KeyHeader };
     }
 

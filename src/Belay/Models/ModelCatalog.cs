@@ -16,7 +16,7 @@ public sealed record ResolvedModel(IModel Model, ModelParameters Parameters);
 /// <summary>Turns a harness's model configuration into a model. Holds the connections, so one serves the whole server.</summary>
 public sealed partial class ModelCatalog : IDisposable
 {
-    private const string Works = "what works is bedrockModelConfig with apiFormat converse_stream, liteLlmModelConfig with a model of Bedrock, Anthropic, Gemini, OpenAI or a provider that speaks its protocol, and the model belay/scripted in either";
+    private const string Works = "what works is bedrockModelConfig, liteLlmModelConfig with a model of Bedrock, Anthropic, Gemini, OpenAI or a provider that speaks its protocol, and the model belay/scripted in either";
 
     private readonly ModelSettings _settings;
     private readonly TimeProvider _time;
@@ -73,9 +73,9 @@ public sealed partial class ModelCatalog : IDisposable
             return Scripted(config.MaxTokens, config.AdditionalParams, path);
         }
 
-        if (config.ApiFormat is { } format && format is not HarnessBedrockApiFormat.ConverseStream)
+        if (config.ApiFormat is HarnessBedrockApiFormat.Responses or HarnessBedrockApiFormat.ChatCompletions)
         {
-            throw NotBuilt($"{path}.apiFormat", "is not built yet");
+            return Mantle(config, path);
         }
 
         var additional = AdditionalParameters.Read(config.AdditionalParams, BedrockRequest.Reserved, $"{path}.additionalParams");

@@ -55,6 +55,11 @@ public sealed record ModelSettings
             yield return "AWS_ENDPOINT_URL_BEDROCK_RUNTIME must be an absolute http or https URL.";
         }
 
+        if (Bedrock.MantleEndpoint is { } mantle && !ModelEndpoint.IsWeb(mantle))
+        {
+            yield return "AWS_ENDPOINT_URL_BEDROCK_MANTLE must be an absolute http or https URL.";
+        }
+
         if (!ModelEndpoint.IsWeb(OpenAi.BaseUrl))
         {
             yield return "OPENAI_BASE_URL must be an absolute http or https URL.";
@@ -76,6 +81,12 @@ public sealed record BedrockSettings
     /// <summary>Endpoint in place of the region's own; the operator's <c>AWS_ENDPOINT_URL_BEDROCK_RUNTIME</c>.</summary>
     public Uri? Endpoint { get; init; }
 
+    /// <summary>Endpoint of the protocols of OpenAI in place of the region's own; the operator's <c>AWS_ENDPOINT_URL_BEDROCK_MANTLE</c>.</summary>
+    public Uri? MantleEndpoint { get; init; }
+
+    /// <summary>The operator's <c>AWS_BEARER_TOKEN_BEDROCK</c> for those protocols; null to derive one from the AWS credentials for each call.</summary>
+    public string? BearerToken { get; init; }
+
     /// <summary>Profile of the AWS configuration files; null for the default one.</summary>
     public string? Profile { get; init; }
 
@@ -85,6 +96,9 @@ public sealed record BedrockSettings
 
     /// <summary>Whether cache points are set for models that are known to take them.</summary>
     public bool PromptCaching { get; init; } = true;
+
+    /// <summary>Shows no token.</summary>
+    public override string ToString() => $"BedrockSettings {Region}, token {(BearerToken is null ? "absent" : "present")}";
 }
 
 /// <summary>How the OpenAI API is reached.</summary>

@@ -78,7 +78,7 @@ internal static class ProviderError
             return ModelFailure.ContextTooLong;
         }
 
-        if (code.Equals("insufficient_quota", StringComparison.OrdinalIgnoreCase) || Contains(code, "invalid_request") || Contains(code, "validation"))
+        if (code.Equals("insufficient_quota", StringComparison.OrdinalIgnoreCase) || Contains(code, "invalid_") || Contains(code, "validation"))
         {
             return ModelFailure.Refused;
         }

@@ -14,6 +14,7 @@ namespace Belay.EndToEnd.Storage;
 public sealed class ProviderKeyTests : IAsyncLifetime
 {
     private const string Canary = "canary-key-c41d-";
+    private const string DerivedToken = "bedrock-api-key-";
     private const string Look = "!call shell {\"command\":\"echo looked; env; cat /proc/[0-9]*/environ | tr '\\\\0' '\\\\n'\"}\n!then\n!say Nothing.";
 
     private BelayProcess? _server;
@@ -59,6 +60,7 @@ public sealed class ProviderKeyTests : IAsyncLifetime
 
         // 2. Nobody was shown one: not the client, not the sandbox, not the reader of the journal.
         Assert.All(seen, text => Assert.DoesNotContain(Canary, text, StringComparison.Ordinal));
+        Assert.All(seen, text => Assert.DoesNotContain(DerivedToken, text, StringComparison.Ordinal));
         Assert.All(seen, text => Assert.Contains("looked", text, StringComparison.Ordinal));
         Assert.All(seen, text => Assert.Contains("HTTP 401", text, StringComparison.Ordinal));
 
@@ -66,11 +68,12 @@ public sealed class ProviderKeyTests : IAsyncLifetime
         await Eventually.TrueAsync("every turn's span has arrived", () => Task.FromResult(_sink!.Spans.Count(span => span.Name == "InvokeHarness") == 2 * ScriptedProviders.All.Count), CancellationToken);
         var exported = _sink!.Spans.SelectMany(span => span.Attributes.Concat(span.Events.SelectMany(one => one.Attributes))).Select(one => one.Value.ToString());
         Assert.All(exported, text => Assert.DoesNotContain(Canary, text, StringComparison.Ordinal));
+        Assert.All(exported, text => Assert.DoesNotContain(DerivedToken, text, StringComparison.Ordinal));
 
         // 4. Nothing at rest and nothing in the log, while the server runs and after it was killed.
-        Canaries.AssertUnreadable(_server!, [Canary]);
+        Canaries.AssertUnreadable(_server!, [Canary, DerivedToken]);
         await _server!.Kill9Async(CancellationToken);
-        Canaries.AssertUnreadable(_server, [Canary]);
+        Canaries.AssertUnreadable(_server, [Canary, DerivedToken]);
     }
 
     private static string SecretOf(string variable) => $"{Canary}{variable}";

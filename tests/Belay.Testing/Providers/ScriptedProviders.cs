@@ -10,12 +10,16 @@ public static class ScriptedProviders
     public static IReadOnlyList<ScriptedProviderModel> All { get; } =
     [
         .. LiteLlmProviders.All.Select(row => new ScriptedProviderModel(row.Prefix, FormatOf(row), LiteLlm($"{row.Prefix}/{ModelOf(row)}"))),
-        new("bedrock nova", WireFormat.Converse, new JsonObject { ["bedrockModelConfig"] = new JsonObject { ["modelId"] = "amazon.nova-pro-v1:0" } }),
+        new("openai responses", WireFormat.Responses, LiteLlm("openai/responses/scripted")),
+        new("azure responses", WireFormat.Responses, LiteLlm("azure/responses/scripted")),
+        new("bedrock nova", WireFormat.Converse, Bedrock("amazon.nova-pro-v1:0", "converse_stream")),
+        new("bedrock responses", WireFormat.Responses, Bedrock("openai.scripted", "responses")),
+        new("bedrock chat completions", WireFormat.ChatCompletions, Bedrock("openai.gpt-oss-scripted", "chat_completions")),
     ];
 
     /// <summary>One model for each wire format and each dialect of it.</summary>
     public static IReadOnlyList<ScriptedProviderModel> Formats { get; } =
-        [.. All.Where(model => model.Name is "openai" or "mistral" or "anthropic" or "gemini" or "bedrock" or "bedrock nova")];
+        [.. All.Where(model => model.Name is "openai" or "openai responses" or "mistral" or "anthropic" or "gemini" or "bedrock" or "bedrock nova")];
 
     /// <summary>The model of a name.</summary>
     public static ScriptedProviderModel Find(string name) => All.Single(model => model.Name == name);
@@ -28,6 +32,7 @@ public static class ScriptedProviders
         var variables = new Dictionary<string, string>
         {
             ["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"] = new Uri(server, "/bedrock").ToString(),
+            ["AWS_ENDPOINT_URL_BEDROCK_MANTLE"] = new Uri(server, "/mantle").ToString(),
             ["AWS_ACCESS_KEY_ID"] = "AKIASCRIPTEDPROVIDER",
             ["AWS_SECRET_ACCESS_KEY"] = secret("AWS_SECRET_ACCESS_KEY"),
         };
@@ -48,6 +53,9 @@ public static class ScriptedProviders
     }
 
     private static JsonObject LiteLlm(string modelId) => new() { ["liteLlmModelConfig"] = new JsonObject { ["modelId"] = modelId } };
+
+    private static JsonObject Bedrock(string modelId, string format) =>
+        new() { ["bedrockModelConfig"] = new JsonObject { ["modelId"] = modelId, ["apiFormat"] = format } };
 
     private static WireFormat FormatOf(LiteLlmProvider row) => row.Format switch
     {

@@ -5,6 +5,7 @@ using Belay.Models;
 using Belay.Models.OpenAi;
 using Belay.Testing.Models;
 using Belay.Testing.Processes;
+using Belay.Testing.Providers;
 using static Belay.Tests.Models.Conversations;
 
 namespace Belay.Tests.Models;
@@ -191,7 +192,8 @@ public sealed class LiteLlmProvidersTests
     [InlineData("bedrock/invoke/anthropic.claude-x", null, "modelId must be bedrock/<model id>")]
     [InlineData("bedrock/anthropic.claude-x", "http://127.0.0.1:1", "apiBase must be left out with bedrock/")]
     [InlineData("azure/..", "http://127.0.0.1:1", "modelId must name a deployment")]
-    [InlineData("azure/responses/m", "http://127.0.0.1:1", "modelId asks for the Responses API")]
+    [InlineData("azure/responses/", "http://127.0.0.1:1", "modelId names no model behind its prefix")]
+    [InlineData("azure/responses/..", "http://127.0.0.1:1", "modelId must name a deployment")]
     [InlineData("/m", "http://127.0.0.1:1", "modelId has a prefix that names no provider")]
     [InlineData("belay/other", "http://127.0.0.1:1", "modelId has a prefix that names no provider")]
     [InlineData("groq/m", "file:///etc/secret", "apiBase must be an absolute http or https URL")]
@@ -220,6 +222,36 @@ public sealed class LiteLlmProvidersTests
     [InlineData("https://h/openai/v1/", "2024-10-21", "https://h/openai/v1/chat/completions")]
     public void AzureUrl_IsThatOfTheDeployment(string baseUrl, string? version, string url) =>
         Assert.Equal(url, AzureOpenAi.Url(new Uri(baseUrl), "d", version).AbsoluteUri);
+
+    [Theory]
+    [InlineData("https://h", null, "https://h/openai/v1/responses")]
+    [InlineData("https://h/", "2025-04-01-preview", "https://h/openai/responses?api-version=2025-04-01-preview")]
+    [InlineData("https://h/gateway?tenant=1", "2025-04-01-preview", "https://h/gateway/openai/responses?tenant=1&api-version=2025-04-01-preview")]
+    [InlineData("https://h/gateway?tenant=1", null, "https://h/gateway/openai/v1/responses?tenant=1")]
+    [InlineData("https://h?api-version=mine", "2025-04-01-preview", "https://h/openai/responses?api-version=mine")]
+    [InlineData("https://h/openai/deployments/other", null, "https://h/openai/v1/responses")]
+    [InlineData("https://h/x/openai/deployments/other?api-version=mine", null, "https://h/x/openai/responses?api-version=mine")]
+    [InlineData("https://h/openai/v1/", "2025-04-01-preview", "https://h/openai/v1/responses")]
+    public void AzureResponsesUrl_IsThatOfTheResource(string baseUrl, string? version, string url) =>
+        Assert.Equal(url, AzureOpenAi.ResponsesUrl(new Uri(baseUrl), version).AbsoluteUri);
+
+    [Theory]
+    [InlineData("openai/responses/gpt-x", "https://api.openai.com/v1/responses", "authorization: Bearer key-OPENAI_API_KEY", "gpt-x")]
+    [InlineData("azure/responses/gpt5_series/my gpt", Resource + "/openai/v1/responses", "api-key: key-AZURE_API_KEY", "my gpt")]
+    public async Task ResponsesRoute_SaysWhereAndWithWhichKey(string modelId, string url, string key, string model)
+    {
+        await using var provider = new ScriptedProvider(new ProviderReply { Pieces = [.. ResponsesReply.Say("Hi").Stream(1, "m").Select(System.Text.Encoding.UTF8.GetBytes)] });
+        using var elsewhere = new Elsewhere(provider.Url);
+        using var catalog = new ModelCatalog(Settings(), TimeProvider.System, new SocketsHttpHandler(), elsewhere);
+
+        await CallAsync(catalog, LiteLlm(modelId));
+
+        var request = Assert.Single(provider.Requests);
+        var header = key.Split(": ");
+        Assert.Equal(url, elsewhere.Asked);
+        Assert.Equal(header[1], request.Headers[header[0]]);
+        Assert.Contains($"\"model\":\"{model}\"", request.Text, StringComparison.Ordinal);
+    }
 
     [Fact]
     public void Settings_ShowNoValueAndNameEveryProblem()

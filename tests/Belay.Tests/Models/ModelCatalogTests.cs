@@ -14,6 +14,8 @@ public sealed class ModelCatalogTests
     [InlineData("openai/gpt-x", "openai", "gpt-x")]
     [InlineData("openai/meta-llama/Llama-3", "openai", "meta-llama/Llama-3")]
     [InlineData("llama3", "openai", "llama3")]
+    [InlineData("openai/responses/gpt-x", "openai", "gpt-x")]
+    [InlineData("openai/responses/a/b", "openai", "a/b")]
     [InlineData("anthropic/claude-x", "anthropic", "claude-x")]
     [InlineData("gemini/gemini-x", "gemini", "gemini-x")]
     [InlineData("gemini/tunedModels/mine", "gemini", "tunedModels/mine")]
@@ -28,13 +30,16 @@ public sealed class ModelCatalogTests
     }
 
     [Theory]
-    [InlineData("anthropic.claude-x", "bedrock")]
-    [InlineData("belay/scripted", "belay")]
-    public void Bedrock_IsResolved(string modelId, string provider)
+    [InlineData("anthropic.claude-x", null, "bedrock")]
+    [InlineData("anthropic.claude-x", HarnessBedrockApiFormat.ConverseStream, "bedrock")]
+    [InlineData("openai.gpt-x", HarnessBedrockApiFormat.Responses, "openai")]
+    [InlineData("openai.gpt-oss-x", HarnessBedrockApiFormat.ChatCompletions, "openai")]
+    [InlineData("belay/scripted", null, "belay")]
+    public void Bedrock_IsResolved(string modelId, HarnessBedrockApiFormat? format, string provider)
     {
         using var catalog = Catalog();
 
-        Assert.Equal(provider, catalog.Resolve(Bedrock(modelId)).Model.Provider);
+        Assert.Equal(provider, catalog.Resolve(Bedrock(modelId, format)).Model.Provider);
     }
 
     public static TheoryData<HarnessModelConfiguration, string> NotServed() => new()
@@ -42,13 +47,13 @@ public sealed class ModelCatalogTests
         { new HarnessModelConfiguration(), "model names no model" },
         { new HarnessModelConfiguration { OpenAiModelConfig = new HarnessOpenAiModelConfig { ModelId = "m", ApiKeyArn = KeyArn } }, "model.openAiModelConfig cannot be invoked yet" },
         { new HarnessModelConfiguration { GeminiModelConfig = new HarnessGeminiModelConfig { ModelId = "m", ApiKeyArn = KeyArn } }, "model.geminiModelConfig cannot be invoked yet: it needs a credential provider" },
-        { Bedrock("m", HarnessBedrockApiFormat.Responses), "model.bedrockModelConfig.apiFormat is not built yet" },
-        { Bedrock("m", HarnessBedrockApiFormat.ChatCompletions), "model.bedrockModelConfig.apiFormat is not built yet" },
         { LiteLlm("anthropic/"), "model.liteLlmModelConfig.modelId names no model behind its prefix" },
         { LiteLlm("anthropic/m", keyArn: KeyArn), "credential providers are not built yet" },
         { LiteLlm("anthropic/m", apiBase: "http://user:secret@host"), "model.liteLlmModelConfig.apiBase must be an absolute http or https URL" },
         { LiteLlm("anthropic/m", additional: """{"messages":[],"stream":false}"""), "2 validation errors detected: model.liteLlmModelConfig.additionalParams.messages would replace" },
-        { LiteLlm("openai/responses/gpt"), "asks for the Responses API" },
+        { LiteLlm("openai/responses/"), "model.liteLlmModelConfig.modelId names no model behind its prefix" },
+        { LiteLlm("azure/responses/gpt5_series/", "https://h"), "model.liteLlmModelConfig.modelId must name a deployment" },
+        { LiteLlm("openai/responses/m", additional: """{"input":[],"stream":false,"store":true,"conversation":"c"}"""), "4 validation errors detected: model.liteLlmModelConfig.additionalParams.input would replace" },
         { LiteLlm("openai/"), "names no model behind its prefix" },
         { LiteLlm("gemini/"), "model.liteLlmModelConfig.modelId names no model behind its prefix" },
         { LiteLlm("gemini/m", keyArn: KeyArn), "model.liteLlmModelConfig.apiKeyArn cannot be used yet" },
@@ -119,9 +124,9 @@ public sealed class ModelCatalogTests
     [Fact]
     public void Settings_ShowNoKeyAndNameEveryProblem()
     {
-        var settings = new ModelSettings { StallSeconds = 0, ConnectSeconds = 0, MaxReplyBytes = 0, RetryBaseSeconds = 0, OpenAi = new OpenAiSettings { ApiKey = "sk-secret", BaseUrl = new Uri("ftp://x") }, Providers = new ProviderSettings { Variables = new Dictionary<string, string> { ["ANTHROPIC_API_KEY"] = "sk-secret", ["ANTHROPIC_BASE_URL"] = "ftp://x" } } };
+        var settings = new ModelSettings { StallSeconds = 0, ConnectSeconds = 0, MaxReplyBytes = 0, RetryBaseSeconds = 0, OpenAi = new OpenAiSettings { ApiKey = "sk-secret", BaseUrl = new Uri("ftp://x") }, Bedrock = new BedrockSettings { MantleEndpoint = new Uri("ftp://x"), BearerToken = "sk-secret" }, Providers = new ProviderSettings { Variables = new Dictionary<string, string> { ["ANTHROPIC_API_KEY"] = "sk-secret", ["ANTHROPIC_BASE_URL"] = "ftp://x" } } };
 
-        Assert.Equal(6, settings.Problems().Count());
+        Assert.Equal(7, settings.Problems().Count());
         Assert.DoesNotContain("sk-secret", settings.ToString(), StringComparison.Ordinal);
         Assert.Empty(new ModelSettings().Problems());
     }

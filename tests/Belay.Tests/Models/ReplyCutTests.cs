@@ -4,10 +4,12 @@ using Belay.Models.Anthropic;
 using Belay.Models.Bedrock;
 using Belay.Models.Gemini;
 using Belay.Models.OpenAi;
+using Belay.Models.OpenAiResponses;
 using Belay.Testing.Models;
 using Belay.Testing.Providers;
 using Belay.Tests.Models.Gemini;
 using Belay.Tests.Models.OpenAi;
+using Belay.Tests.Models.OpenAiResponses;
 
 namespace Belay.Tests.Models;
 
@@ -42,6 +44,11 @@ public sealed class ReplyCutTests
             ReplyCuts.AssertSame(() => new OpenAiStream(streamed: false), Encoding.UTF8.GetBytes(row.Data.Item2.Replace("data: ", "", StringComparison.Ordinal)));
         }
 
+        foreach (var row in ResponsesStreamTests.Streams())
+        {
+            ReplyCuts.AssertSame(() => new ResponsesStream("here", streamed: false), Encoding.UTF8.GetBytes(row.Data.Item2.Replace("data: ", "", StringComparison.Ordinal)));
+        }
+
         foreach (var row in GeminiStreamTests.Streams())
         {
             ReplyCuts.AssertSame(() => new GeminiStream(), Encoding.UTF8.GetBytes($"[{row.Data.Item2.Replace("data: ", ",", StringComparison.Ordinal).TrimStart(',')}]"));
@@ -51,6 +58,7 @@ public sealed class ReplyCutTests
     private static IReplyParser ParserOf(WireFormat format) => format switch
     {
         WireFormat.ChatCompletions => new OpenAiStream(),
+        WireFormat.Responses => new ResponsesStream("here"),
         WireFormat.Messages => new AnthropicStream(),
         WireFormat.GenerateContent => new GeminiStream(),
         WireFormat.Converse => new BedrockStream(),

@@ -5,11 +5,13 @@ using Belay.Models.Anthropic;
 using Belay.Models.Bedrock;
 using Belay.Models.Gemini;
 using Belay.Models.OpenAi;
+using Belay.Models.OpenAiResponses;
 using Belay.Testing;
 using Belay.Tests.Models.Anthropic;
 using Belay.Tests.Models.Bedrock;
 using Belay.Tests.Models.Gemini;
 using Belay.Tests.Models.OpenAi;
+using Belay.Tests.Models.OpenAiResponses;
 
 namespace Belay.Tests.Models;
 
@@ -34,6 +36,14 @@ public sealed class ReplyFuzzTests
     [Fact]
     public void OpenAi_MutatedWholeAnswers_FailOnlyAsTheyMay() =>
         Fuzz([.. OpenAiStreamTests.Streams().Select(row => Encoding.UTF8.GetBytes(row.Data.Item2.Replace("data: ", "", StringComparison.Ordinal)))], () => new OpenAiStream(streamed: false));
+
+    [Fact]
+    public void Responses_MutatedStreams_FailOnlyAsTheyMay() =>
+        Fuzz([.. ResponsesStreamTests.Streams().Select(row => Encoding.UTF8.GetBytes(row.Data.Item2))], () => new ResponsesStream("here"));
+
+    [Fact]
+    public void Responses_MutatedWholeAnswers_FailOnlyAsTheyMay() =>
+        Fuzz([.. ResponsesStreamTests.Streams().Select(row => Encoding.UTF8.GetBytes(row.Data.Item2.Replace("data: ", "", StringComparison.Ordinal)))], () => new ResponsesStream("here", streamed: false));
 
     [Fact]
     public void Anthropic_MutatedStreams_FailOnlyAsTheyMay() =>

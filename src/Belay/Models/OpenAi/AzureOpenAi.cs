@@ -35,13 +35,38 @@ internal static class AzureOpenAi
 
         var named = path.Contains("/openai/deployments/", StringComparison.Ordinal) ? "" : $"/openai/deployments/{Uri.EscapeDataString(deployment)}";
         var url = ModelEndpoint.Under(baseUrl, $"{named}/chat/completions");
-        var query = url.Query.TrimStart('?');
-        if (query.Split('&').Any(parameter => parameter.StartsWith(VersionParameter, StringComparison.Ordinal)))
+        return HasVersion(url) ? url : WithVersion(url, version ?? DefaultVersion);
+    }
+
+    /// <summary>
+    /// URL of the responses of a resource, which have the deployment's name in the request. Where neither the base nor the operator names a
+    /// version, it is that of the surface without versions, which has what the newest has.
+    /// </summary>
+    /// <param name="baseUrl">The base, as for chat completions; what it says of a deployment is left out.</param>
+    /// <param name="version">The operator's version; null for none.</param>
+    public static Uri ResponsesUrl(Uri baseUrl, string? version)
+    {
+        const string Surface = "/openai";
+        const string Deployments = Surface + "/deployments/";
+        var path = baseUrl.AbsolutePath.TrimEnd('/');
+        if (path.EndsWith("/openai/v1", StringComparison.Ordinal))
         {
-            return url;
+            return ModelEndpoint.Under(baseUrl, "/responses");
         }
 
-        var parameter = VersionParameter + Uri.EscapeDataString(version ?? DefaultVersion);
+        var resource = path.IndexOf(Deployments, StringComparison.Ordinal) is >= 0 and var at ? new UriBuilder(baseUrl) { Path = path[..at] }.Uri : baseUrl;
+        return HasVersion(resource) ? ModelEndpoint.Under(resource, Surface + "/responses")
+            : version is null ? ModelEndpoint.Under(resource, Surface + "/v1/responses")
+            : WithVersion(ModelEndpoint.Under(resource, Surface + "/responses"), version);
+    }
+
+    private static bool HasVersion(Uri url) =>
+        url.Query.TrimStart('?').Split('&').Any(parameter => parameter.StartsWith(VersionParameter, StringComparison.Ordinal));
+
+    private static Uri WithVersion(Uri url, string version)
+    {
+        var query = url.Query.TrimStart('?');
+        var parameter = VersionParameter + Uri.EscapeDataString(version);
         return new UriBuilder(url) { Query = query.Length == 0 ? parameter : $"{query}&{parameter}" }.Uri;
     }
 }

@@ -27,21 +27,13 @@ internal sealed class OpenAiModel(ModelConnection connection, OpenAiTarget targe
     {
         var body = new RequestBuffer();
         OpenAiRequest.Write(body, target.ModelId, target.Dialect, request);
-        var message = new HttpRequestMessage(HttpMethod.Post, target.Url) { Content = body };
-        message.Headers.TryAddWithoutValidation("Accept", "text/event-stream");
-        if (key is not null)
-        {
-            var (header, value) = target.KeyHeader is { } name ? (name, key) : ("Authorization", $"Bearer {key}");
-            message.Headers.TryAddWithoutValidation(header, value);
-        }
-
-        return message;
+        return target.Post(body, key);
     }
 }
 
 /// <summary>Which model, where, and with which key.</summary>
 /// <param name="ModelId">Model id as the provider knows it.</param>
-/// <param name="Url">URL of its chat completions.</param>
+/// <param name="Url">URL that its calls are posted to.</param>
 /// <param name="Key">The key of its calls.</param>
 internal sealed record OpenAiTarget(string ModelId, Uri Url, ProviderKey Key)
 {
@@ -53,6 +45,20 @@ internal sealed record OpenAiTarget(string ModelId, Uri Url, ProviderKey Key)
 
     /// <summary>What the provider understands.</summary>
     public OpenAiDialect Dialect { get; init; } = OpenAiDialect.Plain;
+
+    /// <summary>A call with a body and a key.</summary>
+    public HttpRequestMessage Post(RequestBuffer body, string? key)
+    {
+        var message = new HttpRequestMessage(HttpMethod.Post, Url) { Content = body };
+        message.Headers.TryAddWithoutValidation("Accept", "text/event-stream");
+        if (key is not null)
+        {
+            var (header, value) = KeyHeader is { } name ? (name, key) : ("Authorization", $"Bearer {key}");
+            message.Headers.TryAddWithoutValidation(header, value);
+        }
+
+        return message;
+    }
 
     /// <summary>Shows no key.</summary>
     public override string ToString() => ModelId;
