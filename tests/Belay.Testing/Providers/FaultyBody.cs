@@ -64,7 +64,7 @@ internal static class FaultyBody
     {
         ProviderFault.Cut => [piece.Bytes[..(piece.Bytes.Length / 2)]],
         ProviderFault.Garbage => [writer.Garbage().Bytes],
-        ProviderFault.ErrorInside => writer.Fail(Belay.Models.ModelFailure.Throttled, "Overloaded").Select(last => last.Bytes),
+        ProviderFault.ErrorInside => [writer.Overloaded().Bytes],
         _ => [],
     };
 

@@ -54,6 +54,9 @@ internal abstract class ReplyWriter
     /// <summary>An error inside a stream that began well; the last that is sent.</summary>
     public abstract IEnumerable<ReplyPiece> Fail(ModelFailure failure, string message);
 
+    /// <summary>An event of its own that says in mid-stream that the provider is overloaded.</summary>
+    public virtual ReplyPiece Overloaded() => Fail(ModelFailure.Throttled, "Overloaded").Single();
+
     /// <summary>An event that no protocol allows.</summary>
     public virtual ReplyPiece Garbage() => new("data: {\"this is\": no JSON}\n\n"u8.ToArray(), Content: false);
 

@@ -49,6 +49,9 @@ internal sealed class ResponsesWriter(ReceivedCall call) : ReplyWriter
 
     public override IEnumerable<ReplyPiece> Fail(ModelFailure failure, string message) => Pieces(new ResponsesEnd.Failed(Code(failure), message), usage: null);
 
+    public override ReplyPiece Overloaded() =>
+        Event(new JsonObject { ["type"] = "error", ["code"] = Code(ModelFailure.Throttled), ["message"] = "Overloaded", ["param"] = null }, content: false, "error");
+
     public override ReplyError Error(int status, ModelFailure failure, string message) => new(new JsonObject
     {
         ["error"] = new JsonObject { ["message"] = message, ["type"] = failure is ModelFailure.Throttled ? "server_error" : "invalid_request_error", ["param"] = null, ["code"] = Code(failure) },
