@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
 using Belay.Testing.Processes;
 using Belay.Testing.Providers;
@@ -10,10 +11,15 @@ namespace Belay.EndToEnd;
 /// </summary>
 public sealed class ProviderServer : IAsyncDisposable
 {
-    private readonly Lazy<Task<(BelayProcess Process, ScriptedProviderServer Provider)>> _both = new(StartAsync);
+    private readonly Lazy<Task<(BelayProcess Process, ScriptedProviderServer Provider)>> _both;
+    private readonly ConcurrentDictionary<string, ProviderFault> _faults = new(StringComparer.Ordinal);
     private readonly Lazy<Task<string>> _harness;
 
-    public ProviderServer() => _harness = new(CreateHarnessAsync);
+    public ProviderServer()
+    {
+        _both = new(StartAsync);
+        _harness = new(CreateHarnessAsync);
+    }
 
     /// <summary>The server, ready.</summary>
     public async Task<BelayProcess> StartedAsync() => (await _both.Value).Process;
@@ -23,6 +29,9 @@ public sealed class ProviderServer : IAsyncDisposable
 
     /// <summary>ARN of a harness for those who choose the model with each call.</summary>
     public Task<string> HarnessAsync() => _harness.Value;
+
+    /// <summary>Lets the next call whose conversation holds a text go wrong.</summary>
+    public void FailOnce(string text, ProviderFault fault) => _faults[text] = fault;
 
     public async ValueTask DisposeAsync()
     {
@@ -44,9 +53,10 @@ public sealed class ProviderServer : IAsyncDisposable
         return (string)(await (await StartedAsync()).Client.CreateHarnessAsync("every_provider", members, CancellationToken.None))["arn"]!;
     }
 
-    private static async Task<(BelayProcess Process, ScriptedProviderServer Provider)> StartAsync()
+    private async Task<(BelayProcess Process, ScriptedProviderServer Provider)> StartAsync()
     {
         var provider = await ScriptedProviderServer.StartAsync(CancellationToken.None);
+        provider.Replies.Faults = call => call.Texts.Select(text => _faults.TryRemove(text, out var fault) ? fault : null).FirstOrDefault(fault => fault is not null);
         var process = await BelayProcess.StartAsync(
             ScriptedProviders.Environment(provider.Url, variable => $"secret-of-{variable}"),
             ["--provider-keys", "--set", FormattableString.Invariant($"Models:RetryBaseSeconds={SharedServer.RetryBase.TotalSeconds}")],

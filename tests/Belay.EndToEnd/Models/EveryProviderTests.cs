@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Belay.Agents;
 using Belay.Contracts.Invocations;
 using Belay.Models;
@@ -12,7 +13,23 @@ public sealed class EveryProviderTests(ProviderServer server)
     private const string Secret = "the-first-thing-that-was-said-5c1e";
     private const int Turns = 12;
 
+    public static TheoryData<string> Formats { get; } = [.. ScriptedProviders.Formats.Select(model => model.Name)];
+
     public static TheoryData<string> Names { get; } = [.. ScriptedProviders.All.Select(model => model.Name)];
+
+    private static readonly (ProviderFault Fault, bool Helped)[] Faults =
+    [
+        (new ProviderFault.Status(429, TimeSpan.FromSeconds(1)), true),
+        (new ProviderFault.Status(500), true),
+        (new ProviderFault.Status(503), true),
+        (new ProviderFault.Reset(), true),
+        (new ProviderFault.Cut(0), true),
+        (new ProviderFault.HalfCharacter(), true),
+        (new ProviderFault.Drip(), true),
+        (new ProviderFault.ErrorInside(0), true),
+        (new ProviderFault.NoFinish(1), false),
+        (new ProviderFault.Garbage(1), false),
+    ];
 
     private static CancellationToken CancellationToken => TestContext.Current.CancellationToken;
 
@@ -41,6 +58,32 @@ public sealed class EveryProviderTests(ProviderServer server)
         Assert.StartsWith("Ich sehe nach 🙂.They said:one\n", turn.Text, StringComparison.Ordinal);
         Assert.Equal((24, 12), ((int)turn.Metadata!["usage"]!["inputTokens"]!, (int)turn.Metadata["usage"]!["outputTokens"]!));
         Assert.Equal([model.Format, model.Format], calls.Select(call => call.Format));
+    }
+
+    [Theory]
+    [MemberData(nameof(Formats))]
+    public async Task Fault_IsOvercomeOrTold_AndTheSessionGoesOn(string name)
+    {
+        var model = ScriptedProviders.Find(name);
+        await Task.WhenAll(Faults.Select(async one =>
+        {
+            var (fault, helped) = one;
+            var (session, arn) = (NewSession(), await server.HarnessAsync());
+            const string Said = "Öffnet 🙂 sich, langsam und mit Geräusch.";
+            var text = $"!# {session}\n!say {Said}\n!usage 11 5";
+            server.FailOnce(text, fault);
+            var process = await server.StartedAsync();
+
+            var hit = await process.Client.TurnAsync(arn, session, Body(text, model), CancellationToken);
+            var after = await process.Client.TurnAsync(arn, session, Body($"!# {session} again\n!say Weiter.", model), CancellationToken);
+
+            Assert.True(helped == hit.Stops is ["end_turn"], $"{fault} ends with {string.Join(", ", hit.Stops)} {hit.Exception}");
+            Assert.Equal(helped, hit.Text == Said);
+            Assert.StartsWith(hit.Text, Said, StringComparison.Ordinal);
+            Assert.Equal(helped ? 11 : (int?)hit.Metadata?["usage"]?["inputTokens"], (int?)hit.Metadata?["usage"]?["inputTokens"]);
+            Assert.EndsWith("Weiter.", after.Text, StringComparison.Ordinal);
+        }));
+        Assert.Empty((await server.ProviderAsync()).Problems);
     }
 
     [Fact]
@@ -83,13 +126,18 @@ public sealed class EveryProviderTests(ProviderServer server)
     private async Task<(Turn Turn, IReadOnlyList<ReceivedCall> Calls)> TurnAsync(string session, string text, ScriptedProviderModel model)
     {
         var process = await server.StartedAsync();
-        var body = HarnessClient.UserText(text);
-        body["model"] = model.Configuration.DeepClone();
-        var turn = await process.Client.TurnAsync(await server.HarnessAsync(), session, body, CancellationToken);
+        var turn = await process.Client.TurnAsync(await server.HarnessAsync(), session, Body(text, model), CancellationToken);
         var provider = await server.ProviderAsync();
         Assert.Empty(provider.Problems);
         Assert.Null(turn.Exception);
         return (turn, [.. provider.Calls.Where(call => call.Texts.Contains(text) && call.Asked.Messages.Last(IsSaid).Blocks.OfType<Block.Text>().Any(block => block.Value == text))]);
+    }
+
+    private static JsonObject Body(string text, ScriptedProviderModel model)
+    {
+        var body = HarnessClient.UserText(text);
+        body["model"] = model.Configuration.DeepClone();
+        return body;
     }
 
     private static bool IsSaid(Message message) =>

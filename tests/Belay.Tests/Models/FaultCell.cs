@@ -18,7 +18,9 @@ namespace Belay.Tests.Models;
 /// </summary>
 internal sealed class FaultCell : IAsyncDisposable
 {
-    private const int TurnsPerSession = 10;
+    /// <summary>After so many turns a new session begins.</summary>
+    public const int TurnsPerSession = 10;
+
     private const string Begin = "Ich sehe nach, ä 🙂 ";
     private const string Finish = "Fertig, ö ";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);

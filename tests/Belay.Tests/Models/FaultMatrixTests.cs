@@ -3,21 +3,26 @@ using Belay.Testing.Providers;
 
 namespace Belay.Tests.Models;
 
-/// <summary>What providers do wrong, how often, in every wire format: <c>belay test --all</c> makes 1,000 turns of each cell.</summary>
+/// <summary>What providers do wrong, how often, in every wire format: <c>belay test --all</c> makes 1,000 turns of each cell, other runs 50.</summary>
 public sealed class FaultMatrixTests
 {
-    // Where a retry can help: nothing of the reply has been shown yet, and the same call may go well the next time.
-    private static readonly Dictionary<string, ProviderFault> Helped = new()
+    // No answer, or one that says no: a retry can help, since the same call may go well the next time.
+    private static readonly Dictionary<string, ProviderFault> Refusals = new()
     {
         ["429"] = new ProviderFault.Status(429, TimeSpan.FromSeconds(7)),
         ["500"] = new ProviderFault.Status(500),
         ["503"] = new ProviderFault.Status(503, TimeSpan.FromSeconds(1)),
         ["529"] = new ProviderFault.Status(529),
         ["reset"] = new ProviderFault.Reset(),
+        ["no answer"] = new ProviderFault.Hang(null),
+    };
+
+    // An answer that breaks before anything of it was shown: as above.
+    private static readonly Dictionary<string, ProviderFault> Breaks = new()
+    {
         ["truncated at once"] = new ProviderFault.Cut(0),
         ["ended at once"] = new ProviderFault.NoFinish(0),
         ["overloaded at once"] = new ProviderFault.ErrorInside(0),
-        ["no answer"] = new ProviderFault.Hang(null),
         ["silent at once"] = new ProviderFault.Hang(0),
     };
 
@@ -36,17 +41,21 @@ public sealed class FaultMatrixTests
 
     private static int Turns => BelayTestSettings.All ? 1000 : 50;
 
-    public static TheoryData<string, string> HelpedCells { get; } = [.. from fault in Helped.Keys from model in ScriptedProviders.Formats select (fault, model.Name)];
+    public static TheoryData<string, string> RefusalCells { get; } = Cells(Refusals);
 
-    public static TheoryData<string, string> FinalCells { get; } = [.. from fault in Final.Keys from model in ScriptedProviders.Formats select (fault, model.Name)];
+    public static TheoryData<string, string> BreakCells { get; } = Cells(Breaks);
+
+    public static TheoryData<string, string> FinalCells { get; } = Cells(Final);
+
+    public static TheoryData<string> Models { get; } = [.. ScriptedProviders.Formats.Select(model => model.Name)];
 
     [Theory]
-    [MemberData(nameof(HelpedCells))]
-    public Task WhatARetryHelps_IsNotNoticed(string fault, string model) => EachFrequencyAsync(model, Helped[fault], cell =>
-    {
-        Assert.Equal(Turns, cell.Completed);
-        Assert.Equal(2 * Turns, cell.Calls - cell.Faults - 2 * (Turns / 10));
-    });
+    [MemberData(nameof(RefusalCells))]
+    public Task Refusal_IsRepeatedAndNotNoticed(string fault, string model) => EachFrequencyAsync(model, Refusals[fault], AssertNotNoticed);
+
+    [Theory]
+    [MemberData(nameof(BreakCells))]
+    public Task BreakBeforeAnythingIsShown_IsRepeatedAndNotNoticed(string fault, string model) => EachFrequencyAsync(model, Breaks[fault], AssertNotNoticed);
 
     [Theory]
     [MemberData(nameof(FinalCells))]
@@ -66,7 +75,15 @@ public sealed class FaultMatrixTests
     [MemberData(nameof(Models))]
     public Task HalfACharacter_IsShownToNobody(string model) => EachFrequencyAsync(model, new ProviderFault.HalfCharacter(), cell => Assert.Equal(Turns, cell.Completed + cell.Failed));
 
-    public static TheoryData<string> Models { get; } = [.. ScriptedProviders.Formats.Select(model => model.Name)];
+    private static TheoryData<string, string> Cells(Dictionary<string, ProviderFault> faults) =>
+        [.. from fault in faults.Keys from model in ScriptedProviders.Formats select (fault, model.Name)];
+
+    /// <summary>Every turn ends well, and takes no more calls than its own two and the faulty ones.</summary>
+    private static void AssertNotNoticed(FaultCell cell)
+    {
+        Assert.Equal(Turns, cell.Completed);
+        Assert.Equal(2 * (Turns + Turns / FaultCell.TurnsPerSession), cell.Calls - cell.Faults);
+    }
 
     private static async Task EachFrequencyAsync(string model, ProviderFault fault, Action<FaultCell> check)
     {
