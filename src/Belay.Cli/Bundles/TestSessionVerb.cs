@@ -80,8 +80,7 @@ internal static class TestSessionVerb
 
     private static async Task<ReplaySessionResponse> RunAsync(string path, string? trust, TimeProvider time, ReplayView view, CancellationToken cancellationToken)
     {
-        await using var input = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 64 * 1024, FileOptions.Asynchronous | FileOptions.SequentialScan);
-        var bundle = await new BundleReader(new()).ReadAsync(input, trust, cancellationToken);
+        var bundle = await BundleFile.ReadAsync(path, trust, cancellationToken);
         var began = time.GetTimestamp();
         var replayer = new Replayer((version, _) => Task.FromResult(bundle.Versions.GetValueOrDefault(version)), BuiltInTools.All);
         var invocations = new List<ReplayedInvocationSummary>();

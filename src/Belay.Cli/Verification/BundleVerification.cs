@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Belay.Bundles;
+using Belay.Cli.Bundles;
 using Belay.Cli.CommandLine;
 
 namespace Belay.Cli.Verification;
@@ -54,8 +55,7 @@ internal static class BundleVerification
 
     private static async Task<SessionBundle> ReadAsync(string path, string? trust, CancellationToken cancellationToken)
     {
-        await using var input = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 64 * 1024, FileOptions.Asynchronous | FileOptions.SequentialScan);
-        var bundle = await new BundleReader(new()).ReadAsync(input, trust, cancellationToken);
+        var bundle = await BundleFile.ReadAsync(path, trust, cancellationToken);
         bundle.Fold(bundle.Sessions.Count);
         return bundle;
     }

@@ -34,6 +34,11 @@ internal static class VerifyVerb
                     : throw CliException.Usage("--session-id is about a server's sessions; a bundle holds one.", "Name the bundles alone.");
             }
 
+            if (parsed.GetValue(trust) is not null)
+            {
+                throw CliException.Usage("--trust is about bundles, and none is named.", "Name them: belay verify FILE --trust FINGERPRINT");
+            }
+
             using var client = connection.NamesUrl(parsed) || KeyKeepers.IsHeld(directory) ? connection.Connect(parsed, host) : null;
             var steps = client?.VerifyAsync(id, cancellationToken) ?? DirectoryVerification.RunAsync(directory, id, host, cancellationToken);
             var (damaged, tally) = await CollectAsync(host, steps, cancellationToken);

@@ -67,6 +67,7 @@ public sealed class BundleVerbTests : IAsyncDisposable
         Assert.Equal(5, await run.RunAsync("verify", "whole.belay", "--trust", "00:11"));
         Assert.Equal(1, await run.RunAsync("verify", "none.belay"));
         Assert.Equal(2, await run.RunAsync("verify", "whole.belay", "--session-id", Fork));
+        Assert.Equal(2, await run.RunAsync("verify", "--trust", _key.Fingerprint));
         Assert.Empty(run.Service.Sent);
 
         using var json = new CliRun();
