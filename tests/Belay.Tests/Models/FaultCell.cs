@@ -13,7 +13,7 @@ using Belay.Testing.Sessions;
 namespace Belay.Tests.Models;
 
 /// <summary>
-/// A provider that does one thing wrong with every so manieth call, and many turns of the real engine over the real client in manual
+/// A provider that does one thing wrong with every second, third or seventh call, and many turns of the real engine over the real client in manual
 /// time. Waiting costs nothing: whoever waits for a retry or for silence to end has the clock moved to its time, and no further.
 /// </summary>
 internal sealed class FaultCell : IAsyncDisposable
@@ -35,13 +35,12 @@ internal sealed class FaultCell : IAsyncDisposable
     private readonly Dictionary<string, HarnessTokenUsage> _told = [];
     private readonly int _every;
     private bool _calm;
-    private int _turn;
     private int _faults;
 
     /// <summary>A cell of the matrix.</summary>
     /// <param name="model">Who is asked.</param>
     /// <param name="fault">What goes wrong.</param>
-    /// <param name="every">With every so manieth call.</param>
+    /// <param name="every">How many calls from one fault to the next.</param>
     public FaultCell(ScriptedProviderModel model, ProviderFault fault, int every)
     {
         (_fault, _every) = (fault, every);
@@ -70,9 +69,9 @@ internal sealed class FaultCell : IAsyncDisposable
     /// <summary>Makes so many turns, and one more in each session when nothing is wrong any more.</summary>
     public async Task RunAsync(int turns)
     {
-        for (_turn = 0; _turn < turns; _turn++)
+        for (var turn = 0; turn < turns; turn++)
         {
-            await TurnAsync(SessionOf(_turn), _turn.ToString(CultureInfo.InvariantCulture));
+            await TurnAsync(SessionOf(turn), turn.ToString(CultureInfo.InvariantCulture));
         }
 
         _calm = true;
