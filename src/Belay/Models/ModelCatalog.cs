@@ -3,7 +3,6 @@ using System.Text.Json;
 using Belay.Contracts.Faults;
 using Belay.Contracts.Harnesses;
 using Belay.Models.Bedrock;
-using Belay.Models.OpenAi;
 using Belay.Models.Scripted;
 
 namespace Belay.Models;
