@@ -110,7 +110,7 @@ internal static partial class ChatCompletionsReader
         }
     }
 
-    private static IEnumerable<JsonElement> Array(JsonElement json, string name) => json.TryGetProperty(name, out var array) ? array.EnumerateArray() : [];
+    private static JsonElement.ArrayEnumerator Array(JsonElement json, string name) => json.TryGetProperty(name, out var array) ? array.EnumerateArray() : default;
 
     [GeneratedRegex("^.{1,40}$", RegexOptions.Singleline)]
     private static partial Regex Id();

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using Belay.Models;
 using Belay.Testing.Models;
 
 namespace Belay.Testing.Providers;

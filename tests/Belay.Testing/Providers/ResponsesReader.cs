@@ -1,7 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Belay.Agents;
-using Belay.Contracts.Invocations;
 using Belay.Models;
 
 namespace Belay.Testing.Providers;
