@@ -8,6 +8,8 @@ namespace Belay.Testing.Providers;
 /// <summary>Reads a chat-completions request as strictly as the strictest of those who speak them.</summary>
 internal static partial class ChatCompletionsReader
 {
+    private static readonly JsonElement None = JsonElement.Parse("[]");
+
     /// <summary>Reads a body; what is wrong goes to the rules.</summary>
     /// <param name="body">The body.</param>
     /// <param name="mistral">Whether Mistral reads it, which knows fewer members and has a form of its own for ids.</param>
@@ -110,7 +112,7 @@ internal static partial class ChatCompletionsReader
         }
     }
 
-    private static JsonElement.ArrayEnumerator Array(JsonElement json, string name) => json.TryGetProperty(name, out var array) ? array.EnumerateArray() : default;
+    private static JsonElement.ArrayEnumerator Array(JsonElement json, string name) => json.TryGetProperty(name, out var array) ? array.EnumerateArray() : None.EnumerateArray();
 
     [GeneratedRegex("^.{1,40}$", RegexOptions.Singleline)]
     private static partial Regex Id();
