@@ -1,3 +1,4 @@
+using Belay.Contracts.Faults;
 using Belay.Contracts.Harnesses;
 using Belay.Models.Bedrock;
 using Belay.Models.OpenAi;
@@ -15,7 +16,10 @@ public sealed partial class ModelCatalog
     private static ModelParameters OpenAiParameters(ModelParameters given, bool responses, string path)
     {
         var reserved = responses ? ResponsesRequest.Reserved : OpenAiRequest.Reserved;
-        return given with { Additional = AdditionalParameters.Read(given.Additional, reserved, $"{path}.additionalParams").Members };
+        var additional = AdditionalParameters.Read(given.Additional, reserved, $"{path}.additionalParams").Members;
+        return responses && ResponsesRequest.Problems(additional, $"{path}.additionalParams").ToList() is { Count: > 0 } problems
+            ? throw ServiceException.Invalid(problems)
+            : given with { Additional = additional };
     }
 
     /// <summary>A model that speaks chat completions, or the Responses API.</summary>

@@ -54,6 +54,7 @@ public sealed class ModelCatalogTests
         { LiteLlm("openai/responses/"), "model.liteLlmModelConfig.modelId names no model behind its prefix" },
         { LiteLlm("azure/responses/gpt5_series/", "https://h"), "model.liteLlmModelConfig.modelId must name a deployment" },
         { LiteLlm("openai/responses/m", additional: """{"input":[],"stream":false,"store":true,"conversation":"c"}"""), "4 validation errors detected: model.liteLlmModelConfig.additionalParams.input would replace" },
+        { LiteLlm("openai/responses/m", additional: """{"include":"all"}"""), "model.liteLlmModelConfig.additionalParams.include must be a list" },
         { LiteLlm("openai/"), "names no model behind its prefix" },
         { LiteLlm("gemini/"), "model.liteLlmModelConfig.modelId names no model behind its prefix" },
         { LiteLlm("gemini/m", keyArn: KeyArn), "model.liteLlmModelConfig.apiKeyArn cannot be used yet" },

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Belay.Contracts.Faults;
 
 namespace Belay.Models.OpenAiResponses;
 
@@ -14,6 +15,17 @@ internal static class ResponsesRequest
 
     // OpenAI's models that do not reason, which refuse to be asked for their reasoning.
     private static readonly string[] WithoutReasoning = ["gpt-3.5", "gpt-4", "chatgpt-", "gpt-5-chat"];
+
+    /// <summary>What is wrong with the caller's parameters beside those that are reserved.</summary>
+    /// <param name="additional">As configured; null when there are none.</param>
+    /// <param name="path">Where they stand.</param>
+    public static IEnumerable<FieldProblem> Problems(JsonElement? additional, string path)
+    {
+        if (additional is { } members && members.TryGetProperty(Include, out var include) && include.ValueKind is not (JsonValueKind.Array or JsonValueKind.Null))
+        {
+            yield return new FieldProblem($"{path}.{Include}", "must be a list of what to include, or null for nothing.");
+        }
+    }
 
     /// <summary>Writes the request's body.</summary>
     /// <param name="output">Where to.</param>

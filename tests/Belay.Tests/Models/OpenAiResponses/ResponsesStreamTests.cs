@@ -1,6 +1,5 @@
 using System.Text;
 using Belay.Models.OpenAiResponses;
-using Belay.Testing.Models;
 using Belay.Testing.Providers;
 
 namespace Belay.Tests.Models.OpenAiResponses;
