@@ -1,3 +1,4 @@
 using Belay.EndToEnd;
 
 [assembly: AssemblyFixture(typeof(SharedServer))]
+[assembly: AssemblyFixture(typeof(ProviderServer))]

@@ -33,6 +33,9 @@ public sealed class ManualTime(DateTimeOffset start) : TimeProvider
         }
     }
 
+    /// <summary>Told of each timer that is made, with the time until it is due; null when nobody wants to know.</summary>
+    public Action<TimeSpan>? Armed { get; set; }
+
     public override DateTimeOffset GetUtcNow()
     {
         lock (_gate)
@@ -89,6 +92,7 @@ public sealed class ManualTime(DateTimeOffset start) : TimeProvider
         }
 
         timer.Change(dueTime, period);
+        Armed?.Invoke(dueTime);
         return timer;
     }
 

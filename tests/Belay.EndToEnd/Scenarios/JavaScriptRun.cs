@@ -4,7 +4,7 @@ using Belay.Testing.Processes;
 namespace Belay.EndToEnd.Scenarios;
 
 /// <summary>The scenario list of the AWS SDK for JavaScript v3. Its packages are installed below <c>artifacts/</c>, once for each lock file.</summary>
-public sealed class JavaScriptRun(SharedServer server) : ScenarioRun(server)
+public sealed class JavaScriptRun(SharedServer server) : ScenarioRun(server.StartedAsync)
 {
     private static readonly TimeSpan InstallLimit = TimeSpan.FromMinutes(5);
 

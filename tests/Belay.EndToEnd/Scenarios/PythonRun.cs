@@ -1,8 +1,15 @@
+using Belay.Testing.Processes;
+
 namespace Belay.EndToEnd.Scenarios;
 
 /// <summary>The scenario list of boto3, with whatever boto3 the machine has.</summary>
-public sealed class PythonRun(SharedServer server) : ScenarioRun(server)
+public class PythonRun(Func<Task<BelayProcess>> server, params IReadOnlyList<string> scenarios) : ScenarioRun(server)
 {
+    public PythonRun(SharedServer server)
+        : this(server.StartedAsync)
+    {
+    }
+
     protected override async Task<string[]?> PrepareAsync(CancellationToken cancellationToken)
     {
         if (!await IsInstalledAsync("python3", ["-c", "import boto3"], cancellationToken))
@@ -11,6 +18,6 @@ public sealed class PythonRun(SharedServer server) : ScenarioRun(server)
             return null;
         }
 
-        return ["python3", "-B", Path.Combine(ScenarioList.Folder, "python", "scenarios.py")];
+        return ["python3", "-B", Path.Combine(ScenarioList.Folder, "python", "scenarios.py"), .. scenarios];
     }
 }

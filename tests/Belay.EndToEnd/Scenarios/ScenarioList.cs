@@ -1,9 +1,10 @@
+using System.Text.RegularExpressions;
 using Belay.Testing.Processes;
 
 namespace Belay.EndToEnd.Scenarios;
 
 /// <summary>The names in <c>scenarios.txt</c>, which the lists of all clients share.</summary>
-public static class ScenarioList
+public static partial class ScenarioList
 {
     public static string Folder { get; } = Path.Combine(RepositoryPaths.Root, "tests", "Belay.EndToEnd");
 
@@ -16,4 +17,15 @@ public static class ScenarioList
             .Where(parts => parts.Length == 1 || parts[1].TrimEnd(')').Split(", ").Contains(client))
             .Select(parts => parts[0]),
     ];
+
+    /// <summary>Names of those whose model says something: in each the scripted model is given a script.</summary>
+    public static IReadOnlyList<string> WithModel { get; } =
+    [
+        .. Scenario().Split(File.ReadAllText(Path.Combine(Folder, "python", "scenarios.py")))[1..].Chunk(2)
+            .Where(part => part[1].Contains("script(", StringComparison.Ordinal))
+            .Select(part => part[0].Replace('_', '-')),
+    ];
+
+    [GeneratedRegex(@"^@scenario\ndef (\w+)", RegexOptions.Multiline)]
+    private static partial Regex Scenario();
 }

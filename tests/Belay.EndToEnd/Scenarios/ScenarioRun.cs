@@ -4,8 +4,8 @@ using Belay.Testing.Processes;
 
 namespace Belay.EndToEnd.Scenarios;
 
-/// <summary>One run of a client's whole scenario list against the shared server; each scenario is a test result of its own.</summary>
-public abstract class ScenarioRun(SharedServer server) : IAsyncLifetime
+/// <summary>One run of a client's scenario list against a server; each scenario is a test result of its own.</summary>
+public abstract class ScenarioRun(Func<Task<BelayProcess>> server) : IAsyncLifetime
 {
     // The lists take about a minute each; the limit only ends a run that hangs.
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(10);
@@ -25,7 +25,12 @@ public abstract class ScenarioRun(SharedServer server) : IAsyncLifetime
             return;
         }
 
-        var start = (await server.StartedAsync()).ClientProgram(program[0], program[1..]);
+        var start = (await server()).ClientProgram(program[0], program[1..]);
+        foreach (var (name, value) in Variables)
+        {
+            start.Environment[name] = value;
+        }
+
         var run = await ProgramRun.TryAsync(start, Limit, cancellationToken);
         if (run is null)
         {
@@ -70,6 +75,9 @@ public abstract class ScenarioRun(SharedServer server) : IAsyncLifetime
         GC.SuppressFinalize(this);
         return ValueTask.CompletedTask;
     }
+
+    /// <summary>Variables for the client beside those that <c>belay env</c> prints.</summary>
+    protected virtual IReadOnlyDictionary<string, string> Variables { get; } = new Dictionary<string, string>();
 
     /// <summary>Installs what the list needs. Answers the program and its arguments, or null after <see cref="Skip"/>.</summary>
     protected abstract Task<string[]?> PrepareAsync(CancellationToken cancellationToken);

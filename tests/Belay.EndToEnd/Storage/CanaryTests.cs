@@ -121,7 +121,7 @@ public sealed class CanaryTests : IAsyncLifetime
         await ProgramRun.SucceedAsync(Server.Verb("backup", Path.Combine(_outside.Path, "backup"), "--passphrase-file", passphrase), Eventually.Deadline, CancellationToken);
         Assert.DoesNotContain(VaultKey, shown.ToString(), StringComparison.Ordinal);
         Assert.DoesNotContain(RotatedKey, shown.ToString(), StringComparison.Ordinal);
-        AssertUnreadable(_outside.Path, [VaultKey, RotatedKey]);
+        Canaries.AssertUnreadable(_outside.Path, [VaultKey, RotatedKey]);
 
         // 6. Nothing at rest and nothing in the log, while the server runs and after it was killed.
         AssertUnreadable();
@@ -129,57 +129,6 @@ public sealed class CanaryTests : IAsyncLifetime
         AssertUnreadable();
     }
 
-    private void AssertUnreadable()
-    {
-        string[] canaries = [MessageText, SystemPrompt, AnswerText, ToolOutput, EnvironmentValue, ApiBasePassword, UpstreamKey, VaultKey, RotatedKey, AccessKeySecret];
-        var log = Server.ReadLog();
-        Assert.All(canaries, canary => Assert.False(log.Contains(canary, StringComparison.Ordinal), $"{canary} is in the log"));
-        AssertUnreadable(Server.DataDirectory, canaries);
-    }
-
-    private static void AssertUnreadable(string directory, string[] canaries)
-    {
-        var files = Directory.EnumerateFiles(directory, "*", SearchOption.AllDirectories).ToList();
-        Assert.NotEmpty(files);
-        foreach (var file in files)
-        {
-            var bytes = ReadShared(file);
-            foreach (var canary in canaries)
-            {
-                foreach (var form in FormsOf(canary))
-                {
-                    Assert.False(bytes.AsSpan().IndexOf(form) >= 0, $"{canary} is readable in {Path.GetRelativePath(directory, file)}");
-                }
-            }
-        }
-    }
-
-    private static byte[] ReadShared(string file)
-    {
-        try
-        {
-            // The server has its database open.
-            using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            using var bytes = new MemoryStream();
-            stream.CopyTo(bytes);
-            return bytes.ToArray();
-        }
-        catch (IOException) when (new FileInfo(file) is not { Exists: true, Length: > 0 })
-        {
-            // A socket, or a file that was removed meanwhile: nothing at rest.
-            return [];
-        }
-    }
-
-    // As text, as UTF-16, and as base64 at each of the three alignments, without the characters that depend on the neighbours.
-    private static IEnumerable<byte[]> FormsOf(string canary)
-    {
-        yield return Encoding.UTF8.GetBytes(canary);
-        yield return Encoding.Unicode.GetBytes(canary);
-        for (var shift = 0; shift < 3; shift++)
-        {
-            var base64 = Convert.ToBase64String(Encoding.UTF8.GetBytes(new string('x', shift) + canary));
-            yield return Encoding.ASCII.GetBytes(base64[4..^4]);
-        }
-    }
+    private void AssertUnreadable() =>
+        Canaries.AssertUnreadable(Server, [MessageText, SystemPrompt, AnswerText, ToolOutput, EnvironmentValue, ApiBasePassword, UpstreamKey, VaultKey, RotatedKey, AccessKeySecret]);
 }

@@ -1,6 +1,7 @@
 """The scenario list, driven by boto3. Prints one JSON line for each scenario:
 {"name", "ok": true | false | null for skipped, "detail"}. `--list` prints the names; other arguments choose scenarios.
-BELAY_MODELS names a folder of service models for a botocore whose own are too old."""
+BELAY_MODELS names a folder of service models for a botocore whose own are too old. BELAY_SCENARIO_MODELS, a JSON object of model
+configurations by name, has the chosen scenarios run with each of them; a result's name is then "scenario, model"."""
 
 import json
 import os
@@ -468,7 +469,7 @@ def timeout_kills_shell(world):
 def overrides_not_stored(world):
     harness = world.harness(tools=[APPROVE], systemPrompt=[{"text": "Stored."}])
     turn = world.invoke(
-        harness, new_session_id(), script("Overridden."), model=SCRIPTED_MODEL, systemPrompt=[{"text": "For one call."}],
+        harness, new_session_id(), script("Overridden."), model=world.model, systemPrompt=[{"text": "For one call."}],
         tools=[], allowedTools=["shell"], maxIterations=2, maxTokens=1000, timeoutSeconds=60)
     equal(turn.text, "Overridden.")
     equal(world.control.get_harness(harnessId=harness["harnessId"])["harness"], harness)
@@ -697,13 +698,16 @@ def main():
     output = threading.Lock()
     known = dir(World().control)
 
-    def run(name):
-        result = {"name": name, "ok": True, "detail": ""}
+    models = json.loads(os.environ.get("BELAY_SCENARIO_MODELS", "null")) or {None: SCRIPTED_MODEL}
+
+    def run(chosen_run):
+        name, model = chosen_run
+        result = {"name": name if model is None else f"{name}, {model}", "ok": True, "detail": ""}
         if "create_harness_endpoint" not in known:
             result.update(ok=None, detail="the models of this botocore know no harness endpoints; set BELAY_MODELS to a folder of newer ones")
         else:
             try:
-                world = World()
+                world = World(models[model])
                 SCENARIOS[name](world)
                 world.dispose()
             except Exception:  # Whatever a scenario raises is its result.
@@ -712,8 +716,9 @@ def main():
             print(json.dumps(result), flush=True)
         return result["ok"] is not False
 
+    runs = [(name, model) for name in chosen or SCENARIOS for model in models]
     with ThreadPoolExecutor(3) as pool:
-        return 0 if all(list(pool.map(run, chosen or SCENARIOS))) else 1
+        return 0 if all(list(pool.map(run, runs))) else 1
 
 
 if __name__ == "__main__":

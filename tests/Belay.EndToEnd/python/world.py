@@ -92,7 +92,8 @@ def provider():
 
 
 class World:
-    def __init__(self, **credentials):
+    def __init__(self, model=SCRIPTED_MODEL, **credentials):
+        self.model = model
         # The server's own checks are what is tested, so the SDK sends whatever it is given.
         config = Config(parameter_validation=False, read_timeout=120)
         core = botocore.session.get_session()
@@ -111,7 +112,7 @@ class World:
         members = {
             "harnessName": self.unique_name(),
             "executionRoleArn": ROLE_ARN,
-            "model": SCRIPTED_MODEL,
+            "model": self.model,
             **given,
         }
         answer = self.control.create_harness(**{name: value for name, value in members.items() if value is not None})

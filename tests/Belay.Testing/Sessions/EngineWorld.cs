@@ -62,6 +62,9 @@ public sealed class EngineWorld : IAsyncDisposable
     /// <summary>Why no invocation can be restored; null when they can.</summary>
     public ServiceException? RestoreFails { get; set; }
 
+    /// <summary>When a failed model call is tried again.</summary>
+    public RetryPolicy Retries { get; init; } = new(RetryPolicy.DefaultBaseSeconds);
+
     /// <summary>Who is told what happens; nobody by default.</summary>
     public Instrumentation Telemetry { get; init; } = Instrumentation.None;
 
@@ -226,7 +229,7 @@ public sealed class EngineWorld : IAsyncDisposable
 
     private SessionHost NewHost()
     {
-        var turn = new ModelTurn(Time, _ids, new RetryPolicy(RetryPolicy.DefaultBaseSeconds), Circuits);
+        var turn = new ModelTurn(Time, _ids, Retries, Circuits);
         var services = new SessionServices(
             new AgentLoop(turn, new ContextReduction(turn), new ToolDispatch(Invocations, Time)), BuiltIns, Sessions, Invocations, Time, _ids, NullLogger.Instance, RestoreAsync)
         { Telemetry = Telemetry, ResolveModel = ResolveModel, Files = Files };

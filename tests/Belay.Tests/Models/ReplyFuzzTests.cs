@@ -6,6 +6,7 @@ using Belay.Models.Bedrock;
 using Belay.Models.Gemini;
 using Belay.Models.OpenAi;
 using Belay.Models.OpenAiResponses;
+using Belay.Testing;
 using Belay.Tests.Models.Anthropic;
 using Belay.Tests.Models.Bedrock;
 using Belay.Tests.Models.Gemini;
@@ -16,9 +17,11 @@ namespace Belay.Tests.Models;
 
 public sealed class ReplyFuzzTests
 {
-    private const int Mutations = 20_000;
     private const int Seed = 20261121;
     private const long MaxBytes = 4 * 1024 * 1024;
+
+    /// <summary>Streams for each parser: <c>belay test --all</c> tries a million.</summary>
+    private static int Mutations => BelayTestSettings.All ? 1_000_000 : 20_000;
 
     private static readonly byte[][] Words =
     [
