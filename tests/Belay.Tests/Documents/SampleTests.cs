@@ -29,7 +29,7 @@ public sealed class SampleTests
     [Fact]
     public void Containerfile_HasKnownInstructions_AndCopiesWhatIsThere()
     {
-        string[] known = ["FROM", "WORKDIR", "COPY", "RUN", "USER", "VOLUME", "EXPOSE", "STOPSIGNAL", "ENTRYPOINT", "CMD"];
+        string[] known = ["FROM", "WORKDIR", "ENV", "COPY", "RUN", "USER", "VOLUME", "EXPOSE", "STOPSIGNAL", "ENTRYPOINT", "CMD"];
         var instructions = Instructions(File.ReadAllLines(Path.Combine(Samples, "container", "Containerfile"))).Select(line => line.Split(' ', 2, StringSplitOptions.TrimEntries)).ToList();
 
         Assert.Equal("FROM", instructions[0][0]);

@@ -8,7 +8,7 @@ using Belay.Models.OpenAi;
 namespace Belay.Models.OpenAiResponses;
 
 /// <summary>Writes the messages as input items. Items need not take turns, so each message is written by itself.</summary>
-internal sealed class ResponsesInput(Utf8JsonWriter json, string modelId, string place)
+internal sealed class ResponsesInput(Utf8JsonWriter json, string provider, string modelId, string place)
 {
     private const int MaxIdLength = 64;
     private const int MaxNameLength = 64;
@@ -71,7 +71,7 @@ internal sealed class ResponsesInput(Utf8JsonWriter json, string modelId, string
                     break;
                 case Block.Reasoning reasoning:
                     // Reasoning that led to nothing, because the reply was cut off there, is refused.
-                    if (ResponsesState.ItemFor(reasoning, modelId, place) is { } item && Speaks(blocks, i + 1))
+                    if (ResponsesState.ItemFor(reasoning, provider, modelId, place) is { } item && Speaks(blocks, i + 1))
                     {
                         WriteText(text);
                         item.WriteTo(json);

@@ -65,8 +65,9 @@ internal static class ResponsesState
     }
 
     /// <summary>The item that a model in a place gets back; null when the reasoning is not its own.</summary>
-    public static JsonElement? ItemFor(Block.Reasoning reasoning, string modelId, string place) =>
+    public static JsonElement? ItemFor(Block.Reasoning reasoning, string provider, string modelId, string place) =>
         reasoning.State is { } state
+        && state.Provider == provider
         && state.ModelId == modelId
         && state.Value.ValueKind is JsonValueKind.Object
         && state.Value.TryGetProperty(Place, out var from)
