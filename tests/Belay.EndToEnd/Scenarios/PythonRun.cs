@@ -3,12 +3,18 @@ using Belay.Testing.Processes;
 namespace Belay.EndToEnd.Scenarios;
 
 /// <summary>The scenario list of boto3, with whatever boto3 the machine has.</summary>
-public class PythonRun(Func<Task<BelayProcess>> server, params IReadOnlyList<string> scenarios) : ScenarioRun(server)
+public class PythonRun : ScenarioRun
 {
+    private readonly IReadOnlyList<string> _scenarios;
+
     public PythonRun(SharedServer server)
-        : this(server.StartedAsync)
+        : this(server.StartedAsync, [])
     {
     }
+
+    /// <summary>Some of them, on another server.</summary>
+    protected PythonRun(Func<Task<BelayProcess>> server, IReadOnlyList<string> scenarios)
+        : base(server) => _scenarios = scenarios;
 
     protected override async Task<string[]?> PrepareAsync(CancellationToken cancellationToken)
     {
@@ -18,6 +24,6 @@ public class PythonRun(Func<Task<BelayProcess>> server, params IReadOnlyList<str
             return null;
         }
 
-        return ["python3", "-B", Path.Combine(ScenarioList.Folder, "python", "scenarios.py"), .. scenarios];
+        return ["python3", "-B", Path.Combine(ScenarioList.Folder, "python", "scenarios.py"), .. _scenarios];
     }
 }
