@@ -247,6 +247,9 @@ internal sealed class OpenAiMessages(Utf8JsonWriter json, string provider, strin
     public static bool IsShown(string mediaType, byte[] bytes) => bytes.Length > 0
         && mediaType is "image/png" or "image/jpeg" or "image/jpg" or "image/gif" or "image/webp";
 
+    /// <summary>An image as OpenAI's protocols take it.</summary>
+    public static string DataUrl(string mediaType, byte[] bytes) => $"data:{(mediaType == "image/jpg" ? "image/jpeg" : mediaType)};base64,{Convert.ToBase64String(bytes)}";
+
     private void WriteSaid(List<string> texts, List<(string MediaType, byte[] Bytes)> images)
     {
         var text = texts is [var only] ? only : string.Join('\n', texts);
@@ -274,7 +277,7 @@ internal sealed class OpenAiMessages(Utf8JsonWriter json, string provider, strin
             json.WriteStartObject();
             json.WriteString("type", "image_url");
             json.WriteStartObject("image_url");
-            json.WriteString("url", $"data:{(mediaType == "image/jpg" ? "image/jpeg" : mediaType)};base64,{Convert.ToBase64String(bytes)}");
+            json.WriteString("url", DataUrl(mediaType, bytes));
             json.WriteEndObject();
             json.WriteEndObject();
         }

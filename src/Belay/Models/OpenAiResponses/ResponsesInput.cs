@@ -8,7 +8,7 @@ using Belay.Models.OpenAi;
 namespace Belay.Models.OpenAiResponses;
 
 /// <summary>Writes the messages as input items. Items need not take turns, so each message is written by itself.</summary>
-internal sealed class ResponsesInput(Utf8JsonWriter json, string modelId, string place)
+internal sealed class ResponsesInput(Utf8JsonWriter json, string provider, string modelId, string place)
 {
     private const int MaxIdLength = 64;
     private const int MaxNameLength = 64;
@@ -20,7 +20,7 @@ internal sealed class ResponsesInput(Utf8JsonWriter json, string modelId, string
     public void Write(IReadOnlyList<Message> messages, WrittenMessages? written, RequestBuffer output)
     {
         var count = 0;
-        var kept = written is null ? default : written.Find($"responses/{place}/{modelId}", messages, out count);
+        var kept = written is null ? default : written.Find($"responses/{provider}/{place}/{modelId}", messages, out count);
         if (!kept.IsEmpty)
         {
             // Several elements of the array at once; they were validated when they were written.
@@ -71,7 +71,7 @@ internal sealed class ResponsesInput(Utf8JsonWriter json, string modelId, string
                     break;
                 case Block.Reasoning reasoning:
                     // Reasoning that led to nothing, because the reply was cut off there, is refused.
-                    if (ResponsesState.ItemFor(reasoning, modelId, place) is { } item && Speaks(blocks, i + 1))
+                    if (ResponsesState.ItemFor(reasoning, provider, modelId, place) is { } item && Speaks(blocks, i + 1))
                     {
                         WriteText(text);
                         item.WriteTo(json);
@@ -177,7 +177,7 @@ internal sealed class ResponsesInput(Utf8JsonWriter json, string modelId, string
             json.WriteStartObject();
             json.WriteString("type", "input_image");
             json.WriteString("detail", "auto");
-            json.WriteString("image_url", $"data:{mediaType};base64,{Convert.ToBase64String(bytes)}");
+            json.WriteString("image_url", OpenAiMessages.DataUrl(mediaType, bytes));
             json.WriteEndObject();
         }
 

@@ -27,7 +27,7 @@ internal sealed class ResponsesModel(ModelConnection connection, OpenAiTarget ta
     private HttpRequestMessage Post(ModelRequest request, string? key)
     {
         var body = new RequestBuffer();
-        ResponsesRequest.Write(body, target.ModelId, _place, request);
+        ResponsesRequest.Write(body, target.ModelId, _place, request, target.Name);
         return target.Post(body, key);
     }
 }

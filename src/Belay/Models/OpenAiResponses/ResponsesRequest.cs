@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Belay.Contracts.Faults;
+using Belay.Models.OpenAi;
 
 namespace Belay.Models.OpenAiResponses;
 
@@ -32,7 +33,8 @@ internal static class ResponsesRequest
     /// <param name="modelId">Model id as the provider knows it.</param>
     /// <param name="place">Where the model is; <see cref="ResponsesState.PlaceOf"/>.</param>
     /// <param name="request">What to ask.</param>
-    public static void Write(RequestBuffer output, string modelId, string place, ModelRequest request)
+    /// <param name="provider">Who is asked.</param>
+    public static void Write(RequestBuffer output, string modelId, string place, ModelRequest request, string provider = OpenAiModel.ProviderName)
     {
         using var json = new Utf8JsonWriter(output, RequestJson.Options);
         json.WriteStartObject();
@@ -44,7 +46,7 @@ internal static class ResponsesRequest
         }
 
         json.WriteStartArray("input");
-        new ResponsesInput(json, modelId, place).Write(request.Messages, request.Written, output);
+        new ResponsesInput(json, provider, modelId, place).Write(request.Messages, request.Written, output);
         json.WriteEndArray();
         WriteTools(json, request.Tools);
         json.WriteBoolean("stream", true);
@@ -103,7 +105,7 @@ internal static class ResponsesRequest
             json.WriteString("name", tool.Name);
             json.WriteString("description", tool.Description);
             json.WritePropertyName("parameters");
-            tool.InputSchema.WriteTo(json);
+            OpenAiRequest.WriteSchema(json, tool.InputSchema);
             // Left out, it is true here, and the provider makes every member of the schema a required one.
             json.WriteBoolean("strict", false);
             json.WriteEndObject();

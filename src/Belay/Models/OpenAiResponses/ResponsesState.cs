@@ -64,15 +64,32 @@ internal static class ResponsesState
         return JsonElement.ParseValue(ref reader);
     }
 
-    /// <summary>The item that a model in a place gets back; null when the reasoning is not its own.</summary>
-    public static JsonElement? ItemFor(Block.Reasoning reasoning, string modelId, string place) =>
+    /// <summary>The item that a provider's model in a place gets back; null when the reasoning is not its own.</summary>
+    public static JsonElement? ItemFor(Block.Reasoning reasoning, string provider, string modelId, string place) =>
         reasoning.State is { } state
+        && state.Provider == provider
         && state.ModelId == modelId
         && state.Value.ValueKind is JsonValueKind.Object
         && state.Value.TryGetProperty(Place, out var from)
         && from.ValueKind is JsonValueKind.String
         && from.ValueEquals(place)
         && state.Value.TryGetProperty(Item, out var item)
+        && IsReasoning(item)
             ? item
             : null;
+
+    // The state of an imported session is whatever somebody wrote there; it must not become an instruction, nor a call that is refused for good.
+    private static bool IsReasoning(JsonElement item) =>
+        item.ValueKind is JsonValueKind.Object
+        && item.TryGetProperty("type", out _)
+        && item.TryGetProperty("summary", out _)
+        && item.TryGetProperty(Encrypted, out _)
+        && item.EnumerateObject().All(member => member.Name switch
+        {
+            "type" => member.Value.ValueKind is JsonValueKind.String && member.Value.ValueEquals("reasoning"),
+            "id" => member.Value.ValueKind is JsonValueKind.String,
+            "summary" => member.Value.ValueKind is JsonValueKind.Array,
+            Encrypted => member.Value.ValueKind is JsonValueKind.String && !member.Value.ValueEquals(""),
+            _ => false,
+        });
 }
