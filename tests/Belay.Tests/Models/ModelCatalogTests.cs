@@ -34,8 +34,8 @@ public sealed class ModelCatalogTests
     [Theory]
     [InlineData("anthropic.claude-x", null, "bedrock")]
     [InlineData("anthropic.claude-x", HarnessBedrockApiFormat.ConverseStream, "bedrock")]
-    [InlineData("openai.gpt-x", HarnessBedrockApiFormat.Responses, "openai")]
-    [InlineData("openai.gpt-oss-x", HarnessBedrockApiFormat.ChatCompletions, "openai")]
+    [InlineData("openai.gpt-x", HarnessBedrockApiFormat.Responses, "bedrock")]
+    [InlineData("openai.gpt-oss-x", HarnessBedrockApiFormat.ChatCompletions, "bedrock")]
     [InlineData("belay/scripted", null, "belay")]
     public void Bedrock_IsResolved(string modelId, HarnessBedrockApiFormat? format, string provider)
     {

@@ -142,25 +142,8 @@ internal sealed class ResponsesInput(Utf8JsonWriter json, string provider, strin
             images.AddRange(result.Content.OfType<ToolContent.Image>().Where(image => OpenAiMessages.IsShown(image.MediaType, image.Bytes)).Select(image => (image.MediaType, image.Bytes)));
         }
 
-        var texts = new List<string>();
-        foreach (var block in blocks)
-        {
-            switch (block)
-            {
-                case Block.Text text when text.Value.Length > 0:
-                    texts.Add(text.Value);
-                    break;
-                case Block.Image image when OpenAiMessages.IsShown(image.MediaType, image.Bytes):
-                    images.Add((image.MediaType, image.Bytes));
-                    break;
-                case Block.Image image:
-                    texts.Add(RequestJson.Placeholder(image.MediaType, image.Bytes));
-                    break;
-                default:
-                    break;
-            }
-        }
-
+        List<string> texts = [];
+        OpenAiMessages.AddSaid(blocks, texts, images);
         if (images.Count == 0 && texts.Count == 0)
         {
             return;
