@@ -18,15 +18,15 @@ public static partial class RequestReader
     /// <summary>The call, and every rule that it breaks; null when it cannot be read.</summary>
     /// <param name="request">What arrived.</param>
     /// <param name="number">Number of the call.</param>
-    /// <param name="signed">Whether the model takes a signature for its own; null for a scripted provider's, which signs by its name.</param>
-    public static (ReceivedCall? Call, IReadOnlyList<string> Problems) Read(ProviderRequest request, int number, Func<string, bool>? signed = null)
+    /// <param name="isOwn">Whether the model takes a signature for its own; null for a scripted provider's, which signs by its name.</param>
+    public static (ReceivedCall? Call, IReadOnlyList<string> Problems) Read(ProviderRequest request, int number, Func<string, bool>? isOwn = null)
     {
         RequestRules? rules = null;
         try
         {
             var body = JsonElement.Parse(Utf8.GetString(request.Body), Json);
             var (format, modelId) = Format(request, body);
-            rules = new RequestRules(modelId, signed ?? (signature => signature == Signatures.Of(format, modelId)));
+            rules = new RequestRules(modelId, isOwn ?? (signature => signature == Signatures.Of(format, modelId)));
             Require(request, format, rules);
             var asked = format switch
             {
