@@ -1,9 +1,9 @@
 using System.Text;
 using Belay.Contracts.Harnesses;
 using Belay.Models;
-using Belay.Testing.Sessions;
 using Belay.Testing.Models;
 using Belay.Testing.Providers;
+using Belay.Testing.Sessions;
 
 namespace Belay.Tests.Models.OpenAiResponses;
 
