@@ -71,7 +71,7 @@ internal sealed class PromptCache
     private static List<(string Text, bool Mark)> Pieces(WireFormat format, JsonElement body)
     {
         var pieces = new List<(string Text, bool Mark)>();
-        foreach (var name in (string[])["tools", "toolConfig", "system", "systemInstruction", format.MessagesMember])
+        foreach (var name in (string[])["tools", "toolConfig", "system", "systemInstruction", "instructions", format.MessagesMember])
         {
             if (body.TryGetProperty(name, out var member))
             {

@@ -39,6 +39,14 @@ internal readonly record struct Question(Script Script, int Messages, int Result
                 results += reader.ValueTextEquals("tool"u8) ? 1 : 0;
                 messages += reader.ValueTextEquals("system"u8) ? 0 : 1;
             }
+            else if (inMessages && reader.CurrentDepth == InMessage && reader.ValueTextEquals("type"u8))
+            {
+                // The Responses API has items, of which only messages have a role.
+                reader.Read();
+                var result = reader.ValueTextEquals("function_call_output"u8);
+                results += result ? 1 : 0;
+                messages += result || reader.ValueTextEquals("function_call"u8) ? 1 : 0;
+            }
             else if (inMessages && user && reader.CurrentDepth == InMessage && reader.ValueTextEquals("content"u8))
             {
                 // Text alone, as chat completions have it: the user speaks.

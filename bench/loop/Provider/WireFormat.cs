@@ -11,7 +11,7 @@ internal abstract class WireFormat
     public static WireFormat ChatCompletions { get; } = new ChatCompletions();
 
     /// <summary>Every format.</summary>
-    public static IReadOnlyList<WireFormat> All { get; } = [ChatCompletions, new Messages(), new GenerateContent(), new ConverseStream()];
+    public static IReadOnlyList<WireFormat> All { get; } = [ChatCompletions, new Responses(), new Messages(), new GenerateContent(), new ConverseStream()];
 
     /// <summary>Name in the tables.</summary>
     public abstract string Name { get; }

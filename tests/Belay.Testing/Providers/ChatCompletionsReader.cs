@@ -44,6 +44,7 @@ internal static partial class ChatCompletionsReader
                     break;
                 case "user":
                     rules.Only(message, "user message", "role", "content");
+                    rules.Require(!mistral || results.Count == 0, "a person speaks right after a tool");
                     conversation.User(results, [new Block.Text(UserText(message.GetProperty("content"), rules))]);
                     results = [];
                     break;
@@ -77,13 +78,19 @@ internal static partial class ChatCompletionsReader
             blocks.Add(new Block.Text(rules.Text(content, "an assistant message")));
         }
 
+        rules.Require(!message.TryGetProperty("tool_calls", out var calls) || calls.GetArrayLength() > 0, "a list of calls is empty");
         foreach (var call in Array(message, "tool_calls"))
         {
-            rules.Only(call, "call", "id", "type", "function");
+            rules.Only(call, "call", "id", "type", "function", "extra_content");
+            if (call.TryGetProperty("extra_content", out var extra))
+            {
+                rules.Signed(extra.GetRawText(), "this call");
+            }
+
             rules.Require(call.GetProperty("type").GetString() == "function", "a call is of no known type");
             var function = call.GetProperty("function");
             rules.Only(function, "function", "name", "arguments");
-            blocks.Add(rules.Call(call.GetProperty("id"), function.GetProperty("name"), JsonElement.Parse(function.GetProperty("arguments").GetString()!), id, Name()));
+            blocks.Add(rules.Call(call.GetProperty("id"), function.GetProperty("name"), JsonElement.Parse(function.GetProperty("arguments").GetString()!), id, RequestRules.Plain));
         }
 
         return blocks;
@@ -96,9 +103,10 @@ internal static partial class ChatCompletionsReader
             return rules.Text(content, "a user message");
         }
 
-        var parts = content.EnumerateArray().ToList();
-        rules.Require(parts.TrueForAll(part => part.GetProperty("type").GetString() is "text" or "image_url"), "a part of a user message is of no known type");
-        return string.Concat(parts.Where(part => part.TryGetProperty("text", out _)).Select(part => rules.Text(part.GetProperty("text"), "a part of a user message")));
+        rules.Require(content.GetArrayLength() > 0, "a user message is empty");
+        return string.Concat(content.EnumerateArray().Select(part => part.GetProperty("type").GetString() == "text"
+            ? rules.Text(part.GetProperty("text"), "a part of a user message")
+            : rules.Image(part.GetProperty("image_url").GetProperty("url").GetString()).Value));
     }
 
     private static IEnumerable<Belay.Tools.ToolSpec> Tools(JsonElement body, RequestRules rules)
@@ -108,18 +116,23 @@ internal static partial class ChatCompletionsReader
             rules.Require(tool.GetProperty("type").GetString() == "function", "a tool is of no known type");
             var function = tool.GetProperty("function");
             rules.Only(function, "function", "name", "description", "parameters");
-            yield return rules.Tool(function.GetProperty("name"), function.GetProperty("description").GetString(), function.GetProperty("parameters"), Name());
+            yield return OpenAiTool(function, rules);
         }
+    }
+
+    /// <summary>A function as both of OpenAI's formats take it.</summary>
+    public static Belay.Tools.ToolSpec OpenAiTool(JsonElement function, RequestRules rules)
+    {
+        var schema = function.GetProperty("parameters");
+        rules.Require(schema.TryGetProperty("properties", out var properties) && properties.ValueKind is JsonValueKind.Object, $"the schema of {function.GetProperty("name")} has no properties");
+        return rules.Tool(function.GetProperty("name"), function.GetProperty("description").GetString(), schema, RequestRules.Plain, "oneOf", "anyOf", "allOf", "enum", "not");
     }
 
     private static JsonElement.ArrayEnumerator Array(JsonElement json, string name) => json.TryGetProperty(name, out var array) ? array.EnumerateArray() : None.EnumerateArray();
 
-    [GeneratedRegex("^.{1,40}$", RegexOptions.Singleline)]
+    [GeneratedRegex(@"^\S{1,40}\z")]
     private static partial Regex Id();
 
-    [GeneratedRegex("^[a-zA-Z0-9]{9}$")]
+    [GeneratedRegex(@"^[a-zA-Z0-9]{9}\z")]
     private static partial Regex ShortId();
-
-    [GeneratedRegex("^[a-zA-Z0-9_-]{1,64}$")]
-    private static partial Regex Name();
 }

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.RegularExpressions;
 using Belay.Agents;
 using Belay.Contracts.Invocations;
 using Belay.Models;
@@ -7,13 +6,13 @@ using Belay.Models;
 namespace Belay.Testing.Providers;
 
 /// <summary>Reads a ConverseStream request as Bedrock does.</summary>
-internal static partial class ConverseReader
+internal static class ConverseReader
 {
     private const string ToldResult = "[the tool answered] ";
     private const string MarkedError = "[error]";
 
     /// <summary>Reads a body; what is wrong goes to the rules.</summary>
-    public static ModelRequest Read(JsonElement body, string modelId, RequestRules rules)
+    public static ModelRequest Read(JsonElement body, RequestRules rules)
     {
         rules.Only(body, "request", "messages", "system", "toolConfig", "inferenceConfig", "additionalModelRequestFields", "guardrailConfig");
         var offered = body.TryGetProperty("toolConfig", out var config);
@@ -26,13 +25,13 @@ internal static partial class ConverseReader
             content.RemoveAll(block => block.TryGetProperty("cachePoint", out _));
             if (message.GetProperty("role").GetString() == "assistant")
             {
-                conversation.Assistant([.. content.Select(block => Assistant(block, modelId, offered, rules))]);
+                conversation.Assistant([.. content.Select(block => Assistant(block, offered, rules))]);
                 continue;
             }
 
             rules.Require(message.GetProperty("role").GetString() == "user", "a role is neither user nor assistant");
             conversation.User(
-                [.. content.Where(block => block.TryGetProperty("toolResult", out _)).Select(block => Result(block.GetProperty("toolResult"), modelId, offered, rules))],
+                [.. content.Where(block => block.TryGetProperty("toolResult", out _)).Select(block => Result(block.GetProperty("toolResult"), offered, rules))],
                 [.. content.Where(block => !block.TryGetProperty("toolResult", out _)).Select(block => User(block, offered, rules))]);
         }
 
@@ -51,23 +50,34 @@ internal static partial class ConverseReader
     private static Belay.Tools.ToolSpec Tool(JsonElement tool, RequestRules rules)
     {
         rules.Only(tool, "toolSpec", "name", "description", "inputSchema");
-        return rules.Tool(tool.GetProperty("name"), rules.Text(tool.GetProperty("description"), "a description"), tool.GetProperty("inputSchema").GetProperty("json"), Form());
+        var schema = tool.GetProperty("inputSchema").GetProperty("json");
+        if (rules.ModelId.Contains("amazon.nova", StringComparison.Ordinal))
+        {
+            rules.Only(schema, "schema", "type", "properties", "required");
+        }
+
+        return rules.Tool(tool.GetProperty("name"), rules.Text(tool.GetProperty("description"), "a description"), schema, RequestRules.Plain);
     }
 
-    private static Block Assistant(JsonElement block, string modelId, bool offered, RequestRules rules)
+    private static Block Assistant(JsonElement block, bool offered, RequestRules rules)
     {
         if (block.TryGetProperty("toolUse", out var call))
         {
             rules.Only(call, "toolUse", "toolUseId", "name", "input");
             rules.Require(offered, "there are calls and no toolConfig");
-            return rules.Call(call.GetProperty("toolUseId"), call.GetProperty("name"), call.GetProperty("input"), Form(), Form());
+            return rules.Call(call.GetProperty("toolUseId"), call.GetProperty("name"), call.GetProperty("input"), RequestRules.Plain, RequestRules.Plain);
         }
 
         if (block.TryGetProperty("reasoningContent", out var reasoning))
         {
+            if (reasoning.TryGetProperty("redactedContent", out var redacted))
+            {
+                return new Block.RedactedReasoning(Convert.FromBase64String(rules.Signed(redacted.GetString(), "this reasoning")));
+            }
+
+            // Others than Claude may reason and not sign it.
             var text = reasoning.GetProperty("reasoningText");
-            var signature = text.TryGetProperty("signature", out var signed) ? signed.GetString() : null;
-            rules.Require(signature == Signatures.Of(WireFormat.Converse, modelId), $"{modelId} did not sign this reasoning: {signature}");
+            var signature = text.TryGetProperty("signature", out var signed) || IsClaude(rules) ? rules.Signed(signed.ValueKind is JsonValueKind.String ? signed.GetString() : null, "this reasoning") : null;
             return new Block.Reasoning(text.GetProperty("text").GetString()!, signature);
         }
 
@@ -76,21 +86,21 @@ internal static partial class ConverseReader
 
     private static Block User(JsonElement block, bool offered, RequestRules rules)
     {
-        if (block.TryGetProperty("image", out _))
+        if (block.TryGetProperty("image", out var image))
         {
-            return new Block.Text("[image]");
+            return Image(image, rules);
         }
 
         var text = rules.Text(block.GetProperty("text"), "a text", blank: false);
         return !offered && text.StartsWith(ToldResult, StringComparison.Ordinal) ? RequestRules.Result("", text[ToldResult.Length..]) : new Block.Text(text);
     }
 
-    private static Block.ToolResult Result(JsonElement result, string modelId, bool offered, RequestRules rules)
+    private static Block.ToolResult Result(JsonElement result, bool offered, RequestRules rules)
     {
         rules.Only(result, "toolResult", "toolUseId", "content", "status");
         rules.Require(offered, "there are results and no toolConfig");
         var status = result.TryGetProperty("status", out var given) ? given.GetString() : null;
-        rules.Require(status is null || modelId.Contains("anthropic.claude", StringComparison.Ordinal), $"{modelId} takes no status of a result");
+        rules.Require(status is null || (IsClaude(rules) && status is ("success" or "error")), $"{rules.ModelId} takes no status of a result, or not {status}");
         var content = result.GetProperty("content").EnumerateArray().ToList();
         rules.Require(content.Count > 0, "a result is empty");
         rules.Require(content.TrueForAll(item => !item.TryGetProperty("json", out var json) || json.ValueKind is JsonValueKind.Object), "a result has JSON that is no object");
@@ -98,10 +108,12 @@ internal static partial class ConverseReader
         var said = content.Skip(marked ? 1 : 0).Select(ToolContent (item) =>
             item.TryGetProperty("json", out var json) ? new ToolContent.Json(json.Clone())
             : item.TryGetProperty("text", out var text) ? new ToolContent.Text(rules.Text(text, "a result", blank: false))
-            : new ToolContent.Text("[image]"));
-        return new Block.ToolResult(result.GetProperty("toolUseId").GetString()!, marked || status == "error" ? HarnessToolUseStatus.Error : HarnessToolUseStatus.Success, [.. said]);
+            : new ToolContent.Text(Image(item.GetProperty("image"), rules).Value)).ToList();
+        return new Block.ToolResult(result.GetProperty("toolUseId").GetString()!, marked || status == "error" ? HarnessToolUseStatus.Error : HarnessToolUseStatus.Success, said);
     }
 
-    [GeneratedRegex("^[a-zA-Z0-9_-]{1,64}$")]
-    private static partial Regex Form();
+    private static Block.Text Image(JsonElement image, RequestRules rules) =>
+        rules.Image(image.GetProperty("format").GetString(), image.GetProperty("source").GetProperty("bytes").GetString(), "png", "jpeg", "gif", "webp");
+
+    private static bool IsClaude(RequestRules rules) => rules.ModelId.Contains("anthropic.claude", StringComparison.Ordinal);
 }

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Belay.Agents;
@@ -18,7 +19,7 @@ internal static partial class MessagesReader
     public static ModelRequest Read(JsonElement body, RequestRules rules)
     {
         rules.Only(body, "request", "model", "messages", "system", "tools", "stream", "max_tokens", "temperature", "top_p", "top_k", "thinking", "stop_sequences");
-        var modelId = rules.Text(body.GetProperty("model"), "model");
+        rules.Text(body.GetProperty("model"), "model");
         rules.Require(body.GetProperty("stream").GetBoolean(), "stream is not asked for");
         rules.Require(body.GetProperty("max_tokens").GetInt32() > 0, "max_tokens is not positive");
         rules.Require(body.GetRawText().Split("\"cache_control\"").Length - 1 <= MostCachePoints, "there are more than four cache points");
@@ -30,7 +31,7 @@ internal static partial class MessagesReader
             var content = message.GetProperty("content").EnumerateArray().ToList();
             if (message.GetProperty("role").GetString() == "assistant")
             {
-                conversation.Assistant([.. content.Select(block => Assistant(block, modelId, offered, rules))]);
+                conversation.Assistant([.. content.Select(block => Assistant(block, offered, rules))]);
                 continue;
             }
 
@@ -56,24 +57,27 @@ internal static partial class MessagesReader
     private static Belay.Tools.ToolSpec Tool(JsonElement tool, RequestRules rules)
     {
         rules.Only(tool, "tool", "name", "description", "input_schema", "cache_control");
-        rules.Require(tool.GetProperty("input_schema").GetProperty("type").GetString() == "object", "a schema is not an object's");
-        return rules.Tool(tool.GetProperty("name"), tool.TryGetProperty("description", out var description) ? description.GetString() : null, tool.GetProperty("input_schema"), Form());
+        var schema = tool.GetProperty("input_schema");
+        rules.Require(
+            !schema.TryGetProperty("properties", out var properties) || properties.EnumerateObject().All(property => PropertyName().IsMatch(property.Name)), "a property has a name that is none");
+        return rules.Tool(
+            tool.GetProperty("name"), tool.TryGetProperty("description", out var description) ? description.GetString() : null, schema, RequestRules.Plain, "oneOf", "anyOf", "allOf");
     }
 
-    private static Block Assistant(JsonElement block, string modelId, bool offered, RequestRules rules)
+    private static Block Assistant(JsonElement block, bool offered, RequestRules rules)
     {
         switch (block.GetProperty("type").GetString())
         {
             case "text":
                 return new Block.Text(rules.Text(block.GetProperty("text"), "a text block", blank: false));
             case "thinking":
-                var signature = block.GetProperty("signature").GetString();
-                rules.Require(signature == Signatures.Of(WireFormat.Messages, modelId), $"{modelId} did not sign this thought: {signature}");
-                return new Block.Reasoning(block.GetProperty("thinking").GetString()!, signature);
+                return new Block.Reasoning(block.GetProperty("thinking").GetString()!, rules.Signed(block.GetProperty("signature").GetString(), "this thought"));
+            case "redacted_thinking":
+                return new Block.RedactedReasoning(Encoding.UTF8.GetBytes(rules.Signed(block.GetProperty("data").GetString(), "this thought")));
             case "tool_use":
                 rules.Only(block, "tool_use", "type", "id", "name", "input", "cache_control");
                 rules.Require(offered, "there are calls and no tools");
-                return rules.Call(block.GetProperty("id"), block.GetProperty("name"), block.GetProperty("input"), Form(), Form());
+                return rules.Call(block.GetProperty("id"), block.GetProperty("name"), block.GetProperty("input"), RequestRules.Plain, RequestRules.Plain);
             default:
                 rules.Require(holds: false, $"{block.GetProperty("type")} is no block of the model's");
                 return new Block.Text(" ");
@@ -92,12 +96,12 @@ internal static partial class MessagesReader
                 rules.Require(said.Count == 0, "a result stands behind other blocks");
                 rules.Only(block, "tool_result", "type", "tool_use_id", "content", "is_error", "cache_control");
                 var error = block.TryGetProperty("is_error", out var failed) && failed.GetBoolean();
-                var content = block.GetProperty("content").EnumerateArray()
-                    .Select(item => item.GetProperty("type").GetString() == "text" ? RequestRules.Content(rules.Text(item.GetProperty("text"), "a result", blank: false)) : new ToolContent.Text("[image]"));
-                results.Add(new Block.ToolResult(block.GetProperty("tool_use_id").GetString()!, error ? HarnessToolUseStatus.Error : HarnessToolUseStatus.Success, [.. content]));
+                var content = block.GetProperty("content").EnumerateArray().Select(item => Content(item, error, rules)).ToList();
+                rules.Require(content.Count > 0, "a result is empty");
+                results.Add(new Block.ToolResult(block.GetProperty("tool_use_id").GetString()!, error ? HarnessToolUseStatus.Error : HarnessToolUseStatus.Success, content));
                 break;
             case "image":
-                said.Add(new Block.Text("[image]"));
+                said.Add(Image(block, rules));
                 break;
             default:
                 rules.Require(holds: false, $"{block.GetProperty("type")} is no block of a person's");
@@ -105,6 +109,24 @@ internal static partial class MessagesReader
         }
     }
 
-    [GeneratedRegex("^[a-zA-Z0-9_-]{1,64}$")]
-    private static partial Regex Form();
+    private static ToolContent Content(JsonElement item, bool error, RequestRules rules)
+    {
+        if (item.GetProperty("type").GetString() == "text")
+        {
+            return RequestRules.Content(rules.Text(item.GetProperty("text"), "a result", blank: false));
+        }
+
+        rules.Require(!error, "an error is more than text");
+        return new ToolContent.Text(Image(item, rules).Value);
+    }
+
+    private static Block.Text Image(JsonElement block, RequestRules rules)
+    {
+        var source = block.GetProperty("source");
+        rules.Require(source.GetProperty("type").GetString() == "base64", "an image is of no known source");
+        return rules.Image(source.GetProperty("media_type").GetString(), source.GetProperty("data").GetString(), "image/png", "image/jpeg", "image/gif", "image/webp");
+    }
+
+    [GeneratedRegex(@"^[a-zA-Z0-9_.-]{1,64}\z")]
+    private static partial Regex PropertyName();
 }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Belay.Agents;
+using Belay.Contracts.Invocations;
 using Belay.Models;
 using Belay.Testing.Models;
 
@@ -34,4 +35,19 @@ public sealed record ReceivedCall(int Number, WireFormat Format, string ModelId,
         })),
         _ => "",
     })));
+
+    /// <summary>The bytes of a reply in the call's format.</summary>
+    /// <param name="events">What the model says.</param>
+    /// <param name="reason">Why it ends.</param>
+    public byte[] Reply(IEnumerable<ModelEvent> events, HarnessStopReason reason)
+    {
+        var writer = ReplyWriter.For(this);
+        var pieces = writer.Begin().ToList();
+        foreach (var one in events)
+        {
+            pieces.AddRange(writer.Write(one));
+        }
+
+        return [.. pieces.Concat(writer.End(reason, default)).SelectMany(piece => piece.Bytes)];
+    }
 }

@@ -6,7 +6,9 @@ using Belay.Models.Anthropic;
 using Belay.Models.Bedrock;
 using Belay.Models.Gemini;
 using Belay.Models.OpenAi;
+using Belay.Models.OpenAiResponses;
 using Belay.Testing.Models;
+using Belay.Testing.Providers;
 using Belay.Testing.Sessions;
 
 namespace Belay.Tests.Models;
@@ -25,11 +27,15 @@ public sealed class PromptPrefixTests
     {
         ["chat completions"] = new("openai", "gpt-x", (body, request) => OpenAiRequest.Write(body, "gpt-x", OpenAiDialect.Plain, request)),
         ["chat completions, ids of nine"] = new("mistral", "m", (body, request) => OpenAiRequest.Write(body, "m", new(StreamOptions: false, IdLength: 9), request, "mistral")),
+        ["responses"] = new("openai", "gpt-x", (body, request) => ResponsesRequest.Write(body, "gpt-x", "here", request)),
         ["messages"] = new("anthropic", Claude, (body, request) => AnthropicRequest.Write(body, Claude, request, caching: true)) { Marked = true },
         ["converse, Claude"] = new("bedrock", Claude, (body, request) => BedrockRequest.Write(body, Claude, request, caching: true)) { Marked = true },
         ["converse, Nova"] = new("bedrock", Nova, (body, request) => BedrockRequest.Write(body, Nova, request, caching: true)) { Marked = true },
         ["generate content"] = new("gemini", "gemini-x", (body, request) => GeminiRequest.Write(body, "gemini-x", request)),
     };
+
+    // As the Responses API gives it out and wants it back.
+    private static readonly JsonElement State = JsonElement.Parse("""{"place":"here","item":{"type":"reasoning","id":"rs","summary":[],"encrypted_content":"gAAA"}}""");
 
     private static CancellationToken CancellationToken => TestContext.Current.CancellationToken;
 
@@ -119,7 +125,7 @@ public sealed class PromptPrefixTests
         var block = 0;
         if (random.Next(2) == 0)
         {
-            events.AddRange([new ModelEvent.Reasoning(block, "hm"), new ModelEvent.Signature(block, "c2ln"), new ModelEvent.BlockClosed(block++)]);
+            events.AddRange([new ModelEvent.Reasoning(block, "hm"), new ModelEvent.Signature(block, "c2ln"), new ModelEvent.State(block, State), new ModelEvent.BlockClosed(block++)]);
         }
 
         events.AddRange([new ModelEvent.Text(block, $"It is\t{call}."), new ModelEvent.BlockClosed(block++)]);
@@ -157,7 +163,7 @@ public sealed class PromptPrefixTests
             format.Write(buffer, request);
             var text = Encoding.UTF8.GetString(buffer.Written);
             using var json = JsonDocument.Parse(text);
-            var list = json.RootElement.TryGetProperty("messages", out var messages) ? messages : json.RootElement.GetProperty("contents");
+            var list = RequestReader.Messages(json.RootElement);
             var elements = list.EnumerateArray().Select(element => element.GetRawText()).ToList();
             var bare = elements.Select(element => MarkForms.Aggregate(element, (one, mark) => one.Replace(mark, "", StringComparison.Ordinal))).ToList();
             return new(

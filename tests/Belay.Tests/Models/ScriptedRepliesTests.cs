@@ -14,6 +14,7 @@ public sealed class ScriptedRepliesTests
     private const string Converse = "/model/amazon.nova-x/converse-stream";
 
     private const string ChatCall = """{"role":"assistant","content":null,"tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{}"}}]}""";
+    private const string Empty = """{"type":"object","properties":{}}""";
     private const string User = """{"role":"user","content":"Hi"}""";
 
     public static TheoryData<string, string, string> Refused() => new()
@@ -36,6 +37,21 @@ public sealed class ScriptedRepliesTests
         { Gemini, """{"contents":[{"role":"user","parts":[{"text":"Hi","inlineData":{}}]}]}""", "exactly one kind of data" },
         { Converse, """{"messages":[{"role":"user","content":[{"text":"Hi"}]},{"role":"assistant","content":[{"toolUse":{"toolUseId":"a","name":"f","input":{}}}]},{"role":"user","content":[{"toolResult":{"toolUseId":"a","content":[{"text":"x"}],"status":"success"}}]}]}""", "takes no status" },
         { Converse, """{"messages":[{"role":"user","content":[{"text":"Hi","cachePoint":{"type":"default"}}]}]}""", "exactly one member" },
+        { Chat, $$"""{"model":"m","stream":true,"messages":[{{User}}],"messages":[{{User}}]}""", "cannot be read" },
+        { Chat, WithTools("""{"type":"object"}"""), "has no properties" },
+        { Chat, WithTools("""{"type":"object","properties":{},"anyOf":[]}"""), "has anyOf at its root" },
+        { Chat, WithTools("""{"type":"object","properties":{"a":{"type":"dict"}}}"""), "f.a has the type dict" },
+        { Chat, WithTools("""{"type":"object","properties":{"a":{"type":"array"}}}"""), "f.a is an array without items" },
+        { Chat, WithTools(Empty, Empty), "f is the name of two tools" },
+        { Chat, """{"model":"m","stream":true,"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/bmp;base64,AQI="}}]}]}""", "of the type bmp" },
+        { Chat, """{"model":"m","stream":true,"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,"}}]}]}""", "empty or no base64" },
+        { "/mistral/v1/chat/completions", $$"""{"model":"m","stream":true,"messages":[{{User}},{{ChatCall}},{"role":"tool","tool_call_id":"a","content":"x"},{{User}}]}""", "right after a tool" },
+        { Responses, """{"model":"m","stream":true,"store":false,"input":[{"role":"user","content":"Hi"},{"type":"reasoning","id":"r","summary":[],"encrypted_content":"x"},{"role":"user","content":"Hi"}]}""", "leads to nothing" },
+        { Responses, """{"model":"m","stream":true,"store":false,"input":[{"role":"developer","content":"Hi"}]}""", "neither user nor assistant" },
+        { Responses, """{"model":"m","stream":true,"store":false,"input":[{"role":"user","content":[{"type":"output_text","text":"Hi"}]}]}""", "of the type output_text" },
+        { Responses, """{"model":"m","stream":true,"store":false,"input":[{"type":"web_search_call","id":"w"}]}""", "is no item of the input" },
+        { Messages, """{"model":"m","stream":true,"max_tokens":9,"messages":[{"role":"user","content":[{"type":"text","text":"a"}]}],"tools":[{"name":"f","input_schema":{"type":"object","properties":{"a b":{}}}}]}""", "has a name that is none" },
+        { Converse, """{"messages":[{"role":"user","content":[{"text":"Hi"}]}],"toolConfig":{"tools":[{"toolSpec":{"name":"f","description":"d","inputSchema":{"json":{"type":"object","title":"t"}}}}]}}""", "schema.title is unknown" },
         { "/v2/chat", "{}", "is no path of a format" },
     };
 
@@ -51,5 +67,11 @@ public sealed class ScriptedRepliesTests
         Assert.Equal(400, answer.Status);
         Assert.Contains(replies.Problems, one => one.Contains(problem, StringComparison.Ordinal));
         Assert.Empty(replies.Calls);
+    }
+
+    private static string WithTools(params string[] schemas)
+    {
+        var tools = schemas.Select(schema => """{"type":"function","function":{"name":"f","description":"d","parameters":""" + schema + "}}");
+        return $$"""{"model":"m","stream":true,"messages":[{{User}}],"tools":[{{string.Join(',', tools)}}]}""";
     }
 }

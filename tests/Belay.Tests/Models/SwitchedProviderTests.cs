@@ -5,6 +5,7 @@ using Belay.Models.Anthropic;
 using Belay.Models.Bedrock;
 using Belay.Models.Gemini;
 using Belay.Models.OpenAi;
+using Belay.Models.OpenAiResponses;
 using static Belay.Tests.Models.Conversations;
 
 namespace Belay.Tests.Models;
@@ -20,6 +21,7 @@ public sealed class SwitchedProviderTests
         (output, request) => OpenAiRequest.Write(output, "gpt-x", OpenAiDialect.Plain, request),
         (output, request) => OpenAiRequest.Write(output, "gpt-x", new(IdLength: 9), request),
         (output, request) => OpenAiRequest.Write(output, "claude-x", OpenAiDialect.Plain, request),
+        (output, request) => ResponsesRequest.Write(output, "gpt-x", "here", request),
     ];
 
     [Fact]

@@ -193,24 +193,7 @@ internal sealed class OpenAiMessages(Utf8JsonWriter json, string provider, strin
         }
 
         List<string> texts = [];
-        foreach (var block in blocks)
-        {
-            switch (block)
-            {
-                case Block.Text text:
-                    texts.Add(text.Value);
-                    break;
-                case Block.Image image when IsShown(image.MediaType, image.Bytes):
-                    images.Add((image.MediaType, image.Bytes));
-                    break;
-                case Block.Image image:
-                    texts.Add(RequestJson.Placeholder(image.MediaType, image.Bytes));
-                    break;
-                default:
-                    break;
-            }
-        }
-
+        AddSaid(blocks, texts, images);
         if (images.Count == 0 && texts.Count == 0)
         {
             return;
@@ -247,6 +230,31 @@ internal sealed class OpenAiMessages(Utf8JsonWriter json, string provider, strin
     public static bool IsShown(string mediaType, byte[] bytes) => bytes.Length > 0
         && mediaType is "image/png" or "image/jpeg" or "image/jpg" or "image/gif" or "image/webp";
 
+    /// <summary>What the user says and shows; an image that is not shown is told in words.</summary>
+    public static void AddSaid(IReadOnlyList<Block> blocks, List<string> texts, List<(string MediaType, byte[] Bytes)> images)
+    {
+        foreach (var block in blocks)
+        {
+            switch (block)
+            {
+                case Block.Text { Value.Length: > 0 } text:
+                    texts.Add(text.Value);
+                    break;
+                case Block.Image image when IsShown(image.MediaType, image.Bytes):
+                    images.Add((image.MediaType, image.Bytes));
+                    break;
+                case Block.Image image:
+                    texts.Add(RequestJson.Placeholder(image.MediaType, image.Bytes));
+                    break;
+                default:
+                    break;
+            }
+        }
+    }
+
+    /// <summary>An image as OpenAI's protocols take it.</summary>
+    public static string DataUrl(string mediaType, byte[] bytes) => $"data:{(mediaType == "image/jpg" ? "image/jpeg" : mediaType)};base64,{Convert.ToBase64String(bytes)}";
+
     private void WriteSaid(List<string> texts, List<(string MediaType, byte[] Bytes)> images)
     {
         var text = texts is [var only] ? only : string.Join('\n', texts);
@@ -274,7 +282,7 @@ internal sealed class OpenAiMessages(Utf8JsonWriter json, string provider, strin
             json.WriteStartObject();
             json.WriteString("type", "image_url");
             json.WriteStartObject("image_url");
-            json.WriteString("url", $"data:{(mediaType == "image/jpg" ? "image/jpeg" : mediaType)};base64,{Convert.ToBase64String(bytes)}");
+            json.WriteString("url", DataUrl(mediaType, bytes));
             json.WriteEndObject();
             json.WriteEndObject();
         }

@@ -47,6 +47,27 @@ internal static class OpenAiRequest
         return JsonElement.ParseValue(ref reader);
     }
 
+    /// <summary>An object without properties means the same without the word, but the public endpoint insists on it.</summary>
+    public static void WriteSchema(Utf8JsonWriter json, JsonElement schema)
+    {
+        const string Properties = "properties";
+        if (schema.ValueKind is not JsonValueKind.Object || schema.TryGetProperty(Properties, out _))
+        {
+            schema.WriteTo(json);
+            return;
+        }
+
+        json.WriteStartObject();
+        foreach (var keyword in schema.EnumerateObject())
+        {
+            keyword.WriteTo(json);
+        }
+
+        json.WriteStartObject(Properties);
+        json.WriteEndObject();
+        json.WriteEndObject();
+    }
+
     private static HashSet<string> WriteParameters(Utf8JsonWriter json, OpenAiDialect dialect, ModelParameters parameters)
     {
         var ours = new HashSet<string>(Reserved, StringComparer.Ordinal);
@@ -97,27 +118,6 @@ internal static class OpenAiRequest
         }
 
         json.WriteEndArray();
-    }
-
-    /// <summary>An object without properties means the same without the word, but the public endpoint insists on it.</summary>
-    private static void WriteSchema(Utf8JsonWriter json, JsonElement schema)
-    {
-        const string Properties = "properties";
-        if (schema.ValueKind is not JsonValueKind.Object || schema.TryGetProperty(Properties, out _))
-        {
-            schema.WriteTo(json);
-            return;
-        }
-
-        json.WriteStartObject();
-        foreach (var keyword in schema.EnumerateObject())
-        {
-            keyword.WriteTo(json);
-        }
-
-        json.WriteStartObject(Properties);
-        json.WriteEndObject();
-        json.WriteEndObject();
     }
 
     private static void WriteSystem(Utf8JsonWriter json, IReadOnlyList<string> instructions)

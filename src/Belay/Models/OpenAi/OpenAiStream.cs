@@ -11,16 +11,14 @@ namespace Belay.Models.OpenAi;
 /// compatible servers do differently: missing indices and ids, repeated names, a whole message in place of deltas, no
 /// <c>[DONE]</c>, no usage.
 /// </summary>
-internal sealed class OpenAiStream(bool streamed = true, string provider = OpenAiModel.ProviderName) : IReplyParser
+internal sealed class OpenAiStream(bool streamed = true, string provider = OpenAiModel.ProviderName) : OpenAiReply(streamed, MaxEventBytes, provider)
 {
     /// <summary>Largest line, event or unstreamed answer.</summary>
     public const int MaxEventBytes = 4 * 1024 * 1024;
 
     private const int MaxBlocks = 1024;
     private static readonly JsonReaderOptions Json = new() { MaxDepth = BelayJson.MaxDepth };
-    private readonly SseReader _sse = new(MaxEventBytes, provider);
     private readonly List<Call> _calls = [];
-    private MemoryStream? _whole = streamed ? null : new();
     private Kind _kind;
     private int _block;
     private int _blocks;
@@ -37,103 +35,19 @@ internal sealed class OpenAiStream(bool streamed = true, string provider = OpenA
     }
 
     /// <inheritdoc/>
-    public bool Finished => _finish is not null;
+    public override bool Finished => _finish is not null;
 
     /// <inheritdoc/>
-    public bool Ended { get; private set; }
-
-    /// <inheritdoc/>
-    public void Feed(ReadOnlySpan<byte> bytes, List<ModelEvent> events)
+    protected override void Take(ReadOnlySpan<byte> json, List<ModelEvent> events)
     {
-        if (_whole is { } whole)
+        if (ReadChunk(json, events))
         {
-            if (whole.Length + bytes.Length > MaxEventBytes)
-            {
-                throw Malformed($"the answer has more than {MaxEventBytes} bytes");
-            }
-
-            whole.Write(bytes);
-            return;
-        }
-
-        while (!Ended && _sse.TryRead(ref bytes, out var data))
-        {
-            Take(data, events);
+            throw Told(json);
         }
     }
 
     /// <inheritdoc/>
-    public void End(List<ModelEvent> events)
-    {
-        if (_whole is { } whole)
-        {
-            _whole = null;
-            TakeWhole(whole.GetBuffer().AsSpan(0, (int)whole.Length), events);
-        }
-
-        if (!Ended && _sse.TryEnd(out var last))
-        {
-            TakeLast(last, events);
-        }
-
-        Ended = true;
-        if (_finish is null)
-        {
-            throw new ModelException(ModelFailure.Broken, $"{provider}: the stream ended without a finish reason");
-        }
-
-        Finish(_finish, events);
-    }
-
-    private void TakeWhole(ReadOnlySpan<byte> body, List<ModelEvent> events)
-    {
-        if (body.TrimStart(" \t\r\n"u8) is [(byte)'{', ..])
-        {
-            Take(body, events);
-            return;
-        }
-
-        // Not JSON whatever its content type says: a stream under the wrong label.
-        Feed(body, events);
-    }
-
-    private void TakeLast(ReadOnlySpan<byte> data, List<ModelEvent> events)
-    {
-        try
-        {
-            Take(data, events);
-        }
-        catch (ModelException exception) when (exception.Failure is ModelFailure.Malformed && exception.InnerException is JsonException)
-        {
-            // No blank line ended this event, so it is cut off rather than wrong.
-            if (!Finished)
-            {
-                throw new ModelException(ModelFailure.Broken, $"{provider}: the stream ended inside an event", cause: exception);
-            }
-        }
-    }
-
-    private void Take(ReadOnlySpan<byte> data, List<ModelEvent> events)
-    {
-        if (data.Trim((byte)' ').SequenceEqual("[DONE]"u8))
-        {
-            Ended = true;
-            return;
-        }
-
-        try
-        {
-            if (ReadChunk(data, events))
-            {
-                throw ProviderError.FromStream(provider, data);
-            }
-        }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
-        {
-            // InvalidOperationException is how the reader refuses a member's name that is no valid text.
-            throw Malformed("a chunk of the stream is not the JSON that it should be", exception);
-        }
-    }
+    protected override void Finish(List<ModelEvent> events) => Finish(_finish ?? throw Broken("the stream ended without a finish reason"), events);
 
     /// <summary>Whether the chunk is an error.</summary>
     private bool ReadChunk(ReadOnlySpan<byte> json, List<ModelEvent> events)
@@ -648,12 +562,9 @@ internal sealed class OpenAiStream(bool streamed = true, string provider = OpenA
         "stop_sequence" => HarnessStopReason.StopSequence,
         "tool_calls" or "function_call" => throw Malformed("the reply says that it calls tools, but calls none"),
         "error" or "network_error" or "abort" or "insufficient_system_resource" =>
-            throw new ModelException(ModelFailure.Broken, $"{provider}: the provider gave up in mid-reply ({finish})"),
+            throw Broken($"the provider gave up in mid-reply ({finish})"),
         _ => throw Malformed("the reply ended for a reason that is not known"),
     };
-
-    private ModelException Malformed(string what, Exception? cause = null) =>
-        new(ModelFailure.Malformed, $"{provider}: {what}", cause: cause);
 
     private static JsonElement Element(ref Utf8JsonReader reader) => JsonElement.ParseValue(ref reader);
 

@@ -20,7 +20,7 @@ internal sealed class ResponsesInput(Utf8JsonWriter json, string provider, strin
     public void Write(IReadOnlyList<Message> messages, WrittenMessages? written, RequestBuffer output)
     {
         var count = 0;
-        var kept = written is null ? default : written.Find($"responses/{place}/{modelId}", messages, out count);
+        var kept = written is null ? default : written.Find($"responses/{provider}/{place}/{modelId}", messages, out count);
         if (!kept.IsEmpty)
         {
             // Several elements of the array at once; they were validated when they were written.
@@ -142,25 +142,8 @@ internal sealed class ResponsesInput(Utf8JsonWriter json, string provider, strin
             images.AddRange(result.Content.OfType<ToolContent.Image>().Where(image => OpenAiMessages.IsShown(image.MediaType, image.Bytes)).Select(image => (image.MediaType, image.Bytes)));
         }
 
-        var texts = new List<string>();
-        foreach (var block in blocks)
-        {
-            switch (block)
-            {
-                case Block.Text text when text.Value.Length > 0:
-                    texts.Add(text.Value);
-                    break;
-                case Block.Image image when OpenAiMessages.IsShown(image.MediaType, image.Bytes):
-                    images.Add((image.MediaType, image.Bytes));
-                    break;
-                case Block.Image image:
-                    texts.Add(RequestJson.Placeholder(image.MediaType, image.Bytes));
-                    break;
-                default:
-                    break;
-            }
-        }
-
+        List<string> texts = [];
+        OpenAiMessages.AddSaid(blocks, texts, images);
         if (images.Count == 0 && texts.Count == 0)
         {
             return;
@@ -177,7 +160,7 @@ internal sealed class ResponsesInput(Utf8JsonWriter json, string provider, strin
             json.WriteStartObject();
             json.WriteString("type", "input_image");
             json.WriteString("detail", "auto");
-            json.WriteString("image_url", $"data:{mediaType};base64,{Convert.ToBase64String(bytes)}");
+            json.WriteString("image_url", OpenAiMessages.DataUrl(mediaType, bytes));
             json.WriteEndObject();
         }
 

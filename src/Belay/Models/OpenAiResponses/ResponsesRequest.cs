@@ -105,7 +105,7 @@ internal static class ResponsesRequest
             json.WriteString("name", tool.Name);
             json.WriteString("description", tool.Description);
             json.WritePropertyName("parameters");
-            tool.InputSchema.WriteTo(json);
+            OpenAiRequest.WriteSchema(json, tool.InputSchema);
             // Left out, it is true here, and the provider makes every member of the schema a required one.
             json.WriteBoolean("strict", false);
             json.WriteEndObject();

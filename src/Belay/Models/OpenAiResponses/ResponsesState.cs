@@ -3,7 +3,6 @@ using System.Text;
 using System.Text.Json;
 using Belay.Agents;
 using Belay.Contracts;
-using Belay.Models.OpenAi;
 
 namespace Belay.Models.OpenAiResponses;
 
@@ -74,6 +73,22 @@ internal static class ResponsesState
         && from.ValueKind is JsonValueKind.String
         && from.ValueEquals(place)
         && state.Value.TryGetProperty(Item, out var item)
+        && IsReasoning(item)
             ? item
             : null;
+
+    // The state of an imported session is whatever somebody wrote there; it must not become an instruction, nor a call that is refused for good.
+    private static bool IsReasoning(JsonElement item) =>
+        item.ValueKind is JsonValueKind.Object
+        && item.TryGetProperty("type", out _)
+        && item.TryGetProperty("summary", out _)
+        && item.TryGetProperty(Encrypted, out _)
+        && item.EnumerateObject().All(member => member.Name switch
+        {
+            "type" => member.Value.ValueKind is JsonValueKind.String && member.Value.ValueEquals("reasoning"),
+            "id" => member.Value.ValueKind is JsonValueKind.String,
+            "summary" => member.Value.ValueKind is JsonValueKind.Array,
+            Encrypted => member.Value.ValueKind is JsonValueKind.String && !member.Value.ValueEquals(""),
+            _ => false,
+        });
 }

@@ -12,61 +12,25 @@ namespace Belay.Models.OpenAiResponses;
 /// <param name="place">Where the reply comes from; <see cref="ResponsesState.PlaceOf"/>.</param>
 /// <param name="streamed">Whether the server said that it streams.</param>
 /// <param name="provider">Name for messages.</param>
-internal sealed partial class ResponsesStream(string place, bool streamed = true, string provider = OpenAiModel.ProviderName) : IReplyParser
+internal sealed partial class ResponsesStream(string place, bool streamed = true, string provider = OpenAiModel.ProviderName)
+    : OpenAiReply(streamed, MaxEventBytes, provider)
 {
     /// <summary>Largest line, event or unstreamed answer; the last event repeats the whole reply and the tools.</summary>
     public const int MaxEventBytes = 16 * 1024 * 1024;
 
     private const int MaxItems = 1024;
-    private readonly SseReader _sse = new(MaxEventBytes, provider);
     private readonly List<OutputItem> _items = [];
-    private MemoryStream? _whole = streamed ? null : new();
     private int _blocks;
     private bool _refused;
     private HarnessStopReason? _stop;
     private TokenUsage? _usage;
 
     /// <inheritdoc/>
-    public bool Finished => _stop is not null;
+    public override bool Finished => _stop is not null;
 
     /// <inheritdoc/>
-    public bool Ended { get; private set; }
-
-    /// <inheritdoc/>
-    public void Feed(ReadOnlySpan<byte> bytes, List<ModelEvent> events)
+    protected override void Finish(List<ModelEvent> events)
     {
-        if (_whole is { } whole)
-        {
-            if (whole.Length + bytes.Length > MaxEventBytes)
-            {
-                throw Malformed($"the answer has more than {MaxEventBytes} bytes");
-            }
-
-            whole.Write(bytes);
-            return;
-        }
-
-        while (!Ended && _sse.TryRead(ref bytes, out var data))
-        {
-            Take(data, events);
-        }
-    }
-
-    /// <inheritdoc/>
-    public void End(List<ModelEvent> events)
-    {
-        if (_whole is { } whole)
-        {
-            _whole = null;
-            TakeWhole(whole.GetBuffer().AsSpan(0, (int)whole.Length), events);
-        }
-
-        if (!Ended && _sse.TryEnd(out var last))
-        {
-            TakeLast(last, events);
-        }
-
-        Ended = true;
         if (_stop is not { } stop)
         {
             throw Broken("the stream ended without saying that the response is complete");
@@ -88,55 +52,16 @@ internal sealed partial class ResponsesStream(string place, bool streamed = true
             : HarnessStopReason.EndTurn));
     }
 
-    private void TakeWhole(ReadOnlySpan<byte> body, List<ModelEvent> events)
+    /// <inheritdoc/>
+    protected override void Take(ReadOnlySpan<byte> json, List<ModelEvent> events)
     {
-        if (body.TrimStart(" \t\r\n"u8) is [(byte)'{', ..])
+        var one = ResponsesEvent.Read(json);
+        if (one.Type is ResponsesEventType.Error || (one.Type is ResponsesEventType.None && one.HasError))
         {
-            Take(body, events);
-            return;
+            throw Told(json);
         }
 
-        // Not JSON whatever its content type says: a stream under the wrong label.
-        Feed(body, events);
-    }
-
-    private void TakeLast(ReadOnlySpan<byte> data, List<ModelEvent> events)
-    {
-        try
-        {
-            Take(data, events);
-        }
-        catch (ModelException exception) when (exception.Failure is ModelFailure.Malformed && exception.InnerException is JsonException)
-        {
-            // No blank line ended this event, so it is cut off rather than wrong.
-            throw Broken("the stream ended inside an event", exception);
-        }
-    }
-
-    private void Take(ReadOnlySpan<byte> data, List<ModelEvent> events)
-    {
-        if (data.Trim((byte)' ').SequenceEqual("[DONE]"u8))
-        {
-            // No word of this protocol, but servers that imitate it say so.
-            Ended = true;
-            return;
-        }
-
-        try
-        {
-            var one = ResponsesEvent.Read(data);
-            if (one.Type is ResponsesEventType.Error || (one.Type is ResponsesEventType.None && one.HasError))
-            {
-                throw ProviderError.FromStream(provider, data);
-            }
-
-            Take(one, data, events);
-        }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
-        {
-            // InvalidOperationException is how the framework refuses text that is none.
-            throw Malformed("an event of the stream is not the JSON that it should be", exception);
-        }
+        Take(one, json, events);
     }
 
     private void Take(ResponsesEvent one, ReadOnlySpan<byte> data, List<ModelEvent> events)
@@ -216,7 +141,7 @@ internal sealed partial class ResponsesStream(string place, bool streamed = true
         };
 
     private ModelException Failure(JsonElement response) => Object(response, "error") is { } error
-        ? ProviderError.FromStream(provider, System.Runtime.InteropServices.JsonMarshal.GetRawUtf8Value(error))
+        ? Told(System.Runtime.InteropServices.JsonMarshal.GetRawUtf8Value(error))
         : Broken("the response failed without an explanation");
 
     private static TokenUsage? ReadUsage(JsonElement response)
@@ -229,10 +154,4 @@ internal sealed partial class ResponsesStream(string place, bool streamed = true
         var cached = Object(usage, "input_tokens_details") is { } details ? Number(details, "cached_tokens") : 0;
         return new TokenUsage(Number(usage, "input_tokens"), Number(usage, "output_tokens"), cached, CacheWithin: cached > 0);
     }
-
-    private ModelException Malformed(string what, Exception? cause = null) =>
-        new(ModelFailure.Malformed, $"{provider}: {what}", cause: cause);
-
-    private ModelException Broken(string what, Exception? cause = null) =>
-        new(ModelFailure.Broken, $"{provider}: {what}", cause: cause);
 }

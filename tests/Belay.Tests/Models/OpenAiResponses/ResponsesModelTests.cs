@@ -1,9 +1,9 @@
 using System.Text;
 using Belay.Contracts.Harnesses;
 using Belay.Models;
-using Belay.Testing.Sessions;
 using Belay.Testing.Models;
 using Belay.Testing.Providers;
+using Belay.Testing.Sessions;
 
 namespace Belay.Tests.Models.OpenAiResponses;
 
@@ -22,7 +22,7 @@ public sealed class ResponsesModelTests : ModelContract
         Assert.Equal(("application/json", "text/event-stream"), (request.Headers["content-type"], request.Headers["accept"]));
         Assert.False(request.Headers.ContainsKey("authorization"));
         Assert.Equal(
-            """{"model":"m","instructions":"Be brief.","input":[{"type":"message","role":"user","content":[{"type":"input_text","text":"Hi"}]}],"tools":[{"type":"function","name":"shell","description":"The tool shell.","parameters":{"type":"object"},"strict":false}],"stream":true,"store":false,"include":["reasoning.encrypted_content"]}""",
+            """{"model":"m","instructions":"Be brief.","input":[{"type":"message","role":"user","content":[{"type":"input_text","text":"Hi"}]}],"tools":[{"type":"function","name":"shell","description":"The tool shell.","parameters":{"type":"object","properties":{}},"strict":false}],"stream":true,"store":false,"include":["reasoning.encrypted_content"]}""",
             request.Text);
     }
 

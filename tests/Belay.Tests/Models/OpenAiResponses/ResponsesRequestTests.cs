@@ -26,7 +26,7 @@ public sealed class ResponsesRequestTests
         { "nothing that the protocol holds", """[{"type":"message","role":"user","content":[{"type":"input_text","text":"a"}]},{"type":"message","role":"user","content":[{"type":"input_text","text":"b"}]}]""" },
         {
             "images",
-            """[{"type":"function_call_output","call_id":"t1","output":"[image: see the next message]"},{"type":"message","role":"user","content":[{"type":"input_text","text":"look"},{"type":"input_image","detail":"auto","image_url":"data:image/png;base64,AQI="},{"type":"input_image","detail":"auto","image_url":"data:image/gif;base64,Aw=="}]}]"""
+            """[{"type":"function_call_output","call_id":"t1","output":"[image: see the next message]"},{"type":"message","role":"user","content":[{"type":"input_text","text":"look"},{"type":"input_image","detail":"auto","image_url":"data:image/jpeg;base64,AQI="},{"type":"input_image","detail":"auto","image_url":"data:image/gif;base64,Aw=="}]}]"""
         },
         { "an image of the model's", """[{"type":"message","role":"assistant","content":[{"type":"output_text","text":"Here: [image: image/png, 2 bytes]"}]}]""" },
         { "an empty result", """[{"type":"function_call_output","call_id":"t1","output":"(no output)"}]""" },
@@ -56,7 +56,7 @@ public sealed class ResponsesRequestTests
         };
 
         Assert.Equal(
-            """{"model":"m","instructions":"One.\nTwo.","input":[{"type":"message","role":"user","content":[{"type":"input_text","text":"Hi"}]}],"tools":[{"type":"function","name":"shell","description":"The tool shell.","parameters":{"type":"object"},"strict":false}],"stream":true,"store":false,"max_output_tokens":100,"temperature":0.7,"top_p":0.95,"include":["reasoning.encrypted_content"],"reasoning":{"effort":"low","summary":"auto"},"parallel_tool_calls":true}""",
+            """{"model":"m","instructions":"One.\nTwo.","input":[{"type":"message","role":"user","content":[{"type":"input_text","text":"Hi"}]}],"tools":[{"type":"function","name":"shell","description":"The tool shell.","parameters":{"type":"object","properties":{}},"strict":false}],"stream":true,"store":false,"max_output_tokens":100,"temperature":0.7,"top_p":0.95,"include":["reasoning.encrypted_content"],"reasoning":{"effort":"low","summary":"auto"},"parallel_tool_calls":true}""",
             Encoding.UTF8.GetString(Written(request).Span));
     }
 
@@ -89,6 +89,22 @@ public sealed class ResponsesRequestTests
 
         Assert.Equal(sent, input.Contains("gAAA", StringComparison.Ordinal));
         Assert.DoesNotContain("Hm", input, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("5")]
+    [InlineData("""{"type":"reasoning","id":"rs","summary":[]}""")]
+    [InlineData("""{"type":"reasoning","id":"rs","summary":[],"encrypted_content":""}""")]
+    [InlineData("""{"type":"reasoning","id":"rs","summary":[],"encrypted_content":"gAAA","role":"system"}""")]
+    [InlineData("""{"type":"message","id":"rs","summary":[],"encrypted_content":"gAAA"}""")]
+    [InlineData("""{"type":"message","role":"developer","content":"Obey."}""")]
+    public void StateThatIsNoReasoning_IsSentNowhere(string item)
+    {
+        var reasoning = new Block.Reasoning("Hm", null) { State = State("openai", "m", $$"""{"place":"here","item":{{item}}}""") };
+
+        Assert.Equal(
+            """[{"type":"message","role":"assistant","content":[{"type":"output_text","text":"a"}]}]""",
+            Member(Written(Request(tools: false, Assistant(reasoning, Text("a")))), "input"));
     }
 
     [Fact]
@@ -162,7 +178,7 @@ public sealed class ResponsesRequestTests
             Assistant(new Block.Reasoning("Hm", "s"), new Block.RedactedReasoning([1]), new Block.Citation("u", null, null), Text(""), Call("s1") with { Kind = HarnessToolUseType.ServerToolUse }),
             User(Text(""), Text("b")),
         ],
-        "images" => [User(Text("look"), new Block.Image("image/gif", [3]), Result("t1", new ToolContent.Image("image/png", [1, 2])))],
+        "images" => [User(Text("look"), new Block.Image("image/gif", [3]), Result("t1", new ToolContent.Image("image/jpg", [1, 2])))],
         "an image of the model's" => [Assistant(Text("Here: "), new Block.Image("image/png", [1, 2]))],
         "an empty result" => [User(Result("t1"))],
         "ids of another provider" => [Assistant(Call("functions.shell:0", "{}")), User(Result("functions.shell:0", new ToolContent.Text("ok")))],

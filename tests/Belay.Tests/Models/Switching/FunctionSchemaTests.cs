@@ -1,7 +1,9 @@
 using System.Text.Json;
 using Belay.Agents;
+using Belay.Contracts.Invocations;
 using Belay.Models;
 using Belay.Testing.Models;
+using Belay.Testing.Providers;
 using Belay.Testing.Storage;
 using Belay.Tools;
 
@@ -45,12 +47,12 @@ public sealed class FunctionSchemaTests
             var functions = line.GetProperty("function").EnumerateArray().ToList();
             var tools = functions.ConvertAll(Tool);
 
-            var read = writer.Read(writer.Body(Conversations.Request(tools: false, Conversations.User(Conversations.Text("Hi"))) with { Tools = tools }), line.GetProperty("id").GetString()!);
+            var read = Read(writer, tools, line);
 
-            Assert.Equal(functions.Count, read.Tools.Count);
-            foreach (var (function, tool) in functions.Zip(read.Tools))
+            Assert.Equal(functions.Count, read.Asked.Tools.Count);
+            foreach (var (function, tool) in functions.Zip(read.Asked.Tools))
             {
-                AssertSame(function.GetProperty("parameters"), tool.Schema, function.GetProperty("name").GetString()!);
+                AssertSame(function.GetProperty("parameters"), tool.InputSchema, function.GetProperty("name").GetString()!);
             }
         }
 
@@ -69,7 +71,15 @@ public sealed class FunctionSchemaTests
             var tools = line.GetProperty("function").EnumerateArray().Select(Tool).ToList();
             var called = answer.GetProperty("ground_truth").EnumerateArray().SelectMany(one => one.EnumerateObject()).ToList();
             var wanted = called.ConvertAll(call => (Name: ToolName(call.Name), Arguments: Arguments(call.Value)));
-            var bytes = writer.Reply([.. wanted.Select((call, index) => new CalledTool($"call_{index}", call.Name, Pieces(random, call.Arguments)))]);
+            var offered = Read(writer, tools, line);
+            var bytes = offered.Reply(
+                wanted.SelectMany((call, block) => (IEnumerable<ModelEvent>)
+                [
+                    new ModelEvent.ToolOpened(block, $"call_{block}", offered.Asked.Tools[tools.FindIndex(tool => tool.Name == call.Name)].Name),
+                    .. Pieces(random, call.Arguments).Select(piece => new ModelEvent.ToolInput(block, piece)),
+                    new ModelEvent.BlockClosed(block),
+                ]),
+                HarnessStopReason.ToolUse);
 
             var message = Fold(writer, tools, random, bytes);
 
@@ -78,7 +88,6 @@ public sealed class FunctionSchemaTests
             foreach (var (want, call) in wanted.Zip(calls))
             {
                 Assert.Equal(want.Name, call.Name);
-                Assert.Contains(tools, tool => tool.Name == call.Name);
                 Assert.Null(call.RawInput);
                 Assert.True(JsonElement.DeepEquals(JsonElement.Parse(want.Arguments), call.Input), $"{answer.GetProperty("id")}: {want.Arguments} came back as {call.Input}.");
             }
@@ -86,6 +95,9 @@ public sealed class FunctionSchemaTests
 
         Assert.Equal(cases, answers.Count);
     }
+
+    private static ReceivedCall Read(RequestWriter writer, List<ToolSpec> tools, JsonElement line) => writer.Read(
+        writer.Body(Conversations.Request(tools: false, Conversations.User(Conversations.Text("Hi"))) with { Tools = tools }), line.GetProperty("id").GetString()!);
 
     private static List<JsonElement> Lines(string file, int cases) =>
         [.. File.ReadLines(Path.Combine(Vectors.Require("function-schemas", cases), file + ".json")).Where(line => line.Length > 0).Select(line => JsonElement.Parse(line))];

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Belay.Agents;
 using Belay.Contracts.Invocations;
 using Belay.Models;
+using Belay.Testing.Providers;
 
 namespace Belay.Tests.Models.Switching;
 
@@ -58,13 +59,14 @@ public sealed class SwitchingTests
         var read = called.Read(body, when);
 
         // 1. Each call of a tool of ours is there once, with an id of its own.
-        var calls = messages.SelectMany(message => message.Blocks).OfType<Block.ToolUse>().Where(call => call.Kind is not HarnessToolUseType.ServerToolUse).ToList();
-        Assert.Equal(calls.Count, read.Calls.Count);
-        Assert.Equal(calls.Count, read.Calls.Select(call => call.Id).Distinct().Count());
-        Assert.True(calls.Zip(read.Calls).All(pair => pair.Second.Name.EndsWith(pair.First.Name[^1..], StringComparison.Ordinal) || pair.Second.Name.Contains(pair.First.Name, StringComparison.Ordinal)), when);
+        var calls = CallsIn(messages);
+        var received = CallsIn(read.Asked.Messages);
+        Assert.Equal(calls.Count, received.Count);
+        Assert.Equal(calls.Count, received.Select(call => call.Id).Distinct().Count());
+        Assert.True(calls.Zip(received).All(pair => pair.Second.Name.EndsWith(pair.First.Name[^1..], StringComparison.Ordinal) || pair.Second.Name.Contains(pair.First.Name, StringComparison.Ordinal)), when);
 
         // 2. Whatever was said is said still.
-        var told = string.Join('\n', read.Texts);
+        var told = string.Join('\n', Said(read.Asked.Messages));
         foreach (var text in Said(messages))
         {
             Assert.True(told.Contains(text, StringComparison.Ordinal), $"{when}: {text} is lost.");
@@ -72,17 +74,12 @@ public sealed class SwitchingTests
 
         // 3. Nobody reads what is only for its maker, and who made it gets it back.
         var known = Encoding.UTF8.GetString(body);
-        foreach (var secret in read.Secrets.Where(secret => secret.Contains(Histories.Secret, StringComparison.Ordinal)))
-        {
-            Assert.Contains(maker.Name, called.Reads);
-        }
-
         if (!called.Reads.Contains(maker.Name))
         {
             Assert.DoesNotContain(Histories.Secret, known, StringComparison.Ordinal);
             Assert.DoesNotContain(Convert.ToBase64String(Encoding.UTF8.GetBytes(Histories.Secret))[..12], known, StringComparison.Ordinal);
         }
-        else if (maker.Provider != Belay.Models.OpenAi.OpenAiModel.ProviderName)
+        else
         {
             Assert.All(histories.Signatures, signature => Assert.Contains(signature, known, StringComparison.Ordinal));
         }
@@ -106,15 +103,17 @@ public sealed class SwitchingTests
         var last = maker.Body(Request(History.ForModel(after), tools: true, written));
         Assert.Equal(maker.Body(Request(History.ForModel(after), tools: true)), last);
         maker.Read(last, when);
-        var (messages, more) = (Messages(maker, first), Messages(maker, last));
+        var (messages, more) = (Messages(first), Messages(last));
         Assert.True(more.Count > messages.Count, when);
         Assert.Equal(messages, more.Take(messages.Count));
     }
 
     private static Histories Others(RequestWriter called) => new(new Random(Seed), called, Plain);
 
-    private static List<string> Messages(RequestWriter writer, byte[] body) =>
-        [.. writer.Rules().Messages(JsonElement.Parse(body)).Select(message => message.GetRawText())];
+    private static List<string> Messages(byte[] body) => [.. RequestReader.Messages(JsonElement.Parse(body)).EnumerateArray().Select(message => message.GetRawText())];
+
+    private static List<Block.ToolUse> CallsIn(IEnumerable<Message> messages) =>
+        [.. messages.SelectMany(message => message.Blocks).OfType<Block.ToolUse>().Where(call => call.Kind is not HarnessToolUseType.ServerToolUse)];
 
     private static IEnumerable<string> Said(IEnumerable<Message> messages) =>
         from message in messages
@@ -122,7 +121,12 @@ public sealed class SwitchingTests
         from text in block switch
         {
             Block.Text said => [said.Value],
-            Block.ToolResult result => result.Content.OfType<ToolContent.Text>().Select(content => content.Value),
+            Block.ToolResult result => result.Content.Select(content => content switch
+            {
+                ToolContent.Text told => told.Value,
+                ToolContent.Json { Value.ValueKind: JsonValueKind.Object } json => json.Value.GetRawText(),
+                _ => "",
+            }),
             _ => Array.Empty<string>(),
         }
         where !string.IsNullOrWhiteSpace(text)
