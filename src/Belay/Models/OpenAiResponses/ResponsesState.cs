@@ -3,7 +3,6 @@ using System.Text;
 using System.Text.Json;
 using Belay.Agents;
 using Belay.Contracts;
-using Belay.Models.OpenAi;
 
 namespace Belay.Models.OpenAiResponses;
 
