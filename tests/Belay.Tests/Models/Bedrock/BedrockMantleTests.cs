@@ -4,10 +4,10 @@ using Belay.Contracts.Faults;
 using Belay.Contracts.Harnesses;
 using Belay.Models;
 using Belay.Models.Bedrock;
-using Belay.Testing.Sessions;
 using Belay.Testing;
 using Belay.Testing.Models;
 using Belay.Testing.Providers;
+using Belay.Testing.Sessions;
 
 namespace Belay.Tests.Models.Bedrock;
 
