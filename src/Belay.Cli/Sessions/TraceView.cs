@@ -74,7 +74,7 @@ internal static class TraceView
         var parts = new List<string>();
         if (span.Text("status") == "error")
         {
-            parts.Add(span.Text("error") is { } error ? $"failed: {error.Trim()}" : "failed");
+            parts.Add(span.Text("error") is { } error ? $"failed: {error.Trim().TrimEnd('.')}" : "failed");
         }
 
         if (span.Text("operation") == "chat" && span.Member("attributes")?.Text("gen_ai.request.model") is { } model)

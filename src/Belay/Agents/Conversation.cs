@@ -108,8 +108,9 @@ public sealed class Conversation
                 Asking = null;
                 break;
             case ModelSwitched switched:
-                // What an import brings may say anything.
+                // What an import brings may say anything. The model that takes over has not failed to summarise anything yet.
                 Fallback = Math.Max(0, switched.Fallback);
+                SummaryFailed = false;
                 break;
             case ToolIntent { Verdict: "run" } intent when Open is not null:
                 Open = Open with { Begun = Open.Begun.Add(intent.ToolUseId) };

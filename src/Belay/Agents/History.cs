@@ -219,8 +219,9 @@ public static class History
         return shown is [{ Role: HarnessConversationRole.Assistant }, ..] ? [Opening, .. shown] : shown;
     }
 
-    /// <summary>How many messages of what <see cref="ForModel"/> made are the conversation's own.</summary>
-    public static int OwnOf(IReadOnlyList<Message> shown) => shown is [var first, ..] && ReferenceEquals(first, Opening) ? shown.Count - 1 : shown.Count;
+    /// <summary>How many messages of the conversation are among those that a model is shown.</summary>
+    /// <param name="shown">What <see cref="ForModel"/> answered.</param>
+    public static int CountOf(IReadOnlyList<Message> shown) => shown is [var first, ..] && ReferenceEquals(first, Opening) ? shown.Count - 1 : shown.Count;
 
     // A second one in the same message is reported with the message.
     private static bool IsFirst(HarnessMessage message, string toolUseId, int index) =>

@@ -26,7 +26,7 @@ public sealed class ModelTurn(TimeProvider time, IdSource ids, RetryPolicy retri
         using var call = Begin(run, run.Conversation.Iterations + 1);
         request = request with { Circuit = call.Circuit };
         run.Telemetry.BeginCycle(call.Iteration);
-        var leftOut = ContextWindow.LeftOut(run.Conversation.Context.Count + steers, History.OwnOf(request.Messages), run.Invocation.Truncation);
+        var leftOut = ContextWindow.LeftOut(run.Conversation.Context.Count + steers, History.CountOf(request.Messages), run.Invocation.Truncation);
         await run.AppendAsync(Durability.Queued, Intent(call, request, steers, leftOut));
         for (call.Attempts = 1; ; call.Attempts++)
         {

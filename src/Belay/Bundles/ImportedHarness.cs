@@ -5,7 +5,10 @@ using Belay.Contracts.Harnesses;
 
 namespace Belay.Bundles;
 
-/// <summary>A harness as it can be made anew from a bundle. Pure.</summary>
+/// <summary>
+/// A harness as it can be made anew from a bundle. What would have been left out of it is left out here, too: whoever wrote the bundle may not have, and
+/// its address beside the name of a key would send a key of the account here to a stranger. Pure.
+/// </summary>
 internal static class ImportedHarness
 {
     private const string Prompt = "systemPrompt";
@@ -20,6 +23,8 @@ internal static class ImportedHarness
     {
         try
         {
+            (version, var still) = Redaction.Of(version);
+            leftOut = [.. leftOut.Union(still)];
             var json = JsonSerializer.SerializeToNode(version, BelayJson.Default.Harness)!.AsObject();
             var missing = leftOut.Where(path => !path.StartsWith(Tools, StringComparison.Ordinal) && !path.StartsWith(Prompt, StringComparison.Ordinal)).ToList();
             if (leftOut.Any(path => path.StartsWith(Prompt, StringComparison.Ordinal)))

@@ -70,7 +70,7 @@ public static class Checks
 
     /// <summary>Which credentials for models are configured, by name; nothing is called.</summary>
     public static Finding Models(IReadOnlyList<string> credentials) => Of("models", FindingStatus.Ok, credentials.Count == 0
-        ? "No credentials for models are configured; belay/scripted needs none."
+        ? "No credentials for models are in the server's environment; belay/scripted needs none, and a harness may name a key of the token vault."
         : $"Credentials are configured: {string.Join(", ", credentials)}. Whether providers accept them shows at the first call.");
 
     /// <summary>Models that are not asked, because their last calls failed.</summary>

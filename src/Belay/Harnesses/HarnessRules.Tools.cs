@@ -123,7 +123,7 @@ public static partial class HarnessRules
 
     /// <summary>Each schema is one that the model can be told. Tools that the patterns exclude are not looked at.</summary>
     public static IEnumerable<FieldProblem> ToolSchemas(HarnessModelConfiguration? model, IReadOnlyList<HarnessTool>? tools, IReadOnlyList<string>? allowedTools, string path) =>
-        tools is null || tools.Contains(null) || (allowedTools?.Contains(null) ?? false)
+        tools is null || tools.Contains(null) || (allowedTools?.Contains(null) ?? false) || !tools.Any(tool => tool.Config?.InlineFunction is not null)
             ? []
             : ToolRules.Problems(model, NameTools(tools), allowedTools ?? ["*"], path);
 

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text.Json;
 using Belay.Contracts.Identity;
 using Belay.Storage;
@@ -52,11 +53,19 @@ public sealed class ExternalSecrets(ExternalSecretSettings settings, string acco
         try
         {
             await using var file = new FileStream(Path.Combine(settings.Directory!, name), FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete); // Problem() has seen a directory.
-            var bytes = new byte[MaxBytes + 1];
+            if (file.Length > MaxBytes)
+            {
+                throw new InvalidDataException($"names a file of more than {MaxBytes} bytes");
+            }
+
+            // As long as the file and no longer: this is read before each model call.
+            var bytes = new byte[file.Length];
             var count = await file.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, cancellationToken);
-            return count <= MaxBytes ? System.Text.Encoding.UTF8.GetString(bytes, 0, count) : throw new InvalidDataException($"names a file of more than {MaxBytes} bytes");
+            var text = System.Text.Encoding.UTF8.GetString(bytes, 0, count);
+            CryptographicOperations.ZeroMemory(bytes);
+            return text;
         }
-        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException or NotSupportedException)
         {
             throw new InvalidDataException("names a file that the server cannot read", problem);
         }

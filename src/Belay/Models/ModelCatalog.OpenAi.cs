@@ -45,5 +45,5 @@ public sealed partial class ModelCatalog
 
     private ProviderKey MantleKey() => _settings.Bedrock.BearerToken is { Length: > 0 } token
         ? ProviderKey.Of(token)
-        : new(async cancellationToken => BedrockToken.Of(await _credentials.GetAsync(cancellationToken), _settings.Bedrock.Region, _time.GetUtcNow()));
+        : new(async cancellationToken => BedrockToken.Of(await _credentials.GetAsync(cancellationToken), _settings.Bedrock.Region, _time.GetUtcNow())) { IsMadeForEachCall = true };
 }

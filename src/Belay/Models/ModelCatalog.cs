@@ -16,22 +16,44 @@ public sealed record ResolvedModel(IModel Model, ModelParameters Parameters)
     /// <summary>The key of its calls.</summary>
     internal ProviderKey Key { get; init; } = ProviderKey.None;
 
-    /// <summary>Finds out now whether the key of its calls is there, for whoever wants to be told before anything else happens.</summary>
-    /// <exception cref="ServiceException">It is not.</exception>
+    /// <summary>Models that take over, one after the other, when the one before fails; they have none of their own.</summary>
+    public IReadOnlyList<ResolvedModel> Fallbacks { get; init; } = [];
+
+    /// <summary>
+    /// Finds out now whether the keys of its calls and of those that take over are there, for whoever wants to be told before anything else happens.
+    /// </summary>
+    /// <exception cref="ServiceException">One is not; every one that is not is named.</exception>
     public async ValueTask RequireKeyAsync(CancellationToken cancellationToken)
+    {
+        var own = await MissingKeyAsync(cancellationToken);
+        var problems = own is null ? [] : new List<string> { own.Message };
+        for (var i = 0; i < Fallbacks.Count; i++)
+        {
+            if (await Fallbacks[i].MissingKeyAsync(cancellationToken) is { } missing)
+            {
+                own ??= missing;
+                problems.Add($"fallbacks[{i}]: {missing.Message}");
+            }
+        }
+
+        if (own is not null)
+        {
+            throw new ServiceException(FaultCode.RuntimeClientError, string.Join("; ", problems), own);
+        }
+    }
+
+    private async ValueTask<ModelException?> MissingKeyAsync(CancellationToken cancellationToken)
     {
         try
         {
             _ = await Key.ReadAsync(cancellationToken);
+            return null;
         }
         catch (ModelException missing)
         {
-            throw new ServiceException(FaultCode.RuntimeClientError, missing.Message, missing);
+            return missing;
         }
     }
-
-    /// <summary>Models that take over, one after the other, when the one before fails; they have none of their own.</summary>
-    public IReadOnlyList<ResolvedModel> Fallbacks { get; init; } = [];
 }
 
 /// <summary>Turns a harness's model configuration into a model. Holds the connections, so one serves the whole server.</summary>

@@ -41,7 +41,7 @@ internal sealed class ModelConnection : IDisposable
     {
         var secret = await key.ReadAsync(cancellationToken);
         using var request = await create(secret, cancellationToken);
-        asked.Circuit?.Enter(request.RequestUri, secret);
+        asked.Circuit?.Enter(request.RequestUri, key.IsMadeForEachCall ? null : secret);
         asked.Trace.AddTo(request.Headers);
         if (asked.Baggage is not null)
         {

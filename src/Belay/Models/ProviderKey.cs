@@ -12,6 +12,9 @@ internal sealed class ProviderKey
     /// <param name="read">Answers the key; null to send none. Throws a <see cref="ModelException"/> when there should be one and is none.</param>
     public ProviderKey(Func<CancellationToken, ValueTask<string?>> read) => _read = read;
 
+    /// <summary>Whether it is made anew for each call, so that one call's tells nothing about another's.</summary>
+    public bool IsMadeForEachCall { get; init; }
+
     /// <summary>A key that is known; null to send none.</summary>
     public static ProviderKey Of(string? key) => key is null ? None : new(_ => ValueTask.FromResult<string?>(key));
 

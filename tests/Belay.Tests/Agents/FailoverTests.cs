@@ -134,6 +134,28 @@ public sealed class FailoverTests
     }
 
     [Fact]
+    public async Task SummaryThatFailedOver_IsNoFailureOfTheModelThatTookOver()
+    {
+        await using var world = World(1);
+        world.Harness = world.Harness with { Truncation = new() { Strategy = HarnessTruncationStrategy.Summarization } };
+        for (var i = 0; i < 10; i++)
+        {
+            world.Model.Say("Hm.");
+            await world.InvokeAsync(EngineWorld.User($"Question {i}"));
+        }
+
+        world.Model.Fail(ModelFailure.ContextTooLong).Fail(ModelFailure.Unavailable);
+        world.Fallbacks[0].Say("Notes.").Fail(ModelFailure.ContextTooLong).Say("Shorter notes.").Say("Short.");
+
+        Assert.Equal("Short.", TextOf(await InvokeAsync(world)));
+
+        var reduced = (await world.EntriesAsync()).OfType<ContextReduced>().Select(reduced => reduced.Reason).ToList();
+        Assert.Equal(2, reduced.Count);
+        Assert.All(reduced, reason => Assert.EndsWith("were replaced by a summary.", reason, StringComparison.Ordinal));
+        await AssertWellAsync(world);
+    }
+
+    [Fact]
     public async Task MessageThatCameMeanwhile_IsTakenByTheModelThatTakesOver()
     {
         await using var world = World(1);

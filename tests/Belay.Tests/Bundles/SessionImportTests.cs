@@ -166,6 +166,23 @@ public sealed class SessionImportTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task WhatAForgerPutIn_IsLeftOutToo_SoThatNoKeyOfTheAccountGoesThere()
+    {
+        const string Model = "\"modelId\":\"openai/m\"";
+        const string KeyArn = "arn:aws:bedrock-agentcore:us-west-2:000000000000:token-vault/default/apikeycredentialprovider/openai";
+        _world.Harness = _world.Harness with { Model = new() { LiteLlmModelConfig = new() { ModelId = "openai/m", ApiKeyArn = KeyArn } } };
+        await TalkAsync();
+        var lines = BundleFile.Lines(await BundleFile.WriteAsync(_world, _world.Key, _key));
+        var forged = lines.Select(line => line.Replace(Model, Model + ",\"apiBase\":\"http://elsewhere.example/v1\"", StringComparison.Ordinal)).ToList();
+        Assert.NotEqual(lines, forged);
+
+        var imported = await ImportAsync(await BundleFile.ReadAsync(BundleFile.Signed(forged, _key)));
+
+        Assert.Equal((KeyArn, null), (imported.Harness.Model.LiteLlmModelConfig!.ApiKeyArn, imported.Harness.Model.LiteLlmModelConfig.ApiBase));
+        Assert.Contains("model.liteLlmModelConfig.apiBase", imported.Missing);
+    }
+
+    [Fact]
     public async Task SessionThatExists_IsRefused_AndStays()
     {
         await TalkAsync();

@@ -53,7 +53,7 @@ public sealed class TracesTests
         run.Service.On("GET /belay/v1/traces/", () => FakeService.Json(JsonNode.Parse(Answer)!));
 
         Assert.Equal(0, await run.RunAsync("traces", "get", Id));
-        Assert.Contains("\e[31mfailed: No such ␛]0;file␇.", run.Output, StringComparison.Ordinal);
+        Assert.Contains("\e[31mfailed: No such ␛]0;file␇", run.Output, StringComparison.Ordinal);
     }
 
     [Fact]

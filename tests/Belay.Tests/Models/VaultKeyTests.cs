@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Belay.Contracts.Faults;
 using Belay.Contracts.Harnesses;
 using Belay.Models;
@@ -71,6 +72,22 @@ public sealed class VaultKeyTests
         Assert.Equal((ModelFailure.Refused, "credential provider not found: my_key"), (failure.Failure, failure.Message));
         Assert.Equal((FaultCode.RuntimeClientError, failure.Message), (fault.Code, fault.Message));
         Assert.Equal(0, provider.Connections);
+    }
+
+    [Fact]
+    public async Task MissingKeyOfAFallback_IsNamedBeforeAnyCall()
+    {
+        using var catalog = Catalog(new());
+        var gone = KeyArn.Replace("my_key", "gone", StringComparison.Ordinal);
+        var fallbacks = $$$"""{"belay":{"fallbacks":[{"bedrockModelConfig":{"modelId":"belay/scripted"}},{"geminiModelConfig":{"modelId":"m","apiKeyArn":"{{{gone}}}"}}]}}""";
+        var resolved = catalog.Resolve(EngineWorld.Scope, new() { OpenAiModelConfig = new() { ModelId = "m", ApiKeyArn = KeyArn, AdditionalParams = JsonElement.Parse(fallbacks) } });
+
+        var one = await Assert.ThrowsAsync<ServiceException>(async () => await resolved.RequireKeyAsync(default));
+        _key = null;
+        var both = await Assert.ThrowsAsync<ServiceException>(async () => await resolved.RequireKeyAsync(default));
+
+        Assert.Equal((FaultCode.RuntimeClientError, "fallbacks[1]: credential provider not found: gone"), (one.Code, one.Message));
+        Assert.Equal("credential provider not found: my_key; fallbacks[1]: credential provider not found: gone", both.Message);
     }
 
     [Theory]

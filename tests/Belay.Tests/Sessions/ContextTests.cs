@@ -128,7 +128,7 @@ public sealed class ContextTests
 
         var intents = (await world.EntriesAsync()).OfType<ModelIntent>().ToList();
         Assert.Equal([null, null, 3, 5, 8], intents.Select(intent => intent.LeftOut));
-        Assert.Equal([1, 3, 3, 3, 1], intents.Select(intent => intent.MessageCount));
+        Assert.Equal([1, 3, 3, 3, 1], intents.Select(intent => intent.MessageCount)); // Where the user's words are left out, some stand for them.
         Assert.Equal(intents.Select(intent => intent.MessageCount), world.Model.Requests.Select(request => request.Messages.Count));
         Assert.All(world.Model.Requests, request => Assert.Empty(Testing.Simulation.JournalCheck.PairProblems(request.Messages)));
         Assert.All(await world.ReplayAsync(), replayed => Assert.Null(replayed.Divergence));

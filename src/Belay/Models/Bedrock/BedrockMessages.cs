@@ -28,10 +28,11 @@ internal sealed class BedrockMessages(Utf8JsonWriter json, string modelId, bool 
     private static bool IsKept(Block block, Context context) => block switch
     {
         Block.Text text => !string.IsNullOrWhiteSpace(text.Value),
-        // Families do not read each other's reasoning, DeepSeek's takes none back, and Claude's insists on its signature.
+        // Families do not read each other's reasoning, DeepSeek's takes none back, and Claude's insists on its signature. What a model reasoned
+        // over Bedrock's other protocols may have come without words.
         Block.Reasoning reasoning => context.Owns(block.State)
             && context.Family != "deepseek"
-            && (context.Family != "anthropic" || reasoning.Signature is { Length: > 0 }),
+            && (reasoning.Signature is { Length: > 0 } || (context.Family != "anthropic" && reasoning.Value.Length > 0)),
         Block.RedactedReasoning => context.Owns(block.State) && context.Family != "deepseek",
         Block.ToolUse { Kind: HarnessToolUseType.ServerToolUse } => context.Owns(block.State)
             && block.State!.Value is { ValueKind: JsonValueKind.Object } state

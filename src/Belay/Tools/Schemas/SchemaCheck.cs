@@ -1,4 +1,4 @@
-using System.Text;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Belay.Contracts.Faults;
 
@@ -29,7 +29,7 @@ public static class SchemaCheck
             return [];
         }
 
-        var bytes = Encoding.UTF8.GetByteCount(schema.GetRawText());
+        var bytes = JsonMarshal.GetRawUtf8Value(schema).Length;
         if (bytes > MaxBytes)
         {
             return [new(path, $"has {bytes} bytes; a tool's schema has at most {MaxBytes}.")];
@@ -75,13 +75,19 @@ public static class SchemaCheck
                 return;
             }
 
-            var at = SchemaReferences.Below(place, keyword.Name);
+            // Every tool of every call comes by here, and nearly every keyword is a word that holds no schema and has no problem.
             if (Problem(keyword, found) is { } problem)
             {
-                found.Problems.Add(new($"{path}{Steps(at)}", problem));
+                found.Problems.Add(new($"{path}{Steps(SchemaReferences.Below(place, keyword.Name))}", problem));
                 continue;
             }
 
+            if (SchemaKeywords.HolderOf(keyword.Name) is SchemaHolder.None)
+            {
+                continue;
+            }
+
+            var at = SchemaReferences.Below(place, keyword.Name);
             foreach (var (step, inner) in SchemaKeywords.Within(keyword))
             {
                 Check(inner, step.Length == 0 ? at : SchemaReferences.Below(at, step), path, depth + 1, found);
@@ -99,13 +105,10 @@ public static class SchemaCheck
         _ => HolderProblem(keyword),
     };
 
-    private static string? TypeProblem(JsonElement type)
-    {
-        var words = type.ValueKind is JsonValueKind.Array ? type.EnumerateArray().ToList() : [type];
-        return words.Count > 0 && words.All(word => TypeWords.Find(word) is not null)
+    private static string? TypeProblem(JsonElement type) =>
+        (type.ValueKind is JsonValueKind.Array ? type.GetArrayLength() > 0 && type.EnumerateArray().All(word => TypeWords.Find(word) is not null) : TypeWords.Find(type) is not null)
             ? null
             : $"must be {TypeWords.Known}, or a list of those.";
-    }
 
     private static string? ReferenceProblem(JsonElement reference, Found found)
     {

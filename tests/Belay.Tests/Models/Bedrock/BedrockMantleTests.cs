@@ -4,10 +4,10 @@ using Belay.Contracts.Faults;
 using Belay.Contracts.Harnesses;
 using Belay.Models;
 using Belay.Models.Bedrock;
-using Belay.Testing.Sessions;
 using Belay.Testing;
 using Belay.Testing.Models;
 using Belay.Testing.Providers;
+using Belay.Testing.Sessions;
 
 namespace Belay.Tests.Models.Bedrock;
 
@@ -65,6 +65,28 @@ public sealed class BedrockMantleTests
         Assert.Contains("X-Amz-Credential=ASIDSECOND%2F", Presigned(tokens[1]), StringComparison.Ordinal);
         Assert.Contains("X-Amz-Date=20260101T010000Z", Presigned(tokens[1]), StringComparison.Ordinal);
         Assert.Contains("X-Amz-Security-Token=session", Presigned(tokens[1]), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task CallsThatFail_OpenOneCircuit_ThoughEachHasATokenOfItsOwn()
+    {
+        var down = new ProviderReply { Status = 503, ContentType = "application/json", Pieces = ["{}"u8.ToArray()] };
+        await using var provider = new ScriptedProvider(down, down, down);
+        var time = new ManualTime();
+        using var catalog = new ModelCatalog(Settings(provider.Url), time, new ChangingKeys());
+        var model = catalog.Resolve(EngineWorld.Scope, Configuration(HarnessBedrockApiFormat.Responses)).Model;
+        var circuits = new CircuitBreakers(new(), time);
+
+        for (var i = 0; i < 3; i++)
+        {
+            using var call = circuits.Begin("000000000000", model);
+            call.End(await FailureAsync(model, call));
+            time.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        using var refused = circuits.Begin("000000000000", model);
+        Assert.Equal(ModelFailure.CircuitOpen, (await FailureAsync(model, refused)).Failure);
+        Assert.Equal(3, provider.Requests.Select(request => request.Headers["authorization"]).Distinct().Count());
     }
 
     [Fact]
@@ -143,6 +165,13 @@ public sealed class BedrockMantleTests
                 : ProviderBytes.Events(ProviderBytes.Chunk("""{"content":"Hi"}""", "stop"), """{"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":3}}""", "[DONE]"),
         ],
     };
+
+    private static Task<ModelException> FailureAsync(IModel model, CircuitCall circuit) => Assert.ThrowsAsync<ModelException>(async () =>
+    {
+        await foreach (var one in model.StreamAsync(ModelContract.Request("Hi") with { Circuit = circuit }, CancellationToken.None))
+        {
+        }
+    });
 
     private static async Task<List<ModelEvent>> EventsAsync(ResolvedModel resolved)
     {

@@ -59,6 +59,13 @@ public sealed class BedrockRequestTests
     }
 
     [Fact]
+    public void Reasoning_WithoutWords_IsDropped() =>
+        Assert.DoesNotContain(
+            "reasoningText",
+            Render("openai.gpt-oss-120b-1:0", Assistant(new Block.Reasoning("", null) { State = State("bedrock", "openai.gpt-oss-120b") }, Text("a"))),
+            StringComparison.Ordinal);
+
+    [Fact]
     public void Reasoning_OfUnknownOrigin_IsDropped() =>
         Assert.Equal(
             """[{"role":"assistant","content":[{"text":"a"}]}]""",
