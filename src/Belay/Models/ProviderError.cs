@@ -8,6 +8,11 @@ namespace Belay.Models;
 internal static class ProviderError
 {
     private const int MaxMessage = 1000;
+    private const char Cut = '…';
+    private const string Hidden = "[redacted]";
+
+    // Fewer characters of a secret tell nothing.
+    private const int FewestTelling = 4;
 
     // What servers say of a conversation that is too long, each at least a part of a text that one of them really sends. None of these words stands
     // in what they say of other mistakes, such as "too many tokens", which also means that one should wait.
@@ -65,11 +70,31 @@ internal static class ProviderError
         return FromStream(provider, int.TryParse(code, CultureInfo.InvariantCulture, out var status) && status is >= 400 and < 600 ? status : null, code, message, GoogleErrorDetails.Read(json));
     }
 
-    /// <summary>The same failure without a secret that the provider repeated.</summary>
-    public static ModelException Redacted(ModelException exception, string? secret) =>
-        string.IsNullOrEmpty(secret) || !exception.Message.Contains(secret, StringComparison.Ordinal)
-            ? exception
-            : new ModelException(exception.Failure, exception.Message.Replace(secret, "[redacted]", StringComparison.Ordinal), exception.RetryAfter, exception.InnerException);
+    /// <summary>The same failure without a secret that the provider repeated, also where the end of the message cuts it off.</summary>
+    public static ModelException Redacted(ModelException exception, string? secret)
+    {
+        if (string.IsNullOrEmpty(secret))
+        {
+            return exception;
+        }
+
+        var message = WithoutStart(exception.Message.Replace(secret, Hidden, StringComparison.Ordinal), secret);
+        return message == exception.Message ? exception : new ModelException(exception.Failure, message, exception.RetryAfter, exception.InnerException);
+    }
+
+    private static string WithoutStart(string message, string secret)
+    {
+        var cut = message.LastIndexOf(Cut);
+        for (var length = Math.Min(secret.Length - 1, cut); length >= FewestTelling; length--)
+        {
+            if (message.AsSpan(0, cut).EndsWith(secret.AsSpan(0, length), StringComparison.Ordinal))
+            {
+                return $"{message.AsSpan(0, cut - length)}{Hidden}{message.AsSpan(cut)}";
+            }
+        }
+
+        return message;
+    }
 
     private static ModelFailure Classify(int status, string code, string message, GoogleErrorDetails details)
     {
@@ -178,7 +203,7 @@ internal static class ProviderError
         {
             if (clean.Length == MaxMessage)
             {
-                clean.Append('…');
+                clean.Append(Cut);
                 break;
             }
 

@@ -59,6 +59,25 @@ public sealed class ProviderErrorTests
     public void InAStream_TheTextDecides(string code, string message, ModelFailure expected) =>
         Assert.Equal(expected, ProviderError.FromStream("one", status: null, code, message).Failure);
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(970)]
+    [InlineData(990)]
+    [InlineData(995)]
+    [InlineData(2000)]
+    public void Secret_ThatAProviderRepeats_IsNotRepeated_NorWhatTheEndOfTheMessageLeavesOfIt(int at)
+    {
+        const string Secret = "sk-0123456789abcdef0123";
+        var text = new string('x', at) + Secret + " is no key";
+
+        var refused = ProviderError.Redacted(ProviderError.FromResponse("one", 401, type: null, Body("", text), retryAfter: null), Secret).Message;
+        var broken = ProviderError.Redacted(ProviderError.FromStream("one", status: null, "", text), Secret).Message;
+
+        Assert.DoesNotContain(Secret[..4], refused, StringComparison.Ordinal);
+        Assert.DoesNotContain(Secret[..4], broken, StringComparison.Ordinal);
+        Assert.EndsWith(" (HTTP 401)", refused, StringComparison.Ordinal);
+    }
+
     private static byte[] Body(string code, string message) =>
         Encoding.UTF8.GetBytes(new JsonObject { ["error"] = new JsonObject { ["code"] = code, ["message"] = message } }.ToJsonString());
 }

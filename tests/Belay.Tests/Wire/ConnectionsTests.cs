@@ -13,7 +13,10 @@ public sealed class ConnectionsTests
     public async Task Full_OldestStrangerLeavesAtOnce()
     {
         await using var server = await WireServer.StartAsync(new WireSettings { MaxConnections = 2 });
+        // Whoever has an answer has been met; connections that begin together are met in any order.
         using var first = await RawConnection.OpenAsync(server);
+        await first.SendAsync(Health);
+        await first.ReadAsync();
         using var second = await RawConnection.OpenAsync(server);
         using var third = await RawConnection.OpenAsync(server);
 
