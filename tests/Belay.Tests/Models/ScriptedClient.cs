@@ -1,8 +1,8 @@
 using Belay.Contracts.Harnesses;
 using Belay.Models;
 using Belay.Models.Bedrock;
-using Belay.Testing.Sessions;
 using Belay.Testing.Providers;
+using Belay.Testing.Sessions;
 
 namespace Belay.Tests.Models;
 
